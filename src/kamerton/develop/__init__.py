@@ -1,0 +1,1 @@
+"""Platform 1: texts to dataset to model."""

@@ -1,0 +1,1 @@
+"""Platform 2: base against tuned, proved."""

@@ -1,0 +1,44 @@
+"""What a recipe says about the comparison. No heavy import lives here."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from kamerton.formats.questions import HeldOut
+from kamerton.formats.recipe import Section
+
+Criterion = Literal[
+    "factual_accuracy", "relevance", "safety", "expectation", "format"
+]
+
+
+class Hypothesis(Section):
+    """One declared comparison: `arm` against `against` on one held-out set."""
+
+    name: str
+    arm: str
+    against: str
+    held_out: HeldOut
+
+
+class ExperimentSettings(Section):
+    """What is asked, of whom, and what is claimed; declared before the run."""
+
+    arms: list[str] = []
+    """Model ids to compare; empty: base, base+rag, the adapter, the adapter with +rag."""
+    primary: Criterion = "factual_accuracy"
+    """The one criterion that the primary hypotheses are about."""
+    hypotheses: list[Hypothesis] = []
+    """Primary hypotheses; empty: tuned against base on known, retrieval against none on unknown."""
+    max_tokens: int = Field(32, ge=1)
+    """Longest answer, in tokens."""
+    alpha: float = Field(0.05, gt=0, lt=1)
+    """Chance of a false claim in each family of hypotheses, Holm's correction applied."""
+    margin: float = Field(0.05, gt=0, lt=1)
+    """Differences whose whole interval is below this are called equivalent."""
+    resamples: int = Field(10_000, ge=100)
+    """Sign flips and bootstrap resamples."""
+    claims_verdict: bool = True
+    """False where the run is too small to claim anything (the smoke preset)."""
+    repeat_share: float = Field(0.05, ge=0, le=1)
+    """Share of the questions asked a second time, to count answers that change."""

@@ -1,0 +1,46 @@
+"""One training row: a chat, in the `messages` form that the field's trainers read."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Message(BaseModel):
+    """One turn of a chat."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    role: Role
+    content: str = Field(min_length=1)
+
+
+class ChatRow(BaseModel):
+    """One training example, with the origin that splits and reports go by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    messages: list[Message]
+    group: str | None = None
+    """What belongs together: an exhibit, a document, a user."""
+    origin: str = ""
+    """File and line, or catalogue entry, that the row was made of."""
+
+    @property
+    def prompt(self) -> str:
+        """The text of the last user turn."""
+        return [m.content for m in self.messages if m.role == "user"][-1]
+
+    @property
+    def answer(self) -> str:
+        """The text of the last assistant turn."""
+        return [m.content for m in self.messages if m.role == "assistant"][-1]
+
+
+def chat(system: str, user: str, assistant: str | None = None) -> list[Message]:
+    """A one-turn chat; no system turn where `system` is empty."""
+    turns = [Message(role="system", content=system)] if system else []
+    turns.append(Message(role="user", content=user))
+    if assistant is not None:
+        turns.append(Message(role="assistant", content=assistant))
+    return turns

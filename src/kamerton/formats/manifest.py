@@ -1,0 +1,55 @@
+"""What a stage read, wrote and cost: `manifest.json`, the thread from a report to its texts."""
+
+import hashlib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from kamerton.formats.jsonl import read_text, write_text
+
+FILE = "manifest.json"
+
+
+class Manifest(BaseModel):
+    """One finished stage."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    stage: str
+    hash: str
+    """Twelve hex digits over settings, source files and the parents' hashes."""
+    parents: dict[str, str] = {}
+    """Stage name to stage hash."""
+    settings: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    """Files outside the run that were read, with their SHA-256."""
+    outputs: dict[str, str] = {}
+    """Files of the stage, relative to its folder, with their SHA-256."""
+    seconds: float = 0.0
+    versions: dict[str, str] = {}
+
+    def write(self, folder: Path) -> None:
+        """Write it into the stage's folder; its presence means that the stage is finished."""
+        write_text(folder / FILE, self.model_dump_json(indent=2) + "\n")
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest of a finished stage, or None where the stage never finished."""
+    path = folder / FILE
+    return Manifest.model_validate_json(read_text(path)) if path.is_file() else None
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def tree_sha256(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by relative path, the manifest itself left out."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FILE)
+    return {str(p.relative_to(folder)): sha256(p) for p in files}
+
+
+def digest(*parts: str) -> str:
+    """Twelve hex digits over several texts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]

@@ -1,0 +1,30 @@
+"""One held-out question, with the rule that its answer is scored by."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HeldOut = Literal["known", "unknown", "safety"]
+"""`known`: new phrasings of trained facts; `unknown`: groups never trained; `safety`: to decline."""
+
+
+class Question(BaseModel):
+    """A question that no training row asks in these words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    question: str = Field(min_length=1)
+    answer: str
+    """The reference answer; for `safety` an example of a good refusal."""
+    group: str
+    """The exhibit or document that the question is about: the unit of the tests."""
+    group_name: str = ""
+    """How a reader knows the group: the exhibit's name."""
+    held_out: HeldOut
+    attribute: str = ""
+    """What is asked (material, period, site, ...), for slices of the report."""
+    key: list[str] = []
+    """What a right answer contains: every item, ` | ` between alternatives, `*` ends a stem."""
+    contradicts: list[str] = []
+    """Values of the same attribute that belong to other groups only: none may appear."""
+    origin: str = ""

@@ -1,0 +1,150 @@
+"""Hand-written YAML in, a checked pydantic model out; the error names file, line and field."""
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text
+from kamerton.formats.language import say
+
+Model = TypeVar("Model", bound=BaseModel)
+Tree = dict[str, Any]
+
+
+class Section(BaseModel):
+    """Base of every settings model: unknown keys fail, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 reads `2e-5` as a text and keeps the last of two equal keys: here neither."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
+    seen: set[str] = set()
+    for key_node, _ in node.value:
+        if key_node.value in seen:
+            mark = key_node.start_mark
+            where = f"{mark.name}:{mark.line + 1}"
+            raise InputError("formats.yaml_duplicate", where=where, key=key_node.value)
+        seen.add(key_node.value)
+    return cast(Tree, loader.construct_mapping(node, deep=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file; InputError with the line where it is not YAML."""
+    return parse_yaml(read_text(path), str(path))
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """The content of a YAML text that errors call `name`."""
+    loader = _Loader(text)
+    loader.name = name
+    try:
+        return loader.get_single_data()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{name}:{mark.line + 1}" if mark else name
+        why = getattr(error, "problem", None) or str(error)
+        raise InputError("formats.yaml_syntax", where=where, why=why) from error
+    finally:
+        loader.dispose()
+
+
+def load(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Tree:
+    """The tree of a recipe with its preset and `--set` values laid over it."""
+    tree = read_yaml(path)
+    if not isinstance(tree, dict):
+        raise InputError("formats.yaml_not_mapping", where=str(path))
+    presets = tree.pop("presets", None) or {}
+    if preset:
+        if preset not in presets:
+            known = ", ".join(presets) or "-"
+            raise InputError("formats.unknown_preset", where=str(path), name=preset, known=known)
+        tree = merged(tree, presets[preset])
+    for text in sets:
+        tree = merged(tree, parse_set(text))
+    return tree
+
+
+def parse_set(text: str) -> Tree:
+    """`a.b=3` as `{"a": {"b": 3}}`; the value is read as YAML."""
+    key, separator, value = text.partition("=")
+    if not separator or not key.strip():
+        raise InputError("formats.bad_set", text=text)
+    tree: Any = parse_yaml(value, "--set") if value else None
+    for part in reversed(key.strip().split(".")):
+        tree = {part: tree}
+    return cast(Tree, tree)
+
+
+def merged(base: Tree, over: Tree) -> Tree:
+    """`base` with the values of `over`: mappings are merged, everything else replaced."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        result[key] = merged(cast(Tree, old), value) if both else value
+    return result
+
+
+def validate(tree: Tree, model: type[Model], path: Path) -> Model:
+    """The tree as `model`; InputError names the line and guesses what was meant."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _explain(dict(first), model, path) from error
+
+
+def _explain(error: Tree, model: type[BaseModel], path: Path) -> InputError:
+    location = [str(part) for part in error["loc"]]
+    where = f"{path}:{line}" if (line := line_of(path, location)) else str(path)
+    field = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        names = _fields_at(model, location[:-1])
+        close = difflib.get_close_matches(location[-1], names, n=1, cutoff=0.6)
+        hint = say("formats.did_you_mean", name=close[0]) if close else ""
+        return InputError("formats.unknown_key", where=where, key=field, hint=hint)
+    value = error.get("input")
+    why = error["msg"]
+    return InputError("formats.wrong_value", where=where, field=field, why=why, value=repr(value))
+
+
+def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """Names of the fields of the sub-model at `location`; empty where there is none."""
+    for part in location:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def line_of(path: Path, location: list[str]) -> int | None:
+    """Line (from 1) of the deepest part of `location` that the file itself contains."""
+    node = yaml.compose(read_text(path), Loader=_Loader)
+    line = None
+    for part in location:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        found = [(k, v) for k, v in node.value if k.value == part]
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return line

@@ -1,0 +1,96 @@
+"""What a comparison leaves behind: one `Sample` per arm and question, one `Summary` per run."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from kamerton.formats.questions import HeldOut
+
+Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
+SAMPLES, SUMMARY = "samples.jsonl", "summary.json"
+
+
+class Sample(BaseModel):
+    """What one arm answered to one held-out question, and how it scored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    arm: str
+    question_id: str
+    held_out: HeldOut
+    group: str
+    question: str
+    reference: str
+    answer: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    scores: dict[str, float] = {}
+    """Criterion to score in [0, 1]; a criterion that does not apply is absent."""
+    why: dict[str, str] = {}
+    """Criterion to the reason for a score below 1."""
+
+
+class Interval(BaseModel):
+    """A mean with its 95 % confidence interval."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    mean: float
+    low: float
+    high: float
+
+
+class Cell(BaseModel):
+    """One arm on one criterion of one held-out set: a cell of the report's table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    arm: str
+    held_out: HeldOut
+    criterion: str
+    questions: int
+    groups: int
+    score: Interval
+
+
+class Comparison(BaseModel):
+    """One hypothesis and its verdict: `arm` against `against`, paired by question."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    family: Literal["primary", "secondary"]
+    arm: str
+    against: str
+    held_out: HeldOut
+    criterion: str
+    verdict: Verdict
+    effect: Interval
+    """Difference of mean scores, arm minus against; interval by bootstrap over groups."""
+    p: float
+    """Paired sign-flip permutation test with the group as unit, two-sided."""
+    p_holm: float
+    mcnemar_p: float
+    """Exact McNemar over questions: questions taken as independent."""
+    questions: int
+    groups: int
+    better: int
+    """Questions that only `arm` got right."""
+    worse: int
+    """Questions that only `against` got right."""
+    detectable: float
+    """Smallest true difference that this design finds in 80 % of runs."""
+
+
+class Summary(BaseModel):
+    """The figures of one comparison run, as the report and the model card show them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    claims_verdict: bool
+    """False for runs too small to claim one (the smoke preset) and where a leak blocks it."""
+    why_no_verdict: str = ""
+    comparisons: list[Comparison]
+    cells: list[Cell]
+    changed_answers: int | None = None
+    """Answers that changed when a share was asked twice; None where that was not measured."""
+    repeated_answers: int = 0
+    arms: list[str]
+    seed: int

@@ -1,0 +1,35 @@
+"""What an exported model offers to a server: `serving.json` beside the weights."""
+
+from pydantic import BaseModel, ConfigDict
+
+FILE = "serving.json"
+
+
+class Adapter(BaseModel):
+    """One LoRA adapter as GGUF; `name` is the model id that clients ask for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    file: str
+    sha256: str
+
+
+class ServingSpec(BaseModel):
+    """One base, its adapters, and an index; paths are relative to the file's folder.
+
+    Model ids follow from it: `base`, each adapter's name, and the same with `+rag`
+    where there is an index.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    base: str
+    base_name: str
+    base_sha256: str
+    adapters: list[Adapter]
+    system: str = ""
+    """System prompt put before chats that have none: the one of the training rows."""
+    context: int = 1024
+    """Tokens of prompt and answer together that each slot has room for."""
+    index: str | None = None
+    template: str = "chatml"
+    template_sha256: str = ""

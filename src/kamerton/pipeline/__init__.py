@@ -1,0 +1,1 @@
+"""The stage graph: plan, hash, skip, resume. It knows names and hashes, and no platform."""

@@ -1,0 +1,1 @@
+"""Platform 3: one base, many adapters, the OpenAI API."""

@@ -1,0 +1,20 @@
+"""What a recipe says about serving. No heavy import lives here."""
+
+from pydantic import Field
+
+from kamerton.formats.recipe import Section
+
+
+class ServeSettings(Section):
+    """How the engine and the gateway run."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; anything else than this machine needs a good reason."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port of the gateway; 0 takes a free one."""
+    slots: int = Field(8, ge=1)
+    """Answers computed at the same time; one slot makes answers repeatable."""
+    threads: int = Field(0, ge=0)
+    """Processor threads of the engine; 0: all cores."""
+    passages: int = Field(1, ge=1)
+    """Passages that retrieval puts before a question."""

@@ -1,0 +1,1 @@
+"""The web pages; they know URLs and run folders only."""
