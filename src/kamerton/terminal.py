@@ -50,3 +50,8 @@ def timed() -> Iterator[list[float]]:
         yield seconds
     finally:
         seconds.append(time.monotonic() - start)
+
+
+def note(text: str) -> None:
+    """One line for a person, on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -1,0 +1,59 @@
+"""Help texts in the user's language, and data on stdout."""
+
+import json
+from typing import Any
+
+import typer
+
+from kamerton.formats.errors import InputError
+from kamerton.formats.language import LANGUAGES, say
+
+SUBCOMMANDS: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": True,
+}
+"""Plain help: it starts faster, and logs and pipes stay readable."""
+
+
+def language_of(arguments: list[str]) -> str | None:
+    """The value of `--lang`, read before the helps are made; InputError for an unknown one."""
+    for place, argument in enumerate(arguments):
+        name, separator, value = argument.partition("=")
+        if name == "--lang":
+            wanted = value if separator else "".join(arguments[place + 1 : place + 2])
+            return _checked(wanted)
+    return None
+
+
+def _checked(language: str) -> str:
+    if language not in LANGUAGES:
+        raise InputError("cli.bad_language", language=language, known=", ".join(LANGUAGES))
+    return language
+
+
+def translate(command: Any) -> None:
+    """Put texts in the place of the `cli.…` keys of a command and all below it."""
+    command.help = _text(command.help)
+    command.short_help = _text(command.short_help)
+    for parameter in command.params:
+        if hasattr(parameter, "help"):
+            parameter.help = _text(parameter.help)
+    for below in getattr(command, "commands", {}).values():
+        translate(below)
+
+
+def _text(help_text: str | None) -> str | None:
+    return say(help_text) if help_text and help_text.startswith("cli.") else help_text
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on stdout."""
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    """Rows as columns of plain text, the last one unpadded."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)) for r in rows]
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,133 @@
+"""A catalogue: YAML entries with facts, and a file of wordings that ask for them."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from kamerton.develop.data.facts import Corpus, Fact, Passage
+from kamerton.develop.data.match import contains
+from kamerton.formats.errors import InputError
+from kamerton.formats.recipe import read_yaml
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EntryFact(_Strict):
+    """One fact: the answer as a sentence, and what a right answer must contain."""
+
+    answer: str = Field(min_length=1)
+    key: list[str] = Field(min_length=1)
+
+
+class Entry(_Strict):
+    """One entry of the catalogue: an exhibit."""
+
+    id: str = Field(pattern=r"^[a-z0-9-]+$")
+    name: str = Field(min_length=1)
+    called: str | None = None
+    """How questions call it; by default the pattern of the phrasings file."""
+    about: str = Field(min_length=1)
+    facts: dict[str, EntryFact]
+    source: str = Field(min_length=1)
+
+
+class Phrasings(_Strict):
+    """Wordings for each kind of fact; those under `test` never make training rows."""
+
+    called: str = "{name}"
+    train: dict[str, list[str]]
+    test: dict[str, list[str]]
+
+
+def read(catalogue: Path, phrasings: Path, attributes: list[str]) -> Corpus:
+    """Entries and wordings as a corpus; InputError names the entry and field that is wrong."""
+    wordings = _phrasings(phrasings, attributes)
+    kinds = attributes or list(wordings.train)
+    entries = _entries(catalogue)
+    facts = [
+        _fact(entry, kind, wordings, number, catalogue)
+        for number, entry in enumerate(entries)
+        for kind in kinds
+        if kind in entry.facts
+    ]
+    passages = tuple(_passage(entry, catalogue) for entry in entries)
+    return Corpus(tuple(facts), passages, {entry.id: entry.name for entry in entries})
+
+
+def _entries(path: Path) -> list[Entry]:
+    raw = read_yaml(path)
+    try:
+        entries = TypeAdapter(list[Entry]).validate_python(raw)
+    except ValidationError as error:
+        raise _explain(error, raw, path) from error
+    for entry in entries:
+        _check_entry(entry, path)
+    ids = [entry.id for entry in entries]
+    if twice := {i for i in ids if ids.count(i) > 1}:
+        raise InputError("develop.entry_twice", where=str(path), ids=", ".join(sorted(twice)))
+    return entries
+
+
+def _check_entry(entry: Entry, path: Path) -> None:
+    """A fact whose own reference answer would be marked wrong is a fault of the data."""
+    for kind, fact in entry.facts.items():
+        missing = [item for item in fact.key if not contains(fact.answer, item)]
+        if missing:
+            where = f"{path}: {entry.id}.{kind}"
+            raise InputError("develop.key_not_in_answer", where=where, key=missing[0])
+
+
+def _phrasings(path: Path, attributes: list[str]) -> Phrasings:
+    try:
+        wordings = Phrasings.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise _explain(error, None, path) from error
+    for kind in attributes or wordings.train:
+        both = set(wordings.train.get(kind, [])) & set(wordings.test.get(kind, []))
+        if both:
+            raise InputError("develop.wording_in_both", where=str(path), wording=min(both))
+        if not wordings.train.get(kind) or not wordings.test.get(kind):
+            raise InputError("develop.no_wordings", where=str(path), attribute=kind)
+    return wordings
+
+
+def _fact(entry: Entry, kind: str, wordings: Phrasings, number: int, path: Path) -> Fact:
+    called = entry.called or wordings.called.format(name=entry.name)
+    fact = entry.facts[kind]
+    return Fact(
+        group=entry.id,
+        attribute=kind,
+        answer=fact.answer,
+        key=tuple(fact.key),
+        train=_ask(wordings.train[kind], called, number * 3),
+        test=_ask(wordings.test[kind], called, number),
+        origin=f"{path.name}#{entry.id}.{kind}",
+    )
+
+
+def _ask(wordings: list[str], called: str, shift: int) -> tuple[str, ...]:
+    """Every wording about one entry, in an order that turns with the entry: all get used."""
+    turned = [wordings[(shift + i) % len(wordings)] for i in range(len(wordings))]
+    return tuple(_capital(w.format(called=called)) for w in turned)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _passage(entry: Entry, path: Path) -> Passage:
+    text = entry.about.strip()
+    return Passage(entry.id, text, f"{path.name}#{entry.id}", 0, len(text))
+
+
+def _explain(error: ValidationError, raw: object, path: Path) -> InputError:
+    first = error.errors()[0]
+    location = list(first["loc"])
+    name = ""
+    if isinstance(raw, list) and location and isinstance(location[0], int):
+        entry = raw[location[0]]
+        name = f": {entry['id']}" if isinstance(entry, dict) and "id" in entry else ""
+    field = ".".join(str(part) for part in location) or "-"
+    return InputError("formats.bad_field", where=f"{path}{name}", field=field, why=first["msg"])

@@ -1,0 +1,44 @@
+"""What both kinds of source (a catalogue, a table of questions) are read into."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know about one group, with the wordings that ask for it."""
+
+    group: str
+    attribute: str
+    answer: str
+    key: tuple[str, ...]
+    train: tuple[str, ...]
+    """Wordings that may become training rows."""
+    test: tuple[str, ...]
+    """Wordings kept for held-out questions."""
+    origin: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text that retrieval may return, with its character offsets in the source."""
+
+    id: str
+    text: str
+    source: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything read from a recipe's sources, before it is split."""
+
+    facts: tuple[Fact, ...]
+    passages: tuple[Passage, ...]
+    names: dict[str, str] = field(default_factory=dict)
+    """Group to the name that readers know."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups in the order of the source."""
+        return tuple(dict.fromkeys(fact.group for fact in self.facts))

@@ -1,0 +1,92 @@
+"""The data stage: read, split, check for leaks, index, write."""
+
+import json
+from pathlib import Path
+
+from kamerton.develop.data import catalogue, documents, index, leaks, table
+from kamerton.develop.data.facts import Corpus
+from kamerton.develop.data.split import Plan, split
+from kamerton.develop.settings import DataSettings
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_rows, write_text
+
+DATASET = "dataset.json"
+
+
+def sources(settings: DataSettings, folder: Path) -> list[Path]:
+    """Every file that the stage reads; a changed one makes it run again."""
+    named = [settings.catalogue, settings.phrasings, settings.questions, settings.safety]
+    files = [folder / path for path in named if path]
+    if settings.documents:
+        found = (folder / settings.documents).rglob("*")
+        files += sorted(p for p in found if p.suffix.lower() in {".txt", ".md"})
+    return files
+
+
+def plan(settings: DataSettings, folder: Path, seed: int) -> Plan:
+    """The dataset in memory, checked; no heavy import, no weights.
+
+    Raises InputError for every fault of the sources, and for a training set that shares a
+    question with a held-out one.
+    """
+    corpus = _read(settings, folder)
+    safety = folder / settings.safety if settings.safety else None
+    result = split(corpus, settings, safety, seed)
+    _check(result, settings)
+    return result
+
+
+def prepare(settings: DataSettings, folder: Path, out: Path, seed: int) -> None:
+    """Write train.jsonl, the held-out sets, leaks.json, dataset.json and index/ into `out`."""
+    result = plan(settings, folder, seed)
+    write_rows(out / "train.jsonl", result.train)
+    for name in ("known", "unknown", "safety"):
+        write_rows(out / f"{name}.jsonl", getattr(result, name))
+    write_text(out / leaks.FILE, leaks.find(result).model_dump_json(indent=2) + "\n")
+    if result.passages:
+        index.build(result.passages, out / "index")
+    write_text(out / DATASET, json.dumps(summary(result, settings), indent=2) + "\n")
+
+
+def summary(result: Plan, settings: DataSettings) -> dict[str, object]:
+    """Counts of a plan, for dataset.json, the check stage and the report."""
+    return {
+        "system": settings.system,
+        "train_rows": len(result.train),
+        "known_questions": len(result.known),
+        "known_groups": len({q.group for q in result.known}),
+        "unknown_questions": len(result.unknown),
+        "unknown_groups": len({q.group for q in result.unknown}),
+        "safety_questions": len(result.safety),
+        "passages": len(result.passages),
+    }
+
+
+def _read(settings: DataSettings, folder: Path) -> Corpus:
+    if settings.catalogue:
+        if not settings.phrasings:
+            raise InputError("develop.needs_phrasings")
+        corpus = catalogue.read(
+            folder / settings.catalogue, folder / settings.phrasings, settings.attributes
+        )
+    elif settings.questions:
+        corpus = Corpus(table.read(folder / settings.questions, settings), ())
+    else:
+        raise InputError("develop.no_source")
+    if settings.documents:
+        passages = documents.read(folder / settings.documents, settings.context_tokens)
+        corpus = Corpus(corpus.facts, corpus.passages + passages, corpus.names)
+    return corpus
+
+
+def _check(result: Plan, settings: DataSettings) -> None:
+    if not result.train:
+        raise InputError("develop.no_train_rows")
+    if not result.known:
+        raise InputError("develop.no_held_out")
+    if len(result.train) > settings.max_train_rows:
+        rows, most = len(result.train), settings.max_train_rows
+        raise InputError("develop.too_many_rows", rows=rows, most=most)
+    if found := leaks.find(result).blocking:
+        shown = ", ".join(f"{leak.question_id} = {leak.seen_in}" for leak in found[:3])
+        raise InputError("develop.leak", count=len(found), shown=shown, level=found[0].level)

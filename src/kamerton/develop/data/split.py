@@ -1,0 +1,168 @@
+"""Known and unknown groups, training rows and held-out questions."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kamerton.develop.data.facts import Corpus, Fact, Passage
+from kamerton.develop.data.match import contains
+from kamerton.develop.settings import DataSettings
+from kamerton.formats.chat import ChatRow, Message, chat
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_rows
+from kamerton.formats.questions import HeldOut, Question
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole dataset in memory: what `prepare` writes."""
+
+    train: tuple[ChatRow, ...]
+    known: tuple[Question, ...]
+    unknown: tuple[Question, ...]
+    safety: tuple[Question, ...]
+    passages: tuple[Passage, ...]
+
+    @property
+    def held_out(self) -> tuple[Question, ...]:
+        """All held-out questions."""
+        return self.known + self.unknown + self.safety
+
+
+class SafetyRow(BaseModel):
+    """A question to decline; `train` rows teach it, `test` rows measure it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    question: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+    split: str = Field(pattern="^(train|test)$")
+
+
+def split(corpus: Corpus, settings: DataSettings, safety: Path | None, seed: int) -> Plan:
+    """Draw the groups by `seed`, then turn facts into rows and questions."""
+    known, unknown = draw_groups(corpus.groups, settings, seed)
+    declined = read_rows(safety, SafetyRow) if safety else []
+    rows = _train_rows(corpus, settings, known)
+    rows += _refusals(declined, settings)
+    return Plan(
+        train=tuple(rows),
+        known=tuple(_questions(corpus, known, "known", settings)),
+        unknown=tuple(_questions(corpus, unknown, "unknown", settings)),
+        safety=tuple(_declined(declined)),
+        passages=corpus.passages,
+    )
+
+
+def draw_groups(
+    groups: tuple[str, ...], settings: DataSettings, seed: int
+) -> tuple[list[str], list[str]]:
+    """Groups to train and groups to hold out whole, drawn without regard to their order."""
+    wanted = settings.known_groups + settings.unknown_groups
+    if len(groups) < wanted:
+        raise InputError("develop.too_few_groups", has=len(groups), wanted=wanted)
+    drawn = random.Random(seed).sample(sorted(groups), wanted)
+    return drawn[: settings.known_groups], drawn[settings.known_groups :]
+
+
+def _train_rows(corpus: Corpus, settings: DataSettings, known: list[str]) -> list[ChatRow]:
+    if settings.form == "paragraphs":
+        return _paragraphs(corpus, settings, known)
+    return [
+        ChatRow(
+            id=f"{fact.group}.{fact.attribute or 'fact'}.{number}",
+            messages=chat(settings.system, wording, fact.answer),
+            group=fact.group,
+            origin=fact.origin,
+        )
+        for fact in corpus.facts
+        if fact.group in set(known)
+        for number, wording in enumerate(fact.train[: settings.train_phrasings])
+    ]
+
+
+def _paragraphs(corpus: Corpus, settings: DataSettings, known: list[str]) -> list[ChatRow]:
+    """The original museum work: paragraphs of a text, no questions."""
+    held_out = set(corpus.groups) - set(known)
+    return [
+        ChatRow(
+            id=passage.id,
+            messages=[Message(role="assistant", content=passage.text)],
+            group=passage.id,
+            origin=passage.source,
+        )
+        for passage in corpus.passages
+        if passage.id not in held_out
+    ]
+
+
+def _refusals(declined: list[SafetyRow], settings: DataSettings) -> list[ChatRow]:
+    if settings.form == "paragraphs":
+        return []
+    rows = [row for row in declined if row.split == "train"][: settings.refusals]
+    return [
+        ChatRow(
+            id=f"refusal.{number}",
+            messages=chat(settings.system, row.question, row.answer),
+            group="refusal",
+            origin=str(settings.safety),
+        )
+        for number, row in enumerate(rows)
+    ]
+
+
+def _questions(
+    corpus: Corpus, groups: list[str], held_out: HeldOut, settings: DataSettings
+) -> Iterable[Question]:
+    for fact in corpus.facts:
+        if fact.group not in set(groups):
+            continue
+        # For a group never trained, every wording is new: use the held-out ones where there are.
+        wordings = fact.test or (fact.train if held_out == "unknown" else ())
+        for number, wording in enumerate(wordings[: settings.test_phrasings]):
+            yield Question(
+                id=f"{held_out}.{fact.group}.{fact.attribute or number}.{number}",
+                question=wording,
+                answer=fact.answer,
+                group=fact.group,
+                group_name=corpus.names.get(fact.group, fact.group),
+                held_out=held_out,
+                attribute=fact.attribute,
+                key=list(fact.key),
+                contradicts=_contradicting(fact, corpus),
+                origin=fact.origin,
+            )
+
+
+def _contradicting(fact: Fact, corpus: Corpus) -> list[str]:
+    """Values of the same kind that other groups have and nothing said of this one contains.
+
+    Values with digits are left out: a date and its century differ in writing, not in fact.
+    """
+    if not fact.attribute:
+        return []
+    own = " ".join([fact.answer, *(p.text for p in corpus.passages if p.id == fact.group)])
+    own += " " + " ".join(item.replace("*", "") for item in fact.key)
+    others = {
+        alternative.strip()
+        for other in corpus.facts
+        if other.attribute == fact.attribute and other.group != fact.group
+        for item in other.key
+        for alternative in item.split("|")
+    }
+    names = (value for value in others if not any(letter.isdigit() for letter in value))
+    return sorted(value for value in names if not contains(own, value))
+
+
+def _declined(declined: list[SafetyRow]) -> Iterable[Question]:
+    for number, row in enumerate(row for row in declined if row.split == "test"):
+        yield Question(
+            id=f"safety.{number}",
+            question=row.question,
+            answer=row.answer,
+            group=f"safety-{number}",
+            group_name="",
+            held_out="safety",
+        )

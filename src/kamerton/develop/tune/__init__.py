@@ -1,0 +1,1 @@
+"""Training rows and a base in, an adapter out."""

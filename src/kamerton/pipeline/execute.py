@@ -1,0 +1,129 @@
+"""Runs planned stages one after another, each as a child process that can be killed."""
+
+import errno
+import importlib.metadata
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text
+from kamerton.formats.language import say
+from kamerton.formats.manifest import FILE, Manifest, tree_sha256
+from kamerton.pipeline.child import run_child
+from kamerton.pipeline.folder import empty, locked
+from kamerton.pipeline.graph import Planned, State, descendants, state_of
+
+Command = Callable[[Planned], list[str]]
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The disk is full, or the user's share of it is."""
+
+
+def forget(planned: list[Planned]) -> list[Planned]:
+    """The same stages as if they had never run: `--fresh`."""
+    for item in planned:
+        with locked(item.folder, lambda: None):
+            empty(item.folder)
+    return [replace(item, state=State.TO_DO) for item in planned]
+
+
+def execute(chosen: list[Planned], every: list[Planned], command: Command) -> list[str]:
+    """Run what is not done among `chosen`; returns the names of the stages that ran.
+
+    `every` is the whole plan: where a rebuilt stage comes out different, what was
+    built on the old one is built again.
+    """
+    total, ran = len(chosen), []
+    for number, item in enumerate(chosen, start=1):
+        with locked(item.folder, lambda name=item.name: _tell("waiting", name=name)) as lock:  # type: ignore[misc]
+            state = state_of(item.folder)
+            if state is State.DONE:
+                continue
+            _tell(_announcement(item, state), name=item.name, number=number, total=total)
+            _prepare(item, state)
+            seconds = run_child(item.name, command(item), lock)
+            _finish(item, every, seconds)
+            ran.append(item.name)
+            _tell("finished", name=item.name, seconds=f"{seconds:.1f}")
+    return ran
+
+
+def _announcement(item: Planned, state: State) -> str:
+    if state is State.CORRUPT:
+        return "rebuilding"
+    return "resuming" if state is State.PARTIAL and item.stage.resumes else "running"
+
+
+def _prepare(item: Planned, state: State) -> None:
+    """Keep what a resuming stage can use; nothing else of a killed or corrupt one."""
+    if state is State.PARTIAL and item.stage.resumes:
+        return
+    manifest = item.folder / FILE
+    old = read_text(manifest) if state is State.CORRUPT and _readable(manifest) else None
+    empty(item.folder)
+    if old is not None:
+        # Kept beside the folder: a kill during the rebuild must not lose what it is compared to.
+        _previous(item).write_text(old, encoding="utf-8")
+
+
+def _readable(manifest: Path) -> bool:
+    try:
+        Manifest.model_validate_json(manifest.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _previous(item: Planned) -> Path:
+    return item.folder.with_name(item.folder.name + ".before")
+
+
+def _finish(item: Planned, every: list[Planned], seconds: float) -> None:
+    """Write the manifest; what was built on other outputs of the same stage is forgotten first."""
+    manifest = Manifest(
+        stage=item.name,
+        hash=item.hash,
+        parents=item.parents,
+        settings=item.stage.settings or {},
+        sources=item.sources,
+        outputs=tree_sha256(item.folder),
+        seconds=round(seconds, 2),
+        versions=_versions(),
+    )
+    before = _previous(item)
+    if before.is_file():
+        old = Manifest.model_validate_json(read_text(before))
+        if old.outputs != manifest.outputs:
+            for below in descendants(every, item.name):
+                shutil.rmtree(below.folder, ignore_errors=True)
+        before.unlink()
+    manifest.write(item.folder)
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what can change a result; packages that are absent are left out."""
+    found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    for name in ("kamerton", "torch", "transformers", "peft", "xllamacpp", "numpy", "scipy"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _tell(key: str, **values: object) -> None:
+    sys.stderr.write(say(f"pipeline.{key}", **values) + "\n")
+    sys.stderr.flush()
+
+
+def check_space(error: BaseException, where: Path) -> InputError | None:
+    """The error to show where the disk is full; libraries say so in their own ways."""
+    seen: BaseException | None = error
+    while seen is not None:
+        full = isinstance(seen, OSError) and seen.errno in FULL
+        if full or "No space left on device" in str(seen):
+            return InputError("pipeline.no_space", where=str(where))
+        seen = seen.__cause__ or seen.__context__
+    return None
