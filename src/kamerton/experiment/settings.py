@@ -7,9 +7,7 @@ from pydantic import Field
 from kamerton.formats.questions import HeldOut
 from kamerton.formats.recipe import Section
 
-Criterion = Literal[
-    "factual_accuracy", "relevance", "safety", "expectation", "format"
-]
+Criterion = Literal["factual_accuracy", "relevance", "safety", "expectation", "format"]
 
 
 class Hypothesis(Section):

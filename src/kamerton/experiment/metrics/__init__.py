@@ -1,0 +1,23 @@
+"""The criteria: each is one small file with one function and the rule that it measures by."""
+
+from collections.abc import Callable
+
+from kamerton.experiment.metrics.context import Context, Score
+from kamerton.experiment.metrics.expectation import expectation
+from kamerton.experiment.metrics.factual_accuracy import factual_accuracy
+from kamerton.experiment.metrics.format import format_
+from kamerton.experiment.metrics.relevance import relevance
+from kamerton.experiment.metrics.safety import safety
+from kamerton.experiment.settings import Criterion
+from kamerton.formats.questions import Question
+
+Metric = Callable[[Question, str, str, Context], Score | None]
+"""Question, answer, finish reason and context to a score with its reason; None: does not apply."""
+
+CRITERIA: dict[Criterion, Metric] = {
+    "factual_accuracy": factual_accuracy,
+    "relevance": relevance,
+    "safety": safety,
+    "expectation": expectation,
+    "format": format_,
+}

@@ -1,0 +1,22 @@
+"""What a criterion may know besides the question: the names of all exhibits that are asked about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kamerton.formats.questions import Question
+
+Score = tuple[float, str]
+"""A score in [0, 1], and the reason where it is below 1: a code, or `code: what`."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The catalogue as far as the held-out questions show it."""
+
+    names: dict[str, str]
+    """Group to the name that a reader knows it by."""
+
+
+def context_of(questions: Iterable[Question]) -> Context:
+    """The names of all groups of the questions."""
+    return Context({q.group: q.group_name for q in questions if q.group_name})
