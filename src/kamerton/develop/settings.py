@@ -39,6 +39,8 @@ class DataSettings(Section):
     """Kinds of fact to use; empty: all that the phrasings file names."""
     train_phrasings: int = Field(3, ge=1)
     """Wordings of each fact in training."""
+    context_phrasings: int = Field(1, ge=0)
+    """Of these, how many carry the passage that answers them, as retrieval will put it."""
     test_phrasings: int = Field(1, ge=1)
     """Held-out wordings of each fact."""
     refusals: int = Field(12, ge=0)

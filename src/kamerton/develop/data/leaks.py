@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.develop.data.match import words
 from kamerton.develop.data.split import Plan
+from kamerton.formats.chat import ChatRow
 from kamerton.formats.questions import Question
 
 FILE = "leaks.json"
@@ -39,7 +40,7 @@ class LeakReport(BaseModel):
 
 def find(plan: Plan) -> LeakReport:
     """All leaks of a plan."""
-    rows = [(row.id, row.messages[-2].content) for row in plan.train if len(row.messages) > 1]
+    rows = [(row.id, _question(row)) for row in plan.train if len(row.messages) > 1]
     blocking = [
         *_prompts(plan.held_out, rows),
         *_groups(plan),
@@ -47,6 +48,11 @@ def find(plan: Plan) -> LeakReport:
     ]
     checked = {"train": len(plan.train), "held_out": len(plan.held_out)}
     return LeakReport(blocking=blocking, printed=[], checked=checked)
+
+
+def _question(row: ChatRow) -> str:
+    """The question of a training row, without a passage put before it."""
+    return row.prompt.rsplit("\n\n", 1)[-1]
 
 
 def _prompts(questions: Iterable[Question], rows: list[tuple[str, str]]) -> Iterable[Leak]:

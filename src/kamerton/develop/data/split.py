@@ -14,6 +14,7 @@ from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.questions import HeldOut, Question
+from kamerton.formats.retrieval import with_context
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,31 @@ def draw_groups(
 def _train_rows(corpus: Corpus, settings: DataSettings, known: list[str]) -> list[ChatRow]:
     if settings.form == "paragraphs":
         return _paragraphs(corpus, settings, known)
+    texts = {passage.id: passage.text for passage in corpus.passages}
     return [
         ChatRow(
             id=f"{fact.group}.{fact.attribute or 'fact'}.{number}",
-            messages=chat(settings.system, wording, fact.answer),
+            messages=chat(settings.system, question, fact.answer),
             group=fact.group,
             origin=fact.origin,
         )
         for fact in corpus.facts
         if fact.group in set(known)
-        for number, wording in enumerate(fact.train[: settings.train_phrasings])
+        for number, question in enumerate(_asked(fact, settings, texts.get(fact.group)))
     ]
+
+
+def _asked(fact: Fact, settings: DataSettings, passage: str | None) -> list[str]:
+    """The training wordings of a fact; the last ones carry the passage that answers them.
+
+    So the tuned model learns to read what retrieval puts before a question, not only to
+    remember (as RAFT does, Zhang et al. 2024).
+    """
+    wordings = list(fact.train[: settings.train_phrasings])
+    if passage is None:
+        return wordings
+    plain = max(1, len(wordings) - settings.context_phrasings)
+    return wordings[:plain] + [with_context(text, [passage]) for text in wordings[plain:]]
 
 
 def _paragraphs(corpus: Corpus, settings: DataSettings, known: list[str]) -> list[ChatRow]:

@@ -1,4 +1,4 @@
-"""What a criterion may know besides the question: the names of all exhibits that are asked about."""
+"""What a criterion may know besides the question: the names of all exhibits asked about."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,5 +18,5 @@ class Context:
 
 
 def context_of(questions: Iterable[Question]) -> Context:
-    """The names of all groups of the questions."""
+    """Collect the names of all groups of the questions."""
     return Context({q.group: q.group_name for q in questions if q.group_name})

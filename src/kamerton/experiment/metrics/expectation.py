@@ -10,9 +10,11 @@ from kamerton.formats.questions import Question
 
 FEWEST, MOST = 3, 40
 _PRONOUNS = frozenset(
-    "it its he him his she her they them their this these such "
-    "он она оно они его ее их ему ей им нем ней них ним это этот эта эти этого этой этих "
-    "такой такая такое такие таких".split()
+    words(
+        "it its he him his she her they them their this these such "
+        "он она оно они его ее их ему ей им нем ней них ним это этот эта эти этого этой этих "
+        "такой такая такое такие таких"
+    )
 )
 
 

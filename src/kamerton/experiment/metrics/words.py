@@ -16,7 +16,7 @@ _VOWELS = re.compile(r"(?:ая|яя|ое|ее|ые|ие|ый|ий|ой|[аеио
 
 
 def words(text: str) -> list[str]:
-    """The words and numbers of a text, in one spelling."""
+    """Words and numbers of a text, in one spelling."""
     return [word for word, _ in _tokens(text)]
 
 
@@ -40,7 +40,7 @@ def stands(found: Sequence[str], phrase: str) -> bool:
 
 
 def content_words(text: str) -> list[str]:
-    """The words that carry meaning: all but those of `stopwords.txt`."""
+    """Words that carry meaning: all but those of `stopwords.txt`."""
     return [word for word in words(text) if word not in _stopwords()]
 
 
@@ -60,12 +60,12 @@ def share_word(one: str, other: str) -> bool:
 
 
 def inflected(name: str) -> str:
-    """A name as a phrase that its declined Russian forms match; English names as they are."""
+    """Turn a name into a phrase that its declined Russian forms match; English stays."""
     return " ".join(_stem(word) for word in words(name))
 
 
 def phrases(file: str) -> tuple[str, ...]:
-    """The lines of a text file beside this one, without blank lines and remarks."""
+    """Lines of a text file beside this one, without blank lines and remarks."""
     text = (files("kamerton.experiment.metrics") / file).read_text("utf-8")
     return tuple(line for raw in text.splitlines() if (line := raw.strip()) and line[0] != "#")
 
