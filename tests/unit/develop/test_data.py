@@ -181,7 +181,7 @@ def test_eight_words_in_a_row_are_a_leak_but_a_long_name_is_not(folder: Path) ->
         update={"question": f"Where is the {name} now?", "group_name": name}
     )
     alike = plan.train[0].model_copy(
-        update={"messages": chat("", f"Tell us where is the {name} now", "x")}
+        update={"messages": chat("", f"Tell us where is the {name} now, please", "x")}
     )
     assert leaks.find(type(plan)((alike,), (question,), (), (), ())).blocking == []
     nameless = question.model_copy(update={"group_name": ""})

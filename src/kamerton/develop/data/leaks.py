@@ -57,14 +57,15 @@ def _question(row: ChatRow) -> str:
 
 def _prompts(questions: Iterable[Question], rows: list[tuple[str, str]]) -> Iterable[Leak]:
     questions = list(questions)
-    exact = {" ".join(words(text)): row_id for row_id, text in rows}
+    asked = [(row_id, f" {' '.join(words(text))}") for row_id, text in rows]
     for name in {question.group_name for question in questions}:
         grams = {gram: row_id for row_id, text in rows for gram in _grams(text, name)}
         for question in (q for q in questions if q.group_name == name):
-            text = " ".join(words(question.question))
+            text = f" {' '.join(words(question.question))}"
+            same = [row_id for row_id, other in asked if other.endswith(text)]
             shared = [grams[g] for g in _grams(question.question, name) if g in grams]
-            if text in exact:
-                yield Leak(question_id=question.id, level="exact", seen_in=exact[text])
+            if same:
+                yield Leak(question_id=question.id, level="exact", seen_in=min(same))
             elif shared:
                 yield Leak(question_id=question.id, level="8-gram", seen_in=min(shared))
 
