@@ -7,7 +7,7 @@ TEXT = (
     "The Idol of Pomos is carved from picrolite. Where is the Lady of Lemba kept today? "
     "You are a museum guide. Answer in one short sentence. It was made about 3000 BC. "
     "Где хранится идол из Помоса? Он хранится в Кипрском музее в Никосии. "
-    "What material was used for the Horned God? It was cast in bronze at Enkomi. "
+    "What material was used for the Horned God?\n\nIt was cast in bronze at Enkomi.\n\n"
 )
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 

@@ -19,7 +19,9 @@ from kamerton.formats.jsonl import write_text
 from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import FILE, ServingSpec
 
-TUNE = TuneSettings(rank=4, epochs=2, batch_size=4, save_steps=2, learning_rate=5e-3)
+TUNE = TuneSettings(
+    rank=4, max_length=600, epochs=2, batch_size=4, save_steps=2, learning_rate=5e-3
+)
 DATA = {
     "catalogue": "catalogue.en.yaml",
     "phrasings": "phrasings.en.yaml",
@@ -112,6 +114,21 @@ def test_the_engine_reads_the_same_tokens_and_the_adapter_acts(
     spec = ServingSpec.model_validate_json((tmp_path / FILE).read_text())
     assert spec.base_sha256 == sha256(tmp_path / spec.base)
     assert spec.system == "You are a museum guide."
+
+
+def test_the_merged_model_is_the_base_with_the_adapter(
+    tiny: Path, data: Path, tuned: Path, tmp_path: Path
+) -> None:
+    from kamerton.develop import hub
+
+    settings = ExportSettings(quantisation="f16", context=256, merge=True)
+    export(settings, str(tiny), "museum", data, tuned, tmp_path)
+    figures = json.loads((tmp_path / "merge.json").read_text())
+    assert figures["largest_logit_difference"] < 1e-3
+    merged = hub.load_model(str(tmp_path / "merged")).state_dict()
+    base = hub.load_model(str(tiny)).state_dict()
+    changed = {name for name in base if not base[name].equal(merged[name])}
+    assert changed and all("proj" in name for name in changed)
 
 
 @pytest.mark.parametrize("fault", ["order of Q and K", "other splitting", "empty adapter"])

@@ -139,8 +139,8 @@ def _convert(source: Path, target: Path) -> None:
 def _split_digits(tokenizer: Any) -> None:
     """Give back the step that reading a tokenizer out of a GGUF loses.
 
-    SmolLM2 was trained with every digit a token of its own (`tokenizer.ggml.pre = smollm`);
-    without this "3000 BC" is other tokens in training than in the engine.
+    SmolLM2 takes digits out before anything else (`tokenizer.ggml.pre = smollm`); without this
+    a blank line before "3000 BC" is other tokens in training than in the engine.
     """
     from tokenizers import pre_tokenizers
 

@@ -80,8 +80,6 @@ class TuneSettings(Section):
     """What happens with rows longer than that: stop the run, cut their end, or drop them."""
     save_steps: int = Field(24, ge=1)
     """Optimiser steps between two checkpoints; a killed run goes on from the last."""
-    merge: bool = False
-    """Serve the adapter merged into the base (as in the original museum work) besides."""
 
 
 class ExportSettings(Section):
@@ -91,3 +89,5 @@ class ExportSettings(Section):
     """Weights of the served base; the adapter is kept in float 16."""
     context: int = Field(512, ge=128)
     """Tokens of prompt and answer together in each slot."""
+    merge: bool = False
+    """Write merged/ too: one complete Hugging Face model, as in the original museum work."""

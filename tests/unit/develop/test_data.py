@@ -149,7 +149,9 @@ def test_a_question_shared_by_train_and_test_stops_and_says_which(folder: Path) 
         {"question": "what is IT", "answer": "A bowl", "group": "g", "split": "test"},
     ]
     write(folder / "q.jsonl", rows)
-    own = DataSettings.model_validate({"questions": "q.jsonl", "known_groups": 1, "unknown_groups": 0})
+    own = DataSettings.model_validate(
+        {"questions": "q.jsonl", "known_groups": 1, "unknown_groups": 0}
+    )
     message = error(run.plan, own, folder, 1)
     assert "known.g" in message and "g.fact.0" in message
 

@@ -119,7 +119,7 @@ def _capital(text: str) -> str:
 
 def _passage(entry: Entry, path: Path) -> Passage:
     text = entry.about.strip()
-    return Passage(entry.id, text, f"{path.name}#{entry.id}", 0, len(text))
+    return Passage(entry.id, text, f"{path.name}#{entry.id}", 0, len(text), entry.name)
 
 
 def _explain(error: ValidationError, raw: object, path: Path) -> InputError:

@@ -25,7 +25,7 @@ def build(passages: Sequence[Passage], folder: Path) -> None:
     with progress(say("develop.indexing"), len(passages), say("develop.passages")) as bar:
         for start in range(0, len(passages), _BATCH):
             batch = passages[start : start + _BATCH]
-            vectors.append(embed([passage.text for passage in batch]))
+            vectors.append(embed([_encoded(passage) for passage in batch]))
             bar.update(len(batch))
     matrix = np.concatenate(vectors).astype(np.float32)
     np.save(folder / VECTORS, matrix)
@@ -34,9 +34,13 @@ def build(passages: Sequence[Passage], folder: Path) -> None:
         encoder=ENCODER,
         dimensions=matrix.shape[1],
         chunks=len(passages),
-        source_sha256=digest(*(json.dumps([p.source, p.text]) for p in passages)),
+        source_sha256=digest(*(json.dumps([p.source, p.title, p.text]) for p in passages)),
     )
     write_text(folder / META, meta.model_dump_json(indent=2) + "\n")
+
+
+def _encoded(passage: Passage) -> str:
+    return f"{passage.title}. {passage.text}" if passage.title else passage.text
 
 
 def _chunk(passage: Passage) -> Chunk:

@@ -20,7 +20,9 @@ def contains(text: str, item: str) -> bool:
 
 
 def _stands(haystack: list[str], alternative: str) -> bool:
-    needle = re.findall(r"(\d+(?:[.,]\d+)*|[^\W\d_]+)(\*?)", alternative.casefold().replace("ё", "е"))
+    needle = re.findall(
+        r"(\d+(?:[.,]\d+)*|[^\W\d_]+)(\*?)", alternative.casefold().replace("ё", "е")
+    )
     spans = range(len(haystack) - len(needle) + 1)
     return bool(needle) and any(
         all(_equal(haystack[i + j], word, star) for j, (word, star) in enumerate(needle))

@@ -118,9 +118,7 @@ def _reorder(name: str, values: "np.ndarray", config: Any) -> "np.ndarray":
     return split.swapaxes(1, 2).reshape(values.shape)
 
 
-def _add_tensor(
-    writer: "GGUFWriter", name: str, values: "np.ndarray", quantisation: str
-) -> None:
+def _add_tensor(writer: "GGUFWriter", name: str, values: "np.ndarray", quantisation: str) -> None:
     from gguf import GGMLQuantizationType, quants
 
     full = f"{name}.weight"
@@ -162,7 +160,9 @@ def _add_vocabulary(writer: "GGUFWriter", tokenizer: Any, size: int) -> None:
     writer.add_tokenizer_pre(_split_name(data))
     writer.add_token_list([by_id.get(i, f"[PAD{i}]") for i in range(size)])
     kinds = [TokenType.CONTROL if i in special else TokenType.NORMAL for i in range(size)]
-    writer.add_token_types([kind if i in by_id else TokenType.UNUSED for i, kind in enumerate(kinds)])
+    writer.add_token_types(
+        [kind if i in by_id else TokenType.UNUSED for i, kind in enumerate(kinds)]
+    )
     merges = (m if isinstance(m, str) else " ".join(m) for m in data["model"]["merges"])
     writer.add_token_merges(list(merges))
     if tokenizer.bos_token_id is not None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop import hub
-from kamerton.develop.export import gguf, parity
+from kamerton.develop.export import gguf, merge, parity
 from kamerton.develop.settings import ExportSettings
 from kamerton.formats import templates
 from kamerton.formats.chat import Message, chat
@@ -21,7 +21,11 @@ _PROBES = 8
 def export(
     settings: ExportSettings, base: str, name: str, data: Path, tune: Path, out: Path
 ) -> None:
-    """Write base.gguf, NAME.gguf, parity.json, serving.json and index/ into `out`."""
+    """Write base.gguf, NAME.gguf, parity.json, serving.json and index/ into `out`.
+
+    With `merge` a float32 Hugging Face folder merged/ too, and merge.json with its largest
+    logit difference from base and adapter.
+    """
     tokenizer = hub.load_tokenizer(base)
     model = hub.load_model(base)
     files = {"base": out / "base.gguf", name: out / f"{name}.gguf"}
@@ -32,6 +36,9 @@ def export(
     chats = _probes(data, system)
     found = parity.check(files["base"], files[name], tokenizer, tuned, chats)
     write_text(out / "parity.json", found.json())
+    if settings.merge:
+        difference = merge.write(tuned, tokenizer, chats, out / "merged")
+        write_text(out / "merge.json", json.dumps({"largest_logit_difference": difference}) + "\n")
     index = _copy_index(data, out)
     spec = _spec(settings, base, name, files, system, index)
     write_text(out / FILE, spec.model_dump_json(indent=2) + "\n")
@@ -69,7 +76,10 @@ def _probes(data: Path, system: str) -> list[list[Message]]:
     """A few chats for the proof: held-out questions, several turns, digits, Cyrillic, no system."""
     questions = read_rows(data / "known.jsonl", Question)[: _PROBES - 2]
     probes = [chat(system, question.question) for question in questions]
-    turns = [*chat("", "In 1450 BC?", "About 3000 BC."), Message(role="user", content="Why?")]
+    turns = [
+        *chat("", "In 1450 BC?", "Two dates:\n\n3000 BC\n\n1450 BC"),
+        Message(role="user", content="Why?"),
+    ]
     return [*probes, turns, chat(system, "Где хранится Идол из Помоса, №12, 1/2 €?")]
 
 

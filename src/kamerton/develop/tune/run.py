@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 ADAPTER, TRAINING, CHECKPOINTS = "adapter", "training.json", "checkpoints"
 
 
-def tune(
-    settings: TuneSettings, base: str, data: Path, out: Path, seed: int, threads: int
-) -> None:
+def tune(settings: TuneSettings, base: str, data: Path, out: Path, seed: int, threads: int) -> None:
     """Train an adapter on `data`/train.jsonl; write adapter/ and training.json into `out`.
 
     Goes on from the newest whole checkpoint in `out`. Same seed and threads, same bytes.
