@@ -1,0 +1,74 @@
+# make demo    set everything up and run the main job: the museum recipe, to its report
+# make test    set everything up and pass the tests
+# make serve   talk to what the demo made
+# All targets:  demo test test-long check bench docs serve
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= python3
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RECIPE ?= recipes/museum/recipe.yaml
+RUN    ?= museum
+export KAMERTON_LANG
+
+.PHONY: demo test test-long check bench docs serve browser clean
+.DEFAULT_GOAL := demo
+
+# Torch first: a range asked for by another package would take the newest build with CUDA.
+$(VENV)/.torch:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Kamerton needs Python 3.11 or newer; name it: make PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "No venv module here; on Debian or Ubuntu: apt-get install python3-venv"; exit 2; }
+	@echo "Installing torch 2.13.0: about 200 MB for a CPU build; the default Linux build brings" \
+	  "several GB of CUDA libraries. TORCH_INDEX=<url> takes it from another index."
+	@$(PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.torch requirements.lock pyproject.toml
+	@echo "Installing Kamerton and what it runs on."
+	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements-dev.lock
+	@echo "Installing what checks and tests need."
+	@$(PIP) -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/.run
+	@start=$$(date +%s); $(BIN)/kamerton run $(RECIPE) $(ARGS) && \
+	  echo "make demo: $$(( $$(date +%s) - start )) seconds"
+
+serve: $(VENV)/.run
+	@$(BIN)/kamerton serve $(RUN)
+
+# Browser tests drive Debian's Chromium; without it they are skipped, visibly.
+browser:
+	@command -v chromium >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "Installing Chromium for the browser tests."; \
+	    apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	  else echo "Browser tests are skipped; to run them: sudo apt-get install chromium"; fi; }
+
+test: $(VENV)/.dev browser
+	@start=$$(date +%s); $(BIN)/python -m pytest -m "not long" $(ARGS) && \
+	  echo "make test: $$(( $$(date +%s) - start )) seconds"
+
+test-long: $(VENV)/.dev browser
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/startup.py
+
+docs: $(VENV)/.run
+	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
