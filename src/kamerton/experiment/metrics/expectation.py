@@ -1,7 +1,8 @@
 """Agreement with what people expect: a PROXY by rule, until people vote.
 
 1 where the answer ends by itself (not cut at the token limit), has 3 to 40 words, and speaks of
-what was asked: it names the exhibit, a content word of its name, or refers to it by a pronoun.
+what was asked: a pronoun refers to the exhibit, or a word that carries meaning is shared with the
+question, the exhibit's name or the reference answer (which may call it "the coin").
 """
 
 from kamerton.experiment.metrics.context import Context, Score
@@ -29,7 +30,7 @@ def expectation(
         return 0.0, "cut"
     if not FEWEST <= len(found) <= MOST:
         return 0.0, f"length: {len(found)}"
-    name = question.group_name or question.question
-    if not (_PRONOUNS & set(found) or share_word(answer, name)):
+    asked = f"{question.question} . {question.group_name} . {question.answer}"
+    if not (_PRONOUNS & set(found) or share_word(answer, asked)):
         return 0.0, "not_addressed"
     return 1.0, ""

@@ -1,0 +1,112 @@
+"""The compare stage: ask, score, compare, write."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from kamerton.experiment.compare import cells, claims, comparisons, scored
+from kamerton.experiment.design import arms, design, hypotheses
+from kamerton.experiment.generate import PARTIAL, Asking, ask_all, changed, models
+from kamerton.experiment.settings import ExperimentSettings, Hypothesis
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_rows, read_text, write_rows, write_text
+from kamerton.formats.questions import Question
+from kamerton.formats.scores import SAMPLES, SUMMARY, Summary
+
+LEAKS = "leaks.json"
+SETS = ("known", "unknown", "safety")
+
+
+def compare(
+    settings: ExperimentSettings,
+    name: str,
+    data: Path,
+    base_url: str,
+    out: Path,
+    seed: int,
+    deterministic: bool,
+    slots: int = 8,
+) -> None:
+    """Ask all arms at `base_url` the held-out questions of `data`; write samples and summary.
+
+    `slots` is how many answers the server computes at the same time. A second start asks only what
+    the first left open.
+    """
+    questions = read_questions(data)
+    asked = _arms(settings, name, base_url)
+    declared = hypotheses(settings, name, questions)
+    _known_arms(declared, asked)
+    asking = Asking(
+        base_url=base_url,
+        max_tokens=settings.max_tokens,
+        seed=seed,
+        concurrency=1 if deterministic else slots,
+        repeat_share=settings.repeat_share,
+    )
+    replies = ask_all(questions, asked, asking, out)
+    samples = scored(questions, replies)
+    why = why_no_verdict(settings, data)
+    claimed = claims(settings, declared, name)
+    planned = design(settings, questions, name)
+    times_changed, times_repeated = changed(replies)
+    summary = Summary(
+        claims_verdict=not why,
+        why_no_verdict=why,
+        comparisons=comparisons(samples, claimed, settings, planned, seed, not why),
+        cells=cells(samples, settings, seed),
+        changed_answers=times_changed if times_repeated else None,
+        repeated_answers=times_repeated,
+        arms=asked,
+        seed=seed,
+    )
+    write_rows(out / SAMPLES, samples)
+    write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
+    (out / PARTIAL).unlink(missing_ok=True)
+
+
+def read_questions(data: Path) -> list[Question]:
+    """All held-out questions of a data stage; a set may be absent or empty."""
+    files = [data / f"{name}.jsonl" for name in SETS]
+    there = [path for path in files if path.is_file() and path.stat().st_size]
+    questions = [question for path in there for question in read_rows(path, Question)]
+    if not questions:
+        raise InputError("experiment.nothing_to_ask", where=str(data))
+    return questions
+
+
+def why_no_verdict(settings: ExperimentSettings, data: Path) -> str:
+    """Why no verdict may be claimed, as a code or `code: figure`; empty where one may be."""
+    path = data / LEAKS
+    if not path.is_file():
+        return "leaks_missing"
+    try:
+        blocking = json.loads(read_text(path))["blocking"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError("experiment.bad_leaks", where=str(path)) from error
+    if blocking:
+        return f"leaks_blocking: {len(blocking)}"
+    return "" if settings.claims_verdict else "too_small"
+
+
+def _arms(settings: ExperimentSettings, name: str, base_url: str) -> list[str]:
+    """Arms to ask: a declared one that is not served is an error, a default one is left out."""
+    offered = models(base_url)
+    wanted = arms(settings, name)
+    missing = [arm for arm in wanted if arm not in offered]
+    if missing and (settings.arms or name in missing):
+        raise InputError(
+            "experiment.arm_not_served", arm=", ".join(missing), known=", ".join(offered)
+        )
+    return [arm for arm in wanted if arm in offered]
+
+
+def _known_arms(declared: Sequence[Hypothesis], asked: Sequence[str]) -> None:
+    for hypothesis in declared:
+        for arm in (hypothesis.arm, hypothesis.against):
+            if arm not in asked:
+                raise InputError(
+                    "experiment.unknown_arm",
+                    hypothesis=hypothesis.name,
+                    arm=arm,
+                    known=", ".join(asked),
+                )
