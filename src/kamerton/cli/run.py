@@ -135,18 +135,18 @@ def _show_plan(
 
     data = read_data(resolved.data, home, resolved.seed)
     cost = asdict(estimate(resolved.tune, resolved.base, data.train))
-    claims = [c.model_dump() for c in design(resolved.experiment, resolved.name, data.held_out)]
+    shows = design(resolved.experiment, data.held_out, resolved.name)
     states = {item.name: str(item.state) for item in planned}
     tree = resolved.model_dump(mode="json")
     if as_json:
         found: dict[str, Any] = {"recipe": tree, "origins": origins, "stages": states}
-        print_json(found | {"training": cost, "design": claims})
+        print_json(found | {"training": cost, "design": asdict(shows)})
         return
     rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
     typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
     typer.echo("")
     typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in planned]))
     typer.echo("\n" + say("cli.plan_training", **cost, minutes=cost["seconds"] / 60))
-    for claim in claims:
-        typer.echo(say("cli.check_claim", **claim, points=100 * claim["detectable"]))
+    for power in shows.hypotheses:
+        typer.echo(say("cli.check_claim", **asdict(power), points=100 * power.detectable))
 

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -42,15 +43,14 @@ def _check(job: Job) -> None:
 
     recipe = job.recipe
     found = plan(recipe.data, Path(job.folder), recipe.seed)
-    claims = design(recipe.experiment, recipe.name, found.held_out)
+    planned = design(recipe.experiment, found.held_out, recipe.name)
     cost = estimate(recipe.tune, recipe.base, found.train)
     counts = summary(found, recipe.data)
     note(say("cli.check_rows", **counts))
-    for claim in claims:
-        note(say("cli.check_claim", **(claim.model_dump() | {"points": 100 * claim.detectable})))
-    figures = {"dataset": counts, "design": [c.model_dump() for c in claims], "training": cost}
-    text = json.dumps(figures, indent=2, default=lambda data: data.__dict__)
-    write_text(job.out("check") / CHECK, text + "\n")
+    for power in planned.hypotheses:
+        note(say("cli.check_claim", **asdict(power), points=100 * power.detectable))
+    figures = {"dataset": counts, "design": asdict(planned), "training": asdict(cost)}
+    write_text(job.out("check") / CHECK, json.dumps(figures, indent=2) + "\n")
 
 
 def _data(job: Job) -> None:
@@ -84,7 +84,16 @@ def _compare(job: Job) -> None:
     options += ["--passages", str(recipe.serve.passages)]
     with _serving(job.out("export"), options) as base_url:
         out, data = job.out("compare"), job.out("data")
-        compare(recipe.experiment, recipe.name, data, base_url, out, recipe.seed, slots)
+        compare(
+            recipe.experiment,
+            recipe.name,
+            data,
+            base_url,
+            out,
+            recipe.seed,
+            recipe.deterministic,
+            slots,
+        )
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class Pairs:
 
 
 def scored(questions: Sequence[Question], replies: Sequence[Reply]) -> list[Sample]:
-    """The first answer of every arm to every question, scored on all criteria that apply."""
+    """Score the first answer of every arm to every question on all criteria that apply."""
     context, by_id = context_of(questions), {q.id: q for q in questions}
     samples = []
     for reply in (reply for reply in replies if reply.round == 0):
@@ -226,7 +226,7 @@ def _detectable(paired: Pairs, on: Design, family: int) -> float:
 
 
 def interval_of(found: Sequence[Cell], arm: str, held_out: HeldOut, criterion: str) -> Interval:
-    """The score of one arm on one criterion of one held-out set."""
+    """Score of one arm on one criterion of one held-out set."""
     return next(
         cell.score
         for cell in found

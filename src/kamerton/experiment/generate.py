@@ -1,6 +1,6 @@
 """Asks every question of every arm over /v1/chat/completions, and never one twice.
 
-Each finished answer is a line of a partial file at once; a killed run reads it and asks the rest.
+Each finished answer is a line of answers.jsonl at once; a killed run reads it and asks the rest.
 One arm after another, questions of one group together: so the server's slots stay on one adapter
 and its prefix cache helps.
 """
@@ -25,7 +25,7 @@ from kamerton.formats.manifest import digest
 from kamerton.formats.questions import Question
 from kamerton.terminal import progress
 
-PARTIAL = "answers.partial.jsonl"
+ANSWERS = "answers.jsonl"
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 
 
@@ -91,7 +91,7 @@ def ask_all(
         arm: [_job(arm, q, 0, asking) for q in ordered] + [_job(arm, q, 1, asking) for q in again]
         for arm in arms
     }
-    partial = folder / PARTIAL
+    partial = folder / ANSWERS
     done = _resume(partial)
     for arm in arms:
         missing = [job for job in jobs[arm] if job.ask not in done]
@@ -101,7 +101,7 @@ def ask_all(
 
 
 def repeated(questions: Sequence[Question], asking: Asking) -> list[Question]:
-    """The questions that are asked twice: a share of them, drawn by the seed."""
+    """Questions that are asked twice: a share of them, drawn by the seed."""
     count = math.ceil(asking.repeat_share * len(questions))
     drawn = set(random.Random(asking.seed).sample([q.id for q in questions], count))
     return [q for q in questions if q.id in drawn]
@@ -120,7 +120,7 @@ def _job(arm: str, question: Question, round_: int, asking: Asking) -> _Job:
 
 
 def _resume(partial: Path) -> dict[str, Reply]:
-    """Replies of an earlier start; the line that a kill cut short is dropped from the file."""
+    """Read the replies of an earlier start; the line that a kill cut short is dropped from the file."""
     if not partial.is_file():
         return {}
     replies = list(_whole_lines(partial.read_text("utf-8", errors="replace")))

@@ -1,12 +1,11 @@
 """The compare stage: ask, score, compare, write."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
-from kamerton.experiment.generate import PARTIAL, Asking, ask_all, changed, models
+from kamerton.experiment.generate import Asking, ask_all, changed, models
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, read_text, write_rows, write_text
@@ -34,8 +33,7 @@ def compare(
     """
     questions = read_questions(data)
     asked = _arms(settings, name, base_url)
-    declared = hypotheses(settings, name, questions)
-    _known_arms(declared, asked)
+    declared = _declared(settings, name, questions, asked)
     asking = Asking(
         base_url=base_url,
         max_tokens=settings.max_tokens,
@@ -61,7 +59,6 @@ def compare(
     )
     write_rows(out / SAMPLES, samples)
     write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
-    (out / PARTIAL).unlink(missing_ok=True)
 
 
 def read_questions(data: Path) -> list[Question]:
@@ -100,13 +97,17 @@ def _arms(settings: ExperimentSettings, name: str, base_url: str) -> list[str]:
     return [arm for arm in wanted if arm in offered]
 
 
-def _known_arms(declared: Sequence[Hypothesis], asked: Sequence[str]) -> None:
-    for hypothesis in declared:
-        for arm in (hypothesis.arm, hypothesis.against):
-            if arm not in asked:
-                raise InputError(
-                    "experiment.unknown_arm",
-                    hypothesis=hypothesis.name,
-                    arm=arm,
-                    known=", ".join(asked),
-                )
+def _declared(
+    settings: ExperimentSettings, name: str, questions: list[Question], asked: list[str]
+) -> list[Hypothesis]:
+    """Primary hypotheses: one of the recipe that names an arm not asked is an error."""
+    declared = hypotheses(settings, name, questions)
+    for hypothesis in settings.hypotheses:
+        for arm in {hypothesis.arm, hypothesis.against} - set(asked):
+            raise InputError(
+                "experiment.unknown_arm",
+                hypothesis=hypothesis.name,
+                arm=arm,
+                known=", ".join(asked),
+            )
+    return [h for h in declared if {h.arm, h.against} <= set(asked)]

@@ -21,8 +21,8 @@ from kamerton.terminal import note
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-Mount = Callable[["FastAPI", str], "FastAPI"]
-"""Puts pages on the gateway's app, given the base URL of its API."""
+Mount = Callable[["FastAPI", str, list[str]], "FastAPI"]
+"""Puts pages on the gateway's app, given the base URL of its API and the model ids."""
 
 _QUEUE = 64
 _ACTS = 1e-3
@@ -133,7 +133,7 @@ def _listen(
     base_url = f"http://{host}:{port}"
     app = create(gateway, upstream)
     if mount:
-        app = mount(app, f"{base_url}/v1")
+        app = mount(app, f"{base_url}/v1", list(gateway.arms))
     server = _server(uvicorn, app, base_url, ready_file)
     note(say("serve.serving", url=base_url, models=", ".join(gateway.arms)))
     server.run(sockets=[listener])
