@@ -6,6 +6,7 @@ clone by hand), and `kamerton serve` is started, asked for its models, and ended
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,8 @@ def serve(command: str, environment: dict[str, str]) -> int:
 
 def main() -> None:
     """Run all; exit 1 at the first that fails."""
+    for made in Path().glob("my-guide*"):
+        shutil.rmtree(made)  # of an earlier run: `kamerton init` never overwrites
     environment = os.environ | {"PATH": f"{BIN.resolve()}:{os.environ['PATH']}"}
     count = 0
     for readme in map(Path, sys.argv[1:]):

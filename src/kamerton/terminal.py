@@ -27,7 +27,7 @@ def progress(label: str, total: int, unit: str = "") -> Iterator["tqdm[None]"]:
     """
     live = sys.stderr.isatty()
     left = _TIME_LEFT[current()]
-    form = "{desc}: {percentage:3.0f}%  {n_fmt}/{total_fmt}  {rate_fmt}  {remaining} " + left
+    form = "{desc}: {percentage:3.0f}%  {n_fmt}/{total_fmt}  {rate_noinv_fmt}  {remaining} " + left
     with tqdm(
         total=total,
         desc=label,

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,11 @@ def load_model(base: str) -> Any:
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()  # weights of this size load in a moment
+    # peft asks transformers 5 for a name that it is about to drop; nothing for a user to act on.
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
     where = folder(base)
     try:
         config = AutoConfig.from_pretrained(where)

@@ -120,7 +120,7 @@ def _job(arm: str, question: Question, round_: int, asking: Asking) -> _Job:
 
 
 def _resume(partial: Path) -> dict[str, Reply]:
-    """Read the replies of an earlier start; the line that a kill cut short is dropped from the file."""
+    """Read the replies of an earlier start; a line that a kill cut short is dropped."""
     if not partial.is_file():
         return {}
     replies = list(_whole_lines(partial.read_text("utf-8", errors="replace")))

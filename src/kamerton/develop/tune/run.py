@@ -113,7 +113,7 @@ def _save(model: Any, folder: Path, base: str) -> None:
         config.base_model_name_or_path = base
     fresh = folder.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(fresh)
+    model.save_pretrained(fresh, save_embedding_layers=False)  # no look-up at any hub
     (fresh / "README.md").unlink(missing_ok=True)  # the run writes its own card
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)

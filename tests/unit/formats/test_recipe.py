@@ -1,0 +1,105 @@
+"""YAML to checked settings: numbers, lines, presets, --set, and what was probably meant."""
+
+from pathlib import Path
+
+import pytest
+from kamerton.formats.errors import InputError
+from kamerton.formats.recipe import Section, line_of, load, merged, parse_set, parse_yaml, validate
+
+
+class Inner(Section):
+    """A section."""
+
+    learning_rate: float = 1.0
+    epochs: int = 1
+
+
+class Outer(Section):
+    """A recipe."""
+
+    tune: Inner = Inner()
+    name: str = ""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    text = "name: x\ntune:\n  learning_rate: 2e-5\npresets:\n  smoke:\n    tune: {epochs: 3}\n"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2e-5", 2e-5), ("1E3", 1000.0), ("-1.5e2", -150.0), ("2", 2), ("e5", "e5")]
+)
+def test_numbers_as_people_write_them(text: str, value: object) -> None:
+    assert parse_yaml(f"a: {text}", "x") == {"a": value}
+
+
+def test_a_recipe_with_preset_and_set(recipe: Path) -> None:
+    tree = load(recipe, "smoke", ("tune.learning_rate=1e-4",))
+    found = validate(tree, Outer, recipe)
+    assert (found.tune.epochs, found.tune.learning_rate) == (3, 1e-4)
+
+
+def message(call: object, *args: object) -> str:
+    with pytest.raises(InputError) as caught:
+        call(*args)  # type: ignore[operator]
+    return str(caught.value)
+
+
+def test_a_misspelt_key_names_file_line_and_what_was_meant(recipe: Path) -> None:
+    recipe.write_text("name: x\ntune:\n  epoch: 2\n", "utf-8")
+    text = message(validate, load(recipe), Outer, recipe)
+    assert text == f"{recipe}:3: unknown key tune.epoch. Did you mean epochs?"
+
+
+def test_the_same_in_russian(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", "ru")
+    recipe.write_text("name: x\ntune:\n  epoch: 2\n", "utf-8")
+    assert "неизвестный ключ tune.epoch" in message(validate, load(recipe), Outer, recipe)
+
+
+def test_a_wrong_type_names_the_field_and_the_value(recipe: Path) -> None:
+    recipe.write_text("tune:\n  epochs: many\n", "utf-8")
+    text = message(validate, load(recipe), Outer, recipe)
+    assert f"{recipe}:2" in text and "tune.epochs" in text and "many" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a: [1\n", ":2: this is not valid YAML"),
+        ("a: 1\na: 2\n", ":2: the key a is written twice"),
+        ("- 1\n", "the top of a recipe"),
+        ("\n", "the file is empty"),
+    ],
+)
+def test_what_is_no_recipe(recipe: Path, content: str, expected: str) -> None:
+    recipe.write_text(content, "utf-8")
+    assert expected in message(load, recipe)
+
+
+def test_a_missing_file_and_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+    assert "does not exist" in message(load, tmp_path / "none.yaml")
+    (tmp_path / "r.yaml").write_bytes("имя: музей".encode("cp1251"))
+    assert "not UTF-8" in message(load, tmp_path / "r.yaml")
+
+
+def test_an_unknown_preset_lists_those_there_are(recipe: Path) -> None:
+    assert "the recipe has: smoke" in message(load, recipe, "smok")
+
+
+@pytest.mark.parametrize("text", ["tune.epochs", "=3", ""])
+def test_a_bad_set(text: str) -> None:
+    assert "key=value" in message(parse_set, text)
+
+
+def test_set_values_are_yaml() -> None:
+    assert parse_set("a.b=[1, 2e-5]") == {"a": {"b": [1, 2e-5]}}
+    assert merged({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}) == {"a": {"b": 3, "c": 2}}
+
+
+def test_lines_of_keys(recipe: Path) -> None:
+    assert line_of(recipe, ["tune", "learning_rate"]) == 3
+    assert line_of(recipe, ["nothing"]) is None

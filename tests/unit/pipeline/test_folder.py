@@ -1,0 +1,59 @@
+"""Run folders: numbers, latest, what RUN names, and what can be deleted."""
+
+from pathlib import Path
+
+import pytest
+from kamerton.formats.errors import InputError
+from kamerton.pipeline.folder import (
+    RunRecord,
+    all_runs,
+    find_run,
+    new_run,
+    point_latest,
+    resolve_run,
+    stage_folder,
+    unused_stages,
+)
+
+
+def make_run(root: Path, recipe: str, stages: dict[str, str]) -> Path:
+    run = new_run(root, recipe)
+    RunRecord(recipe=recipe, recipe_file="r.yaml", folder=".", stages=stages).write(run)
+    point_latest(run)
+    return run
+
+
+def test_runs_are_numbered_and_latest_points_to_the_newest(tmp_path: Path) -> None:
+    first, second = make_run(tmp_path, "museum", {}), make_run(tmp_path, "museum", {})
+    assert (first.name, second.name) == ("1", "2")
+    assert (tmp_path / "museum" / "latest").resolve() == second.resolve()
+    assert all_runs(tmp_path) == [first, second]
+
+
+@pytest.mark.parametrize("text", ["museum", "museum/2", "museum/latest"])
+def test_what_run_names(tmp_path: Path, text: str) -> None:
+    make_run(tmp_path, "museum", {})
+    second = make_run(tmp_path, "museum", {})
+    assert resolve_run(text, tmp_path) == second.resolve()
+    assert resolve_run(str(tmp_path / text), Path("elsewhere")) == second.resolve()
+
+
+def test_an_unknown_run_lists_the_recipes_that_have_runs(tmp_path: Path) -> None:
+    make_run(tmp_path, "museum", {})
+    with pytest.raises(InputError) as caught:
+        resolve_run("musuem", tmp_path)
+    assert "museum" in str(caught.value)
+
+
+def test_a_run_is_found_by_its_stages(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "museum", {"data": ".stages/data-1"})
+    assert find_run(tmp_path, "museum", {"data": ".stages/data-1"}) == run
+    assert find_run(tmp_path, "museum", {"data": ".stages/data-2"}) is None
+
+
+def test_only_stages_that_no_run_points_to_can_go(tmp_path: Path) -> None:
+    used, unused = stage_folder(tmp_path, "data", "a"), stage_folder(tmp_path, "data", "b")
+    for folder in (used, unused):
+        folder.mkdir(parents=True)
+    make_run(tmp_path, "museum", {"data": str(used.relative_to(tmp_path))})
+    assert unused_stages(tmp_path) == [unused]
