@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tiny_model import make_model
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -21,7 +21,11 @@ BIN = Path(".venv/bin") if Path(".venv/bin/kamerton").exists() else Path(sys.exe
 
 def commands(readme: Path) -> list[str]:
     """Lines of the sh blocks that are ours to run, in their order."""
-    lines = [line.split("  #")[0].strip() for b in BLOCK.findall(readme.read_text()) for line in b.splitlines()]
+    lines = [
+        line.split("  #")[0].strip()
+        for b in BLOCK.findall(readme.read_text())
+        for line in b.splitlines()
+    ]
     return [line for line in lines if line and not line.startswith(("#", *LEFT_OUT))]
 
 

@@ -9,10 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
+
+from kamerton.develop.data.run import prepare
 from kamerton.develop.export import parity
 from kamerton.develop.export.run import export
 from kamerton.develop.settings import DataSettings, ExportSettings, TuneSettings
-from kamerton.develop.data.run import prepare
 from kamerton.develop.tune.run import newest_checkpoint, tune
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text

@@ -21,7 +21,9 @@ def test_the_import_contracts_are_kept() -> None:
     assert "0 broken" in found.stdout
 
 
-@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["recipe", "ls"], ["runs", "ls"]])
+@pytest.mark.parametrize(
+    "command", [["--help"], ["run", "--help"], ["recipe", "ls"], ["runs", "ls"]]
+)
 def test_light_commands_load_nothing_heavy(command: list[str]) -> None:
     script = (
         "import sys\nfrom kamerton.cli.main import main\n"
@@ -29,7 +31,11 @@ def test_light_commands_load_nothing_heavy(command: list[str]) -> None:
         f"print('LOADED', [m for m in {HEAVY} if m in sys.modules])"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script, *command], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "LOADED []" in done.stdout, done.stdout + done.stderr
 

@@ -25,7 +25,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")]
         print_json(found | {"missing": missing})
     else:
         typer.echo(table([(name, str(value or "—")) for name, value in found.items()]))
-        typer.echo(say("cli.doctor_missing", names=", ".join(missing)) if missing else say("cli.doctor_good"))
+        typer.echo(
+            say("cli.doctor_missing", names=", ".join(missing))
+            if missing
+            else say("cli.doctor_good")
+        )
     raise typer.Exit(1 if missing else 0)
 
 

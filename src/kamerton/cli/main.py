@@ -1,7 +1,7 @@
 """The command `kamerton`: its commands, its language, and how errors end."""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -23,7 +23,8 @@ def _show_version(value: bool) -> None:
 def _options(
     language: Annotated[str | None, typer.Option("--lang", help="cli.opt_lang")] = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="cli.opt_version")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="cli.opt_version"),
     ] = False,
 ) -> None:
     choose(language)
@@ -46,7 +47,6 @@ def build() -> typer.Typer:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    choose(language_of(given))
     raise SystemExit(_guarded(given))
 
 
@@ -55,6 +55,7 @@ def _guarded(arguments: list[str]) -> int:
     from kamerton.pipeline.child import StageFailed
 
     try:
+        choose(language_of(arguments))
         return _call(arguments)
     except InputError as error:
         _complain(str(error))
@@ -92,7 +93,7 @@ def _call(arguments: list[str]) -> int:
     try:
         return int(command.main(args=arguments, prog_name="kamerton", standalone_mode=False) or 0)
     except typer.TyperException as error:
-        error.show()
+        cast(Any, error).show()
         return int(getattr(error, "exit_code", 2))
 
 

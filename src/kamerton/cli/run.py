@@ -149,4 +149,3 @@ def _show_plan(
     typer.echo("\n" + say("cli.plan_training", **cost, minutes=cost["seconds"] / 60))
     for power in shows.hypotheses:
         typer.echo(say("cli.check_claim", **asdict(power), points=100 * power.detectable))
-

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 @app.command("ls", help="cli.help_runs_ls")
 def ls(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False) -> None:
     """Print all runs with their primary verdicts."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"run": f"{run.parent.name}/{run.name}", "verdicts": _verdicts(run)}
         for run in folders.all_runs(folders.ROOT)
     ]
@@ -50,7 +50,9 @@ def show(
         return
     rows = [(name, m.hash, f"{m.seconds:.0f} s") for name, m in found.items() if m]
     typer.echo(table(rows))
-    for name, digest in sorted({k: v for m in found.values() if m for k, v in m.sources.items()}.items()):
+    for name, digest in sorted(
+        {k: v for m in found.values() if m for k, v in m.sources.items()}.items()
+    ):
         typer.echo(f"{digest[:12]}  {name}")
 
 

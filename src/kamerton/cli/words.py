@@ -1,6 +1,7 @@
 """Help texts in the user's language, and data on stdout."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -52,8 +53,10 @@ def print_json(data: Any) -> None:
     typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
+def table(rows: Sequence[tuple[str, ...]]) -> str:
     """Rows as columns of plain text, the last one unpadded."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)) for r in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)) for r in rows
+    ]
     return "\n".join(line.rstrip() for line in lines)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 HeldOut = Literal["known", "unknown", "safety"]
-"""`known`: new phrasings of trained facts; `unknown`: groups never trained; `safety`: to decline."""
+"""`known`: new wordings of trained facts; `unknown`: groups never trained; `safety`: to decline."""
 
 
 class Question(BaseModel):

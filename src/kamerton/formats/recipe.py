@@ -67,7 +67,7 @@ def parse_yaml(text: str, name: str) -> Any:
 
 def load(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Tree:
     """The tree of a recipe with its preset and `--set` values laid over it."""
-    tree = read_yaml(path)
+    tree: Any = read_yaml(path)
     if not isinstance(tree, dict):
         raise InputError("formats.yaml_not_mapping", where=str(path))
     presets = tree.pop("presets", None) or {}
@@ -78,7 +78,7 @@ def load(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> T
         tree = merged(tree, presets[preset])
     for text in sets:
         tree = merged(tree, parse_set(text))
-    return tree
+    return cast(Tree, tree)
 
 
 def parse_set(text: str) -> Tree:

@@ -30,7 +30,10 @@ _ACTS = 1e-3
 
 
 def serve(
-    folder: Path, settings: ServeSettings, mount: Mount | None = None, ready_file: Path | None = None
+    folder: Path,
+    settings: ServeSettings,
+    mount: Mount | None = None,
+    ready_file: Path | None = None,
 ) -> None:
     """Serve `folder` until a signal ends it; blocking.
 

@@ -32,9 +32,10 @@ def mount(
     theme = gradio.themes.Soft(
         primary_hue="teal", neutral_hue="stone", font=fonts, font_mono=["monospace"]
     )
-    return gradio.mount_gradio_app(
+    gradio.mount_gradio_app(
         app, page, path="/", theme=theme, css_paths=_STYLE, footer_links=[], ssr_mode=False
     )
+    return app
 
 
 def _page(client: Client, models: list[str], examples: list[str]) -> Any:

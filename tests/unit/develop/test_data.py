@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from kamerton.develop.data import catalogue, documents, leaks, run, table
 from kamerton.develop.data.match import contains
 from kamerton.develop.settings import DataSettings

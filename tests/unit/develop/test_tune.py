@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.adapter import attach, targets
@@ -39,7 +40,7 @@ def test_rows_that_do_not_fit_stop_or_are_cut_or_dropped(tiny: Path) -> None:
     tokenizer = hub.load_tokenizer(str(tiny))
     longest = max(len(encode(row, tokenizer).ids) for row in ROWS)
     stop = TuneSettings(max_length=longest - 1)
-    with pytest.raises(InputError, match="longer than tune.max_length"):
+    with pytest.raises(InputError, match=r"longer than tune\.max_length"):
         encode_all(ROWS, tokenizer, stop)
     cut, count = encode_all(ROWS, tokenizer, stop.model_copy(update={"on_overflow": "cut"}))
     kept, _ = encode_all(ROWS, tokenizer, stop.model_copy(update={"on_overflow": "drop"}))
@@ -105,6 +106,7 @@ def test_an_unknown_model_is_an_input_error() -> None:
 def test_a_multimodal_wrapper_gives_its_text_model(tiny: Path, tmp_path: Path) -> None:
     """Ministral 3 3B comes in such a wrapper: Mistral3 around a vision tower and a text model."""
     from transformers import AutoModelForCausalLM, Mistral3Config, Mistral3ForConditionalGeneration
+
     from tiny_model import make_tokenizer
 
     tokenizer = make_tokenizer()

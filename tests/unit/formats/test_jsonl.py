@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows, write_text

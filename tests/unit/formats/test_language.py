@@ -5,6 +5,7 @@ import string
 from pathlib import Path
 
 import pytest
+
 from kamerton.formats.language import catalogue, current, say
 
 SOURCE = Path(__file__).parents[3] / "src" / "kamerton"
@@ -37,9 +38,7 @@ def test_every_key_in_the_source_has_a_text() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"), [("ru", "ru"), ("ru_RU.UTF-8", "ru"), ("en", "en"), ("de_DE", "en")]
 )
-def test_the_language_in_force(
-    monkeypatch: pytest.MonkeyPatch, value: str, expected: str
-) -> None:
+def test_the_language_in_force(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> None:
     monkeypatch.setenv("KAMERTON_LANG", value)
     assert current() == expected
 

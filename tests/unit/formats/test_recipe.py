@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import Section, line_of, load, merged, parse_set, parse_yaml, validate
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from kamerton.formats.errors import InputError
 from kamerton.pipeline.folder import (
     RunRecord,

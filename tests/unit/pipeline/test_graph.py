@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import Manifest, tree_sha256
 from kamerton.pipeline.graph import Planned, Stage, State, plan, select

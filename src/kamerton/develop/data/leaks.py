@@ -2,8 +2,8 @@
 
 The rule of `phrasing` sets: a held-out prompt that equals a training prompt, or shares eight
 words in a row with one, is a leak; equal answers are not, they are what is taught. A group's own
-name counts as one word there: both wordings must name the exhibit. `group` sets: every level blocks. An index of source texts is no leak; one that
-holds the wording of held-out questions is.
+name counts as one word there: both wordings must name the exhibit. `group` sets: every level
+blocks. An index of source texts is no leak; one that holds the wording of held-out questions is.
 """
 
 from collections.abc import Iterable

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kamerton.develop.data.facts import Fact
 from kamerton.develop.data.match import words
@@ -71,8 +72,8 @@ def derived_key(answer: str) -> tuple[str, ...]:
 def _lines(path: Path, settings: DataSettings) -> Iterator[_Line]:
     for number, row in _rows(path):
         where = f"{path}:{number}"
-        key = row.get("key") or ()
-        items = re.split(r"\s*;\s*", key) if isinstance(key, str) else [str(k) for k in key]
+        key: Any = row.get("key") or ()
+        items = re.split(r"\s*;\s*", key) if isinstance(key, str) else list(key)
         question = _column(row, settings.question_column, where)
         group = str(row.get(settings.group_column) or f"{path.stem}-{number}")
         answer = _column(row, settings.answer_column, where)

@@ -1,4 +1,4 @@
-"""Proof that the engine serves what was trained: same token ids, same next tokens, acting adapter."""
+"""Proof that the engine serves what was trained: same token ids, same next tokens."""
 
 import json
 import urllib.request

@@ -12,7 +12,7 @@ def attach(model: Any, settings: TuneSettings) -> Any:
 
     config = LoraConfig(
         r=settings.rank,
-        lora_alpha=settings.alpha,  # type: ignore[arg-type]
+        lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=targets(model, settings.target_modules),
         task_type="CAUSAL_LM",

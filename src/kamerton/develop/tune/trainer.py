@@ -18,7 +18,6 @@ from transformers import (  # noqa: TID253
 from kamerton.develop.tune.encode import Encoded
 from kamerton.develop.tune.loss import supervised_loss
 from kamerton.formats.errors import InputError
-from kamerton.formats.language import say
 
 
 def build(model: Any, rows: list[Encoded], arguments: TrainingArguments, bar: Any) -> Trainer:

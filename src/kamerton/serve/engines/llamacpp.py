@@ -105,7 +105,9 @@ class Engine:
             began = time.monotonic()
             with contextlib.suppress(InputError):  # it stands in the engine's log
                 self.start()
-            pause = 0.2 if time.monotonic() - began > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
+            pause = (
+                0.2 if time.monotonic() - began > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
+            )
 
     def stop(self) -> None:
         """End the process; no restart follows."""

@@ -90,9 +90,7 @@ class Gateway:
         return "ok"
 
 
-async def _events(
-    first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]
-) -> AsyncIterator[str]:
+async def _events(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
     yield f"data: {json.dumps(first, ensure_ascii=False)}\n\n"
     try:
         async for chunk in rest:
@@ -112,9 +110,7 @@ def create(gateway: Gateway, upstream: Upstream) -> FastAPI:
 
     app = FastAPI(title="Kamerton", lifespan=lifespan)
     app.add_api_route("/v1/models", gateway.models)
-    app.add_api_route(
-        "/v1/chat/completions", gateway.chat, methods=["POST"], response_model=None
-    )
+    app.add_api_route("/v1/chat/completions", gateway.chat, methods=["POST"], response_model=None)
     app.add_api_route("/health", gateway.health, response_model=None)
 
     @app.exception_handler(ApiError)

@@ -1,7 +1,6 @@
 """Errors in OpenAI's form, which clients of the field know how to read."""
 
 
-
 class ApiError(Exception):
     """What a client did wrong, or what is wrong here, with its HTTP status."""
 

@@ -1,0 +1,64 @@
+"""Interval plots as inline SVG in percent of the width: crisp, small, and as wide as the page."""
+
+from dataclasses import dataclass
+
+from kamerton.formats.scores import Interval
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One line with a dot, placed in per cent of the drawing's width."""
+
+    low: float
+    mid: float
+    high: float
+    zero: float | None = None
+    """Where a difference of zero lies; None on a scale of shares."""
+    band: tuple[float, float] | None = None
+    """Left end and width of the band of differences of no importance."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale that maps values to per cent of the width, a little air at both ends."""
+
+    low: float
+    high: float
+
+    def at(self, value: float) -> float:
+        """Place of a value; beyond the scale it stays at its end."""
+        inside = min(max(value, self.low), self.high)
+        return round(2 + 96 * (inside - self.low) / (self.high - self.low), 2)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and labels of the marks, in per cent or points."""
+        span = self.high - self.low
+        step = 0.25 if span <= 1 else 0.5
+        count = round(span / step)
+        values = [self.low + step * i for i in range(count + 1)]
+        signed = self.low < 0
+        return [(self.at(v), _label(v, signed)) for v in values]
+
+
+SHARES = Scale(0.0, 1.0)
+
+
+def differences(intervals: list[Interval]) -> Scale:
+    """A scale around zero wide enough for all intervals."""
+    widest = max((abs(v) for i in intervals for v in (i.low, i.high)), default=1.0)
+    half = 0.25 if widest <= 0.25 else 0.5 if widest <= 0.5 else 1.0
+    return Scale(-half, half)
+
+
+def strip(interval: Interval, scale: Scale, margin: float | None = None) -> Strip:
+    """The drawing of one interval; with `margin` it shows zero and the band around it."""
+    marks = [scale.at(v) for v in (interval.low, interval.mean, interval.high)]
+    if margin is None:
+        return Strip(*marks)
+    left = scale.at(-margin)
+    return Strip(*marks, zero=scale.at(0), band=(left, round(scale.at(margin) - left, 2)))
+
+
+def _label(value: float, signed: bool) -> str:
+    whole = round(100 * value)
+    return "0" if whole == 0 else (f"{whole:+d}" if signed else str(whole)).replace("-", "\u2212")

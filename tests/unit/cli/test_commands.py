@@ -1,0 +1,147 @@
+"""The command line: exit codes, messages, data on stdout."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kamerton.cli.main import main
+from kamerton.cli.recipe import Recipe, resolve, shipped
+from kamerton.cli.trip import ORDER, stages
+
+ROOT = Path(__file__).parents[3]
+Capture = pytest.CaptureFixture[str]
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    return int(end.value.code or 0)
+
+
+@pytest.fixture(autouse=True)
+def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "museum", "--set", "tune.rnak=3"], "unknown key tune.rnak. Did you mean rank?"),
+        (["run", "museum", "--set", "tune.rank=many"], "tune.rank"),
+        (["run", "museum", "--set", "tune.rank"], "key=value"),
+        (["run", "museum", "--preset", "smok"], "the recipe has: smoke, full"),
+        (["run", "musuem"], "shipped: museum"),
+        (["run", "museum", "--only", "tuen"], "check, data, tune, export, compare, report"),
+        (["run", "museum", "--dry-run", "--set", "data.known_groups=99"], "46 groups"),
+        (["run", "museum", "--dry-run", "--set", "data.catalogue=no.yaml"], "no.yaml"),
+        (["run", "museum", "--dry-run", "--set", "base=/no/model"], "/no/model"),
+        (["run", "museum", "--set", "name=base"], "cannot be called base"),
+        (["serve", "nothing-here"], "there is no run nothing-here"),
+        (["--lang", "de", "doctor"], "no language de"),
+    ],
+)
+def test_bad_input_is_told_with_exit_code_2(
+    arguments: list[str], expected: str, capsys: Capture
+) -> None:
+    assert call(*arguments) == 2
+    told = capsys.readouterr()
+    assert expected in told.err and told.out == "" and "Traceback" not in told.err
+
+
+def test_errors_speak_russian(capsys: Capture) -> None:
+    assert call("--lang", "ru", "run", "museum", "--preset", "x") == 2
+    assert "в рецепте есть" in capsys.readouterr().err
+
+
+def test_help_speaks_russian(capsys: Capture) -> None:
+    assert call("--lang", "ru", "run", "--help") == 0
+    assert "Пройти путь" in capsys.readouterr().out
+
+
+def test_every_shipped_recipe_and_preset_is_parsed() -> None:
+    assert len(shipped()) >= 1
+    for path in shipped():
+        import yaml
+
+        for preset in (None, *yaml.safe_load(path.read_text("utf-8")).get("presets", {})):
+            assert resolve(path, preset).name == path.parent.name
+
+
+def test_the_plan_as_json(capsys: Capture) -> None:
+    assert call("run", "museum", "--preset", "smoke", "--dry-run", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found["stages"]) == list(ORDER)
+    assert found["training"]["rows"] == 44 and found["training"]["truncated"] == 0
+    assert found["origins"]["data.known_groups"] == "preset smoke"
+    assert 0 < found["design"]["hypotheses"][0]["detectable"] <= 1
+
+
+def test_recipe_show_and_schema(capsys: Capture) -> None:
+    assert call("recipe", "show", "museum", "--set", "tune.learning_rate=2e-5", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["tune"]["learning_rate"] == 2e-5
+    assert call("recipe", "schema") == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["$defs"]["TuneSettings"]["properties"]["rank"]["description"]
+
+
+def test_recipe_cp_does_not_overwrite(tmp_path: Path, capsys: Capture) -> None:
+    assert call("recipe", "cp", "museum", str(tmp_path / "mine")) == 0
+    assert (tmp_path / "mine" / "catalogue.en.yaml").is_file()
+    assert call("recipe", "cp", "museum", str(tmp_path / "mine")) == 2
+
+
+def test_doctor_as_json(capsys: Capture) -> None:
+    assert call("doctor", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["cores"] >= 1 and found["torch"] and found["missing"] == []
+
+
+def test_init_makes_a_recipe_that_can_be_planned(tmp_path: Path, capsys: Capture) -> None:
+    example = ROOT / "docs" / "tutorials" / "example"
+    folder = tmp_path / "mine"
+    sources = ["--documents", str(example / "documents"), "--questions"]
+    assert call("init", str(folder), *sources, str(example / "questions.csv")) == 0
+    assert call("run", str(folder), "--dry-run", "--json") == 0
+    capsys.readouterr()
+    assert call("init", str(folder), *sources, str(example / "questions.csv")) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_init_refuses_bad_questions_and_leaves_nothing(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "q.csv").write_text("question,reply\na,b\n", "utf-8")
+    documents = ROOT / "docs" / "tutorials" / "example" / "documents"
+    arguments = ["--documents", str(documents), "--questions", str(tmp_path / "q.csv")]
+    assert call("init", str(tmp_path / "mine"), *arguments) == 2
+    assert "q.csv:2" in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
+
+
+def names(recipe: Recipe, **changes: object) -> dict[str, object]:
+    home = ROOT / "recipes" / "museum"
+    tree = recipe.model_dump(mode="json")
+    for key, value in changes.items():
+        section, _, name = key.partition("__")
+        tree[section] = tree[section] | {name: value} if name else value
+    found = stages(Recipe.model_validate(tree), home)
+    return {stage.name: stage.settings for stage in found}
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "touched"),
+    [
+        ("experiment__max_tokens", 48, {"check", "compare"}),
+        ("tune__rank", 8, {"check", "tune"}),
+        ("export__quantisation", "f16", {"export"}),
+        ("data__train_phrasings", 2, {"check", "data"}),
+        ("serve__port", 9000, set()),
+        ("serve__slots", 4, {"compare"}),
+        ("seed", 8, {"check", "data", "tune", "compare"}),
+    ],
+)
+def test_a_setting_touches_the_stages_that_read_it(
+    change: str, value: object, touched: set[str]
+) -> None:
+    recipe = resolve(ROOT / "recipes" / "museum" / "recipe.yaml")
+    before, after = names(recipe), names(recipe, **{change: value})
+    assert {name for name in before if before[name] != after[name]} == touched
