@@ -125,9 +125,12 @@ def _wire(
     asked = gradio.on(
         [text.submit, send.click], ask, [text, left_chat, right_chat], [text, left_chat, right_chat]
     )
-    asked.then(reply, [left_model, left_chat], left_chat)
-    asked.then(reply_beside, [both, right_model, right_chat], right_chat)
-    clear.click(lambda: ([], []), None, [left_chat, right_chat])
+    answering = [
+        asked.then(reply, [left_model, left_chat], left_chat),
+        asked.then(reply_beside, [both, right_model, right_chat], right_chat),
+    ]
+    # An answer still growing would come back into the emptied conversation.
+    clear.click(lambda: ([], []), None, [left_chat, right_chat], cancels=answering)
 
 
 async def _replies(client: Client, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:

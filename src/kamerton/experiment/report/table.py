@@ -15,9 +15,7 @@ def plain_table(summary: Summary) -> str:
     rows: list[list[str]] = [head]
     for held_out, criterion in dict.fromkeys((c.held_out, c.criterion) for c in summary.cells):
         found = {
-            c.arm: c
-            for c in summary.cells
-            if (c.held_out, c.criterion) == (held_out, criterion)
+            c.arm: c for c in summary.cells if (c.held_out, c.criterion) == (held_out, criterion)
         }
         name = f"{say(f'experiment.set_{held_out}')}: {say(f'experiment.criterion_{criterion}')}"
         rows.append([name, *(_cell(found.get(arm)) for arm in summary.arms)])
@@ -43,7 +41,10 @@ def _aligned(rows: list[list[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(
-            [row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True))]
+            [
+                row[0].ljust(widths[0]),
+                *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True)),
+            ]
         ).rstrip()
         for row in rows
     ]

@@ -1,0 +1,82 @@
+"""The model card: the same figures as the report, in the form that model hubs read."""
+
+from typing import Any
+
+import yaml
+
+from kamerton.experiment.report import view, words
+from kamerton.experiment.report.material import Material
+from kamerton.experiment.report.table import plain_table
+from kamerton.formats.language import current, say
+
+
+def card(material: Material) -> str:
+    """Markdown with the front matter of a Hugging Face model card."""
+    front = yaml.safe_dump(_front(material), allow_unicode=True, sort_keys=False)
+    sections = [
+        f"---\n{front}---",
+        "# " + say("experiment.card_title", name=material.name),
+        say("experiment.card_intro", base=_base(material)),
+        f"**{say('experiment.verdict_label')}:** {words.verdict_sentence(material.summary)}",
+        *(f"**{say('experiment.harm_title')}.** {text}" for text in words.harm(material.summary)),
+        _section("card_use", say("experiment.card_use")),
+        _section(
+            "card_data", _bullets([f"{what} {count}." for _, what, count in view.sets(material)])
+        ),
+        _section("card_training", _training(material)),
+        _section("card_results", f"```text\n{plain_table(material.summary)}\n```"),
+        _section("card_limits", _bullets(view.notes(material))),
+        _section("card_lineage", _lineage(material)),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front(material: Material) -> dict[str, Any]:
+    """Front matter; the results in the form of `model-index`."""
+    results = [
+        {
+            "task": {"type": "text-generation"},
+            "dataset": {"name": f"{material.name}, {cell.held_out}", "type": "held-out questions"},
+            "metrics": [
+                {"type": cell.criterion, "name": cell.criterion, "value": round(cell.score.mean, 4)}
+            ],
+        }
+        for cell in material.summary.cells
+        if cell.arm == material.name
+    ]
+    return {
+        "language": [current()],
+        "base_model": _base(material),
+        "library_name": "peft",
+        "pipeline_tag": "text-generation",
+        "tags": ["lora", "kamerton"],
+        "model-index": [{"name": material.name, "results": results}],
+    }
+
+
+def _base(material: Material) -> str:
+    return str(material.recipe.get("base", ""))
+
+
+def _training(material: Material) -> str:
+    settings = material.recipe.get("tune", {})
+    rows = {**settings, **scalars(material.training)}
+    return _bullets([f"`{key}`: {value}" for key, value in rows.items()])
+
+
+def _lineage(material: Material) -> str:
+    stages = [f"{view.stage_name(s)}: `{m.hash}`" for s, m in material.manifests.items()]
+    return _bullets(stages) + f"\n\n```sh\n{material.command}\n```"
+
+
+def _section(key: str, body: str) -> str:
+    return f"## {say(f'experiment.{key}_title')}\n\n{body}" if body else ""
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def scalars(figures: dict[str, Any]) -> dict[str, Any]:
+    """The entries that are one figure or word, for a list of figures."""
+    return {k: v for k, v in figures.items() if isinstance(v, str | int | float)}

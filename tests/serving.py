@@ -1,0 +1,47 @@
+"""A real server in a process of its own, for tests."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from kamerton.serve.run import serve
+from kamerton.serve.settings import ServeSettings
+from kamerton.studio.app import mount
+page = (lambda app, url, models: mount(app, url, models, ["hello there"])) if sys.argv[4] else None
+try:
+    serve(Path(sys.argv[1]), ServeSettings(port=0, slots=int(sys.argv[2])), page, Path(sys.argv[3]))
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@contextmanager
+def served(folder: Path, slots: int = 4, page: bool = False) -> Iterator[tuple[str, int]]:
+    """Base URL and process id of a server of `folder`; ended by Ctrl-C."""
+    ready = folder / f"ready-{time.monotonic_ns()}.json"
+    arguments = [str(folder), str(slots), str(ready), "page" if page else ""]
+    child = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.PIPE)
+    try:
+        deadline = time.monotonic() + 120
+        while not ready.is_file():
+            assert child.poll() is None, (child.stderr.read().decode() if child.stderr else "")
+            assert time.monotonic() < deadline, "the server did not get ready"
+            time.sleep(0.05)
+        yield json.loads(ready.read_text())["base_url"], child.pid
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(30)
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of the direct children of a process."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
