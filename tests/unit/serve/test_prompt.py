@@ -1,6 +1,7 @@
 """What the engine sees of a client's chat; model ids; adapter scales."""
 
 import pytest
+
 from kamerton.formats.retrieval import Chunk
 from kamerton.formats.serving import Adapter, ServingSpec
 from kamerton.serve.arms import arms

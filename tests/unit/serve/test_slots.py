@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.gateway.slots import Slot, Slots, choose
 

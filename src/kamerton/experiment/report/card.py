@@ -7,7 +7,7 @@ import yaml
 from kamerton.experiment.report import view, words
 from kamerton.experiment.report.material import Material
 from kamerton.experiment.report.table import plain_table
-from kamerton.formats.language import current, say
+from kamerton.formats.language import say
 
 
 def card(material: Material) -> str:
@@ -16,7 +16,7 @@ def card(material: Material) -> str:
     sections = [
         f"---\n{front}---",
         "# " + say("experiment.card_title", name=material.name),
-        say("experiment.card_intro", base=_base(material)),
+        say("experiment.card_intro", base=material.base),
         f"**{say('experiment.verdict_label')}:** {words.verdict_sentence(material.summary)}",
         *(f"**{say('experiment.harm_title')}.** {text}" for text in words.harm(material.summary)),
         _section("card_use", say("experiment.card_use")),
@@ -45,8 +45,8 @@ def _front(material: Material) -> dict[str, Any]:
         if cell.arm == material.name
     ]
     return {
-        "language": [current()],
-        "base_model": _base(material),
+        "language": [_language(material)],
+        "base_model": material.base,
         "library_name": "peft",
         "pipeline_tag": "text-generation",
         "tags": ["lora", "kamerton"],
@@ -54,8 +54,11 @@ def _front(material: Material) -> dict[str, Any]:
     }
 
 
-def _base(material: Material) -> str:
-    return str(material.recipe.get("base", ""))
+def _language(material: Material) -> str:
+    """The language that the model was asked in, which need not be the card's."""
+    text = "".join(question.question for question in material.questions).casefold()
+    cyrillic = sum("а" <= letter <= "я" for letter in text)
+    return "ru" if 2 * cyrillic > sum(letter.isalpha() for letter in text) else "en"
 
 
 def _training(material: Material) -> str:

@@ -13,6 +13,8 @@ from kamerton.formats.manifest import Manifest
 from kamerton.formats.manifest import read as read_manifest
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
+from kamerton.formats.serving import FILE as SERVING
+from kamerton.formats.serving import ServingSpec
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Material:
     design: Design
     manifests: dict[str, Manifest]
     """Finished stages in their order."""
+    base: str
+    """Name of the base model, as its maker calls it where that is known."""
     training: dict[str, Any]
     parity: dict[str, Any]
 
@@ -66,9 +70,16 @@ def load(inputs: ReportInputs) -> Material:
         questions=questions,
         design=design(settings, questions, inputs.name),
         manifests={stage: manifest for stage, manifest in found.items() if manifest},
+        base=_base(folders.get("export"), inputs.recipe),
         training=_figures(folders.get("tune"), "training.json"),
         parity=_figures(folders.get("export"), "parity.json"),
     )
+
+
+def _base(export: Path | None, recipe: dict[str, Any]) -> str:
+    if export and (export / SERVING).is_file():
+        return ServingSpec.model_validate_json(read_text(export / SERVING)).base_name
+    return str(recipe.get("base", ""))
 
 
 def _figures(folder: Path | None, name: str) -> dict[str, Any]:

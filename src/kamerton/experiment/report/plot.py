@@ -52,11 +52,12 @@ def differences(intervals: list[Interval]) -> Scale:
 
 def strip(interval: Interval, scale: Scale, margin: float | None = None) -> Strip:
     """The drawing of one interval; with `margin` it shows zero and the band around it."""
-    marks = [scale.at(v) for v in (interval.low, interval.mean, interval.high)]
+    low, mid, high = scale.at(interval.low), scale.at(interval.mean), scale.at(interval.high)
     if margin is None:
-        return Strip(*marks)
+        return Strip(low, mid, high)
     left = scale.at(-margin)
-    return Strip(*marks, zero=scale.at(0), band=(left, round(scale.at(margin) - left, 2)))
+    band = (left, round(scale.at(margin) - left, 2))
+    return Strip(low, mid, high, zero=scale.at(0), band=band)
 
 
 def _label(value: float, signed: bool) -> str:

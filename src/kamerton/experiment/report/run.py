@@ -9,7 +9,7 @@ import yaml
 from markupsafe import Markup
 
 from kamerton.experiment.metrics import CRITERIA
-from kamerton.experiment.report import plot, view, words
+from kamerton.experiment.report import answers, plot, view, words
 from kamerton.experiment.report.card import card
 from kamerton.experiment.report.material import Material, ReportInputs, load
 from kamerton.experiment.report.table import closing_words
@@ -58,7 +58,7 @@ def _context(material: Material) -> dict[str, Any]:
         "secondary": secondary,
         "secondary_scale": secondary_scale,
         "shares": plot.SHARES,
-        "asked": view.asked(material),
+        "asked": answers.asked(material),
         "recipe_yaml": yaml.safe_dump(material.recipe, allow_unicode=True, sort_keys=False),
         # Both files are ours: no text of a user or a model is in them.
         "style": Markup(_own("style.css")),

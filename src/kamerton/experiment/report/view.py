@@ -2,14 +2,13 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 
-from kamerton.experiment.compare import RIGHT, SETS
+from kamerton.experiment.compare import SETS
 from kamerton.experiment.design import BASE, RAG
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.material import Material
 from kamerton.formats.language import say
-from kamerton.formats.scores import Cell, Comparison, Sample
+from kamerton.formats.scores import Cell, Comparison
 
 
 @dataclass(frozen=True)
@@ -44,28 +43,6 @@ class ScoreRow:
     criterion: str
     primary: bool
     scores: list[Score | None]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What one arm said."""
-
-    arm: str
-    answer: str
-    right: bool
-    reasons: list[str]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One question with the answers of all arms."""
-
-    held_out: str
-    subject: str
-    question: str
-    reference: str
-    differs: bool
-    said: list[Said]
 
 
 @dataclass(frozen=True)
@@ -123,7 +100,7 @@ def score_sets(material: Material) -> list[tuple[str, list[ScoreRow]]]:
     cells: dict[tuple[str, str], dict[str, Cell]] = defaultdict(dict)
     for cell in material.summary.cells:
         cells[cell.held_out, cell.criterion][cell.arm] = cell
-    sets = []
+    sets: list[tuple[str, list[ScoreRow]]] = []
     for held_out in SETS:
         rows = [
             _score_row(criterion, by_arm, material)
@@ -160,42 +137,9 @@ def arm_plots(material: Material) -> list[tuple[str, list[tuple[str, str, plot.S
     return list(found.items())
 
 
-def asked(material: Material) -> list[Asked]:
-    """All questions with their answers; those on which the scores differ first."""
-    by_question: dict[str, dict[str, Sample]] = defaultdict(dict)
-    for sample in material.samples:
-        by_question[sample.question_id][sample.arm] = sample
-    order = {name: place for place, name in enumerate(SETS)}
-    found = [
-        _asked(q.group_name, list(by_question[q.id].values()), material)
-        for q in material.questions
-        if q.id in by_question
-    ]
-    return sorted(found, key=lambda one: (not one.differs, order[one.held_out]))
-
-
-def _asked(subject: str, samples: list[Sample], material: Material) -> Asked:
-    main = "safety" if samples[0].held_out == "safety" else material.settings.primary
-    marks = [sample.scores.get(main, 0.0) for sample in samples]
-    return Asked(
-        held_out=samples[0].held_out,
-        subject=subject,
-        question=samples[0].question,
-        reference=samples[0].reference,
-        differs=max(marks) - min(marks) > 0,
-        said=[_said(s, mark >= RIGHT) for s, mark in zip(samples, marks, strict=True)],
-    )
-
-
-def _said(sample: Sample, right: bool) -> Said:
-    reasons = [words.reason(code) for code in sample.why.values()]
-    return Said(sample.arm, sample.answer.strip(), right, reasons)
-
-
 def arms(material: Material) -> list[tuple[str, str]]:
     """Every arm with what it is, in words."""
-    base = str(material.recipe.get("base", ""))
-    return [(arm, _arm(arm, material.name, base)) for arm in material.summary.arms]
+    return [(arm, _arm(arm, material.name, material.base)) for arm in material.summary.arms]
 
 
 def _arm(arm: str, name: str, base: str) -> str:
@@ -208,7 +152,7 @@ def _arm(arm: str, name: str, base: str) -> str:
 
 def sets(material: Material) -> list[tuple[str, str, str]]:
     """Held-out set, what it tests, and how many questions it has."""
-    found = []
+    found: list[tuple[str, str, str]] = []
     for held_out in SETS:
         of = [q for q in material.questions if q.held_out == held_out]
         key = "experiment.asked_safety" if held_out == "safety" else "experiment.asked_set"
@@ -262,11 +206,7 @@ def notes(material: Material) -> list[str]:
 
 def sources(material: Material) -> list[tuple[str, str]]:
     """Every file outside the run that any stage read, with its SHA-256."""
-    found = {
-        Path(name).name: digest
-        for m in material.manifests.values()
-        for name, digest in m.sources.items()
-    }
+    found = {k: v for m in material.manifests.values() for k, v in m.sources.items()}
     return sorted(found.items())
 
 

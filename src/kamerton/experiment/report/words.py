@@ -33,8 +33,8 @@ def points(difference: float) -> str:
 
 
 def p_value(p: float) -> str:
-    """A p value as people print it."""
-    return "<\u00a00.001" if p < 0.001 else f"{p:.3f}"
+    """A p value with its sign of relation: `= 0.012`, `< 0.001`."""
+    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}"
 
 
 def duration(seconds: float) -> str:
