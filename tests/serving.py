@@ -32,7 +32,7 @@ def served(folder: Path, slots: int = 4, page: bool = False) -> Iterator[tuple[s
     try:
         deadline = time.monotonic() + 120
         while not ready.is_file():
-            assert child.poll() is None, (child.stderr.read().decode() if child.stderr else "")
+            assert child.poll() is None, child.stderr.read().decode() if child.stderr else ""
             assert time.monotonic() < deadline, "the server did not get ready"
             time.sleep(0.05)
         yield json.loads(ready.read_text())["base_url"], child.pid

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from kamerton.formats.errors import InputError
 from kamerton.serve.engines.llamacpp import Engine, EngineSettings, scales
 from kamerton.serve.run import load_spec, serve
@@ -145,7 +146,10 @@ def test_the_naive_way_would_be_wrong(folder: Path) -> None:
     engine.start()
     try:
         full = scales("museum", ("museum", "desk"))
-        right = [complete(engine, text, {"lora": scales(None, ("museum", "desk"))}, False) for text in TEXTS]
+        right = [
+            complete(engine, text, {"lora": scales(None, ("museum", "desk"))}, False)
+            for text in TEXTS
+        ]
         mixed = []
         for text in TEXTS:
             complete(engine, text, {"lora": full}, True)
@@ -217,7 +221,9 @@ def test_no_orphan_is_left(folder: Path, number: int, code: int) -> None:
     ready = folder / f"ready-{number}.json"
     arguments = [str(folder), "1", str(ready), ""]
     child = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.DEVNULL, start_new_session=True
+        [sys.executable, "-c", SCRIPT, *arguments],
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     while not ready.is_file():
         assert child.poll() is None

@@ -79,12 +79,11 @@ def choose(free: list[Slot], arm: str, prompt: str) -> Slot:
     """The free slot whose state helps most, of the own arm; else the one unused for longest."""
     own = [slot for slot in free if slot.arm == arm]
     if own:
-        return max(
-            own, key=lambda slot: (shared(slot.prompt, prompt), -slot.used)
-        )
+        return max(own, key=lambda slot: (shared(slot.prompt, prompt), -slot.used))
     return min(free, key=lambda slot: slot.used)
 
 
 def shared(one: str, other: str) -> int:
     """Length of the beginning that two texts have in common."""
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
