@@ -7,9 +7,11 @@ on every token of the prompt and on the adapter, which is all that serving tests
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kamerton.embedding import ENCODER, encode
 from kamerton.formats import templates
-from kamerton.formats.jsonl import write_text
+from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
+from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, IndexMeta
 from kamerton.formats.serving import FILE, Adapter, ServingSpec
 
 if TYPE_CHECKING:
@@ -82,7 +84,33 @@ def write_adapter(path: Path, seed: int, strength: float = 1.0) -> Path:
     return _finish(writer, path)
 
 
-def write_spec(folder: Path, names: tuple[str, ...] = ("museum",), strength: float = 1.0) -> Path:
+PASSAGES = {
+    "idol": "The Idol of Pomos is carved from picrolite.",
+    "god": "The Horned God of Enkomi is cast in bronze.",
+}
+
+
+def write_index(folder: Path) -> Path:
+    """An index of two passages."""
+    import numpy as np
+
+    folder.mkdir(parents=True, exist_ok=True)
+    vectors = encode(list(PASSAGES.values()))
+    np.save(folder / VECTORS, vectors)
+    write_rows(folder / CHUNKS, [Chunk(id=i, text=t, source=i) for i, t in PASSAGES.items()])
+    meta = IndexMeta(
+        encoder=ENCODER, dimensions=vectors.shape[1], chunks=len(vectors), source_sha256=""
+    )
+    write_text(folder / META, meta.model_dump_json())
+    return folder
+
+
+def write_spec(
+    folder: Path,
+    names: tuple[str, ...] = ("museum",),
+    strength: float = 1.0,
+    index: bool = False,
+) -> Path:
     """A whole exported model with one adapter for each name; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     base = write_base(folder / "base.gguf")
@@ -96,6 +124,7 @@ def write_spec(folder: Path, names: tuple[str, ...] = ("museum",), strength: flo
         base_sha256=sha256(base),
         adapters=adapters,
         system="Answer briefly.",
+        index=write_index(folder / "index").name if index else None,
         context=1024,
         template="chatml",
         template_sha256=templates.sha256("chatml"),
@@ -128,6 +157,7 @@ def _add_tokens(writer: "GGUFWriter") -> None:
     writer.add_eos_token_id(2)
     writer.add_pad_token_id(2)
     writer.add_add_bos_token(False)
+    writer.add_chat_template(templates.for_engine("chatml"))
 
 
 def _head(rng: "np.random.Generator", tokens: int) -> "Floats":

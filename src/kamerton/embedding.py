@@ -28,8 +28,9 @@ def encode(texts: Sequence[str]) -> "Vectors":
     if not texts:
         return np.zeros((0, dimensions()), np.float32)
     rows = np.asarray(_encoder().encode(list(texts)), np.float32)
-    lengths: Vectors = np.linalg.norm(rows, axis=1, keepdims=True).astype(np.float32)
-    return rows / np.maximum(lengths, np.float32(1e-12))
+
+    lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return np.asarray(rows / lengths, np.float32)
 
 
 @cache

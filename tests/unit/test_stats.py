@@ -153,5 +153,5 @@ def test_verdict_needs_both_the_p_and_the_interval(
 
 
 def test_values_without_groups_are_refused() -> None:
-    with pytest.raises(ValueError, match="one group name"):
+    with pytest.raises(ValueError, match="one group for each"):
         stats.sign_flip([1.0], ["a", "b"])

@@ -7,7 +7,7 @@ import typer
 
 from kamerton import __version__
 from kamerton.cli import doctor, init, recipe, run, runs, serve, stages
-from kamerton.cli.words import SUBCOMMANDS, language_of, translate
+from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import choose, say
 
@@ -56,7 +56,7 @@ def _guarded(arguments: list[str]) -> int:
 
     try:
         choose(language_of(arguments))
-        return _call(arguments)
+        return _call(without_language(arguments))
     except InputError as error:
         _complain(str(error))
         return 2

@@ -47,13 +47,14 @@ def run(
         _show_plan(resolved, home, planned, recipes.origins(path, preset, given), as_json)
         return
     job = _job(resolved, path, planned, preset, given)
-    if fresh:
-        forget(chosen)
-    ran = execute(chosen, planned, lambda item: command(item, job))
-    if only and only != ORDER[-1]:
-        _say_stage(planned, only, ran, as_json)
-        return
-    place = _record(job, path, planned, ran)
+    with folders.in_use(folders.ROOT):
+        if fresh:
+            forget(chosen)
+        ran = execute(chosen, planned, lambda item: command(item, job))
+        if only and only != ORDER[-1]:
+            _say_stage(planned, only, ran, as_json)
+            return
+        place = _record(job, path, planned, ran)
     _show(place, ran, as_json)
 
 
@@ -79,6 +80,7 @@ def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Pat
     names = {item.name: str(item.folder.relative_to(folders.ROOT)) for item in planned}
     known = folders.find_run(folders.ROOT, job.recipe.name, names)
     if known and not ran:
+        folders.point_latest(known)  # a setting put back: an older run is the recipe's again
         return known
     place = known or folders.new_run(folders.ROOT, job.recipe.name)
     write_text(place / folders.RECIPE, job.recipe.model_dump_json(indent=2) + "\n")

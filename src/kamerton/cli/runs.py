@@ -59,7 +59,8 @@ def show(
 @app.command("gc", help="cli.help_runs_gc")
 def gc() -> None:
     """Delete outputs that no run points to: the only command that deletes."""
-    for path in folders.unused_stages(folders.ROOT):
-        with folders.locked(path, lambda: None):
-            shutil.rmtree(path)
-        typer.echo(say("cli.deleted", path=path))
+    with folders.alone(folders.ROOT):
+        for path in folders.unused_stages(folders.ROOT):
+            with folders.locked(path, lambda: None):
+                shutil.rmtree(path)
+            typer.echo(say("cli.deleted", path=path))

@@ -27,6 +27,17 @@ def language_of(arguments: list[str]) -> str | None:
     return None
 
 
+def without_language(arguments: list[str]) -> list[str]:
+    """The arguments without `--lang`, which may stand before or after the command."""
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        if not skip and argument.partition("=")[0] != "--lang":
+            kept.append(argument)
+        skip = not skip and argument == "--lang"
+    return kept
+
+
 def _checked(language: str) -> str:
     if language not in LANGUAGES:
         raise InputError("cli.bad_language", language=language, known=", ".join(LANGUAGES))

@@ -60,8 +60,11 @@ def run_child(name: str, command: list[str], lock: int) -> float:
 def die_with_parent() -> None:
     """In a stage's process: end it, and what it started, when its parent is gone.
 
-    The parent holds the other end of stdin; a parent that was killed closes it.
+    The parent holds the other end of stdin; a parent that was killed closes it. A stage started
+    by hand shares its caller's process group, which is not ours to end: nothing is watched then.
     """
+    if os.getpgid(0) != os.getpid():
+        return
 
     def watch() -> None:
         while os.read(0, 1024):

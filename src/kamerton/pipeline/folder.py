@@ -125,6 +125,30 @@ def locked(folder: Path, on_wait: Callable[[], None]) -> Iterator[int]:
         yield stream.fileno()
 
 
+@contextmanager
+def in_use(root: Path) -> Iterator[None]:
+    """Keep `alone` out: stages that just finished are of no run yet, and must not be deleted."""
+    with _gate(root).open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Keep runs out while outputs are deleted; InputError where one is in progress."""
+    with _gate(root).open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError("pipeline.run_in_progress", where=str(root)) from error
+        yield
+
+
+def _gate(root: Path) -> Path:
+    (root / STAGES).mkdir(parents=True, exist_ok=True)
+    return root / STAGES / ".lock"
+
+
 def empty(folder: Path) -> None:
     """Make `folder` exist with nothing in it."""
     if folder.is_dir():

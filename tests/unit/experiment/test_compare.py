@@ -5,8 +5,8 @@ import random
 from pathlib import Path
 
 import pytest
+from made_up import ASKED, answered, question, questions, reply, samples, summary
 
-from conftest import ASKED, answered, question, questions, reply, samples, summary
 from kamerton.experiment.compare import claims, comparisons, scored
 from kamerton.experiment.design import design, hypotheses
 from kamerton.experiment.run import why_no_verdict
@@ -22,7 +22,7 @@ TUNING = Hypothesis(name="tuning", arm="museum", against="base", held_out="known
 def primary(asked: list[Question], given: list[Sample], seed: int) -> Comparison:
     """The primary comparison of tuned and base, in a family of one."""
     settings = FAST.model_copy(update={"hypotheses": [TUNING]})
-    claimed = claims(settings, [TUNING], "museum")
+    claimed = claims(settings, [TUNING], "museum")[:1]
     found = comparisons(given, claimed, settings, design(settings, asked, "museum"), seed, True)
     return found[0]
 

@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from made_up import make_material
 
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.card import card
@@ -19,7 +19,6 @@ from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import LANGUAGES, catalogue
 from kamerton.formats.scores import Interval
 
-Make = Callable[..., Material]
 EVIL = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
 WORSE = {"base": 0.9, "base+rag": 0.9, "museum": 0.1, "museum+rag": 0.5}
 
@@ -50,7 +49,7 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_well_formed_and_asks_for_no_other_file(make_material: Make) -> None:
+def test_the_page_is_well_formed_and_asks_for_no_other_file() -> None:
     text = page(make_material())
     tags = Tags(text)
     assert tags.open == []
@@ -60,7 +59,7 @@ def test_the_page_is_well_formed_and_asks_for_no_other_file(make_material: Make)
     assert "default-src 'none'" in text
 
 
-def test_the_verdict_comes_first_and_everything_is_there(make_material: Make) -> None:
+def test_the_verdict_comes_first_and_everything_is_there() -> None:
     material = make_material(known=24)
     text = page(material)
     assert "<h1>Tuning helped; retrieval" in text
@@ -69,13 +68,13 @@ def test_the_verdict_comes_first_and_everything_is_there(make_material: Make) ->
     assert text.count('class="asked') == len(material.questions)
 
 
-def test_differing_questions_come_first(make_material: Make) -> None:
+def test_differing_questions_come_first() -> None:
     kinds = re.findall(r'class="asked( differs)?"', page(make_material()))
     assert kinds == sorted(kinds, reverse=True)
     assert len(set(kinds)) == 2
 
 
-def test_what_models_and_users_wrote_is_escaped(make_material: Make) -> None:
+def test_what_models_and_users_wrote_is_escaped() -> None:
     plain = make_material()
     evil = plain.samples[0].model_copy(
         update={"answer": EVIL, "question": EVIL, "why": {"factual_accuracy": f"lacks: {EVIL}"}}
@@ -89,7 +88,7 @@ def test_what_models_and_users_wrote_is_escaped(make_material: Make) -> None:
     assert [tag for tag, _ in Tags(text).found].count("script") == 1
 
 
-def test_harm_is_told_first_and_in_the_table(make_material: Make) -> None:
+def test_harm_is_told_first_and_in_the_table() -> None:
     material = make_material(WORSE, known=24)
     text = page(material)
     assert "<h1>Tuning made it worse" in text
@@ -99,11 +98,11 @@ def test_harm_is_told_first_and_in_the_table(make_material: Make) -> None:
     assert "museum is proved worse" in card(material)
 
 
-def test_without_harm_nothing_is_said_of_it(make_material: Make) -> None:
+def test_without_harm_nothing_is_said_of_it() -> None:
     assert "Something got worse" not in page(make_material(known=24))
 
 
-def test_a_blocked_verdict_says_why_everywhere(make_material: Make) -> None:
+def test_a_blocked_verdict_says_why_everywhere() -> None:
     material = make_material(claim=False)
     why = "No verdict is claimed: 2 test questions were seen in training or in the index"
     assert f"<h1>{why}.</h1>" in page(material)
@@ -112,21 +111,20 @@ def test_a_blocked_verdict_says_why_everywhere(make_material: Make) -> None:
     assert "Tuning helped" not in page(material)
 
 
-def test_in_russian(make_material: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_russian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "ru")
     material = make_material(known=24)
     text = page(material)
     assert '<html lang="ru">' in text
     assert "<h1>Дообучение помогло; " in text
     left = re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", text, flags=re.S)
-    assert not re.search(
-        r"\b(the|verdict|questions|interval|points|better)\b", left.split("Что с")[0]
-    )
+    head = left.split("Что сказала")[0]
+    assert not re.search(r"\b(the|verdict|questions|interval|points|better)\b", head)
     assert "верность фактов" in plain_table(material.summary)
     assert "Карточка модели: museum" in card(material)
 
 
-def test_the_card_has_front_matter_with_the_same_figures(make_material: Make) -> None:
+def test_the_card_has_front_matter_with_the_same_figures() -> None:
     material = make_material(known=24)
     _, front, body = card(material).split("---\n", 2)
     matter = yaml.safe_load(front)
@@ -143,7 +141,7 @@ def test_the_card_has_front_matter_with_the_same_figures(make_material: Make) ->
     assert words.verdict_sentence(material.summary) in body
 
 
-def test_the_table_is_aligned_and_whole(make_material: Make) -> None:
+def test_the_table_is_aligned_and_whole() -> None:
     material = make_material()
     lines = plain_table(material.summary).splitlines()
     assert len(lines) == 2 + 4 + 4 + 2
@@ -151,9 +149,7 @@ def test_the_table_is_aligned_and_whole(make_material: Make) -> None:
     assert lines[0].split()[-4:] == ["base", "base+rag", "museum", "museum+rag"]
 
 
-def test_report_reads_the_stages_and_writes_three_files(
-    make_material: Make, tmp_path: Path
-) -> None:
+def test_report_reads_the_stages_and_writes_three_files(tmp_path: Path) -> None:
     material = make_material()
     stages = {name: tmp_path / name for name in material.manifests}
     for name, manifest in material.manifests.items():

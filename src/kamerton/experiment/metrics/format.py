@@ -1,8 +1,8 @@
 """Correct format: one clean sentence in the language of the question.
 
 1 where the answer is one line with no more sentences than the reference has, ends with . ! or ?,
-is written in the question's script (60 % of its letters), and has no markup, no role markers and
-no loop (the same three words three times, or one word four times running).
+is written in the question's script (at least half of its letters), and has no markup, no role
+markers and no loop (the same three words three times, or one word four times running).
 """
 
 import re
@@ -13,7 +13,7 @@ from kamerton.experiment.metrics.context import Context, Score
 from kamerton.experiment.metrics.words import words
 from kamerton.formats.questions import Question
 
-SAME_SCRIPT = 0.6
+SAME_SCRIPT = 0.5
 _ENDS = re.compile(r"[.!?][\"'»”)]?$")
 _BREAK = re.compile(r"(\S+)[.!?][\"'»”)]?\s+(?=[\"'«“(]?[A-ZА-ЯЁ])")
 _SHORT = re.compile(

@@ -6,7 +6,7 @@ and е for ё, make no difference. A phrase matches whole words only; `stem*` ma
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from unicodedata import normalize
 
@@ -76,10 +76,11 @@ def _stem(word: str) -> str:
     return _VOWELS.sub("", word) + "*"
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def _tokens(text: str) -> tuple[tuple[str, str], ...]:
     plain = normalize("NFC", text).casefold().replace("ё", "е")
     plain = _THOUSANDS.sub(lambda number: number.group(0).replace(",", ""), plain)
-    return [(word.replace(",", "."), star) for word, star in _TOKEN.findall(plain)]
+    return tuple((word.replace(",", "."), star) for word, star in _TOKEN.findall(plain))
 
 
 @cache

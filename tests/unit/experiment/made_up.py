@@ -1,10 +1,8 @@
 """Made-up questions and answers, small enough to reason about."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
-
-import pytest
 
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
@@ -109,42 +107,34 @@ def summary(
     )
 
 
-Make = Callable[..., Material]
-
-
-@pytest.fixture
-def make_material() -> Make:
+def make_material(
+    rates: dict[str, float] | None = None, claim: bool = True, known: int = 12
+) -> Material:
     """Material of a report; `rates` are the shares of right answers of the arms."""
-
-    def make(
-        rates: dict[str, float] | None = None, claim: bool = True, known: int = 12
-    ) -> Material:
-        asked = questions(known, 6)
-        settings = ExperimentSettings(resamples=500)
-        rates = rates or {"base": 0.1, "base+rag": 0.6, "museum": 0.75, "museum+rag": 0.85}
-        given = samples(asked, rates)
-        recipe = {
-            "name": "museum",
-            "base": "embedded",
-            "seed": 3,
-            "tune": {"rank": 16, "epochs": 5},
-            "experiment": settings.model_dump(mode="json"),
-        }
-        return Material(
-            name="museum",
-            recipe=recipe,
-            command="kamerton run recipes/museum/recipe.yaml --set tune.rank=16",
-            summary=summary(asked, given, settings, claim),
-            samples=given,
-            questions=asked,
-            design=design(settings, asked, "museum"),
-            manifests=_manifests(),
-            base="SmolLM2-135M-Instruct",
-            training={"rows": 288, "steps": 120, "first_loss": 3.1, "loss": [3.1, 0.1]},
-            parity={"chats": 8, "same_token_ids": 8},
-        )
-
-    return make
+    asked = questions(known, 6)
+    settings = ExperimentSettings(resamples=500)
+    rates = rates or {"base": 0.1, "base+rag": 0.6, "museum": 0.75, "museum+rag": 0.85}
+    given = samples(asked, rates)
+    recipe = {
+        "name": "museum",
+        "base": "embedded",
+        "seed": 3,
+        "tune": {"rank": 16, "epochs": 5},
+        "experiment": settings.model_dump(mode="json"),
+    }
+    return Material(
+        name="museum",
+        recipe=recipe,
+        command="kamerton run recipes/museum/recipe.yaml --set tune.rank=16",
+        summary=summary(asked, given, settings, claim),
+        samples=given,
+        questions=asked,
+        design=design(settings, asked, "museum"),
+        manifests=_manifests(),
+        base="SmolLM2-135M-Instruct",
+        training={"rows": 288, "steps": 120, "first_loss": 3.1, "loss": [3.1, 0.1]},
+        parity={"chats": 8, "same_token_ids": 8},
+    )
 
 
 def _manifests() -> dict[str, Manifest]:

@@ -1,0 +1,154 @@
+"""`kamerton run` from recipe to report on a tiny model: the whole trip, again, changed, killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from kamerton.formats.manifest import sha256
+
+SETTINGS = {
+    "tune.max_length": "600",
+    "tune.epochs": "1",
+    "tune.save_steps": "2",
+    "export.context": "1024",
+    "experiment.max_tokens": "8",
+    "serve.slots": "4",
+    "data.attributes": "[material]",
+}
+
+
+def command(museum: Path, tiny: Path, *more: str) -> list[str]:
+    sets = [f"--set={key}={value}" for key, value in (SETTINGS | {"base": str(tiny)}).items()]
+    program = [sys.executable, "-m", "kamerton.cli.main", "run", str(museum / "recipe.yaml")]
+    return [*program, "--preset", "smoke", *sets, *more]
+
+
+def run(folder: Path, museum: Path, tiny: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command(museum, tiny, *more), cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, museum: Path, tiny: Path) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    done = run(folder, museum, tiny)
+    assert "runs/museum/1/report.html" in done.stdout and "kamerton serve museum" in done.stdout
+    return folder
+
+
+def stages(folder: Path, number: int) -> dict[str, str]:
+    record = json.loads((folder / "runs" / "museum" / str(number) / "run.json").read_text())
+    found: dict[str, str] = record["stages"]
+    return found
+
+
+def test_the_run_folder_holds_everything(home: Path) -> None:
+    place = home / "runs" / "museum" / "latest"
+    names = {"report.html", "model_card.md", "summary.json", "samples.jsonl", "recipe.json"}
+    assert names <= {p.name for p in place.iterdir()}
+    summary = json.loads((place / "summary.json").read_text())
+    assert summary["claims_verdict"] is False, "the smoke preset claims nothing"
+    assert {c["verdict"] for c in summary["comparisons"]} == {"not enough evidence"}
+    samples = [json.loads(line) for line in (place / "samples.jsonl").read_text().splitlines()]
+    assert {s["arm"] for s in samples} == {"base", "base+rag", "museum", "museum+rag"}
+
+
+def test_lineage_leads_from_the_report_to_the_texts(home: Path, museum: Path) -> None:
+    found = stages(home, 1)
+    manifests = {
+        name: json.loads((home / "runs" / folder / "manifest.json").read_text())
+        for name, folder in found.items()
+    }
+    for name, manifest in manifests.items():
+        for parent, parent_hash in manifest["parents"].items():
+            assert manifests[parent]["hash"] == parent_hash, name
+    assert manifests["data"]["sources"]["catalogue.en.yaml"] == sha256(museum / "catalogue.en.yaml")
+
+
+def test_a_second_run_does_nothing_and_says_so(home: Path, museum: Path, tiny: Path) -> None:
+    done = run(home, museum, tiny)
+    assert "everything is done already" in done.stderr
+    assert not (home / "runs" / "museum" / "2").exists()
+
+
+def test_json_is_alone_on_stdout(home: Path, museum: Path, tiny: Path) -> None:
+    summary = json.loads(run(home, museum, tiny, "--json").stdout)
+    assert summary["arms"] == ["base", "base+rag", "museum", "museum+rag"]
+
+
+def test_russian_makes_another_report_and_nothing_else(
+    home: Path, museum: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stages(home, 1)
+    monkeypatch.setenv("KAMERTON_LANG", "ru")
+    done = run(home, museum, tiny)
+    latest = (home / "runs" / "museum" / "latest").resolve()
+    after = stages(home, int(latest.name))
+    assert {name for name in before if before[name] != after[name]} == {"report"}
+    assert '<html lang="ru"' in (latest / "report.html").read_text()
+    assert "отчёт: " in done.stdout
+
+
+def test_a_changed_setting_reruns_what_depends_on_it(home: Path, museum: Path, tiny: Path) -> None:
+    before = stages(home, 1)
+    run(home, museum, tiny, "--set=experiment.max_tokens=6")
+    latest = (home / "runs" / "museum" / "latest").resolve()
+    after = stages(home, int(latest.name))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"check", "compare", "report"}
+
+
+def test_the_same_recipe_gives_the_same_adapter_and_with_one_slot_the_same_answers(
+    tmp_path: Path, museum: Path, tiny: Path
+) -> None:
+    found = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        run(tmp_path / name, museum, tiny, "--deterministic", "--set=threads=1")
+        place = tmp_path / name / "runs" / "museum" / "latest"
+        tuned = tmp_path / name / "runs" / stages(tmp_path / name, 1)["tune"]
+        samples = [json.loads(line) for line in (place / "samples.jsonl").read_text().splitlines()]
+        answers = [(s["arm"], s["question_id"], s["answer"]) for s in samples]
+        found.append((sha256(tuned / "adapter" / "adapter_model.safetensors"), answers))
+        assert json.loads((place / "summary.json").read_text())["changed_answers"] == 0
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("stage", ["data", "tune", "export", "compare"])
+def test_kill_9_in_a_stage_is_resumed(stage: str, tmp_path: Path, museum: Path, tiny: Path) -> None:
+    child = subprocess.Popen(
+        command(museum, tiny), cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    stages_folder = tmp_path / "runs" / ".stages"
+    while not any(path.is_dir() for path in stages_folder.glob(f"{stage}-*")):
+        assert child.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    done = run(tmp_path, museum, tiny)
+    assert "report.html" in done.stdout
+
+
+def test_a_dataset_whose_test_questions_are_trained_stops_before_any_weights(
+    tmp_path: Path, tiny: Path
+) -> None:
+    rows = [
+        "question,answer,group,split",
+        "What is it?,A bowl.,g,train",
+        "What is it?,A bowl.,g,test",
+    ]
+    (tmp_path / "q.csv").write_text("\n".join(rows) + "\n")
+    recipe = "data: {questions: q.csv, known_groups: 1, unknown_groups: 0}\n"
+    (tmp_path / "recipe.yaml").write_text(f"name: x\nbase: {tiny}\n{recipe}")
+    program = [sys.executable, "-m", "kamerton.cli.main", "run", "recipe.yaml"]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "known.g" in done.stderr and "Traceback" not in done.stderr
+    assert not list((tmp_path / "runs" / ".stages").glob("tune-*"))

@@ -1,0 +1,98 @@
+"""What `latest` means, what gc may delete, and where `--lang` may stand."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kamerton.cli.main import main
+from kamerton.cli.recipe import Recipe
+from kamerton.cli.run import _record
+from kamerton.cli.trip import ORDER, Job
+from kamerton.cli.words import language_of, without_language
+from kamerton.pipeline import folder as folders
+from kamerton.pipeline.graph import Planned, Stage, plan
+
+MUSEUM = str(Path(__file__).parents[3] / "recipes" / "museum")
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def record(setting: int, ran: list[str]) -> Path:
+    """Record a run whose stages have written their files, without running any."""
+    chain = tuple(Stage(name, ORDER[:i], {"x": setting}) for i, name in enumerate(ORDER))
+    planned: list[Planned] = plan(chain, folders.ROOT, Path())
+    for item in planned:
+        item.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("report.html", "model_card.md", "summary.json", "samples.jsonl"):
+            (item.folder / name).write_text(name)
+    places = {item.name: str(item.folder.resolve()) for item in planned}
+    job = Job(recipe=Recipe(name="museum"), folder=".", command="kamerton run x", stages=places)
+    return _record(job, Path("x"), planned, ran)
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    return int(end.value.code or 0)
+
+
+def test_latest_follows_a_setting_that_is_put_back() -> None:
+    first, second = record(1, ["report"]), record(2, ["report"])
+    assert (first.name, second.name) == ("1", "2")
+    assert folders.resolve_run("museum").name == "2"
+    assert record(1, []) == first
+    assert folders.resolve_run("museum").name == "1"
+
+
+def test_gc_deletes_what_no_run_uses_and_nothing_else(capsys: Capture) -> None:
+    used = folders.read_run(record(1, ["report"])).stages.values()
+    stray = folders.stage_folder(folders.ROOT, "tune", "0")
+    stray.mkdir()
+    assert call("runs", "gc") == 0
+    assert str(stray) in capsys.readouterr().out and not stray.exists()
+    assert all((folders.ROOT / name).is_dir() for name in used)
+
+
+def test_gc_waits_for_no_one_and_deletes_nothing_during_a_run(capsys: Capture) -> None:
+    stray = folders.stage_folder(folders.ROOT, "data", "0")
+    stray.mkdir(parents=True)
+    with folders.in_use(folders.ROOT), folders.in_use(folders.ROOT):  # two runs at once are fine
+        assert call("runs", "gc") == 2
+    assert stray.is_dir() and "another run is in progress" in capsys.readouterr().err
+    assert call("runs", "gc") == 0
+    assert not stray.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--lang", "ru", "run", "x"], ["run", "x", "--lang", "ru"], ["run", "--lang=ru", "x"]],
+)
+def test_the_language_may_stand_anywhere(arguments: list[str], capsys: Capture) -> None:
+    assert (language_of(arguments), without_language(arguments)) == ("ru", ["run", "x"])
+    assert call(*arguments) == 2
+    assert "такого рецепта нет" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_ends_a_run_with_2_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "nr_inodes=2", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not allow mounting")
+    try:
+        monkeypatch.chdir(disk)
+        assert call("run", MUSEUM) == 2
+        told = capsys.readouterr().err
+        assert "no space is left" in told and "Traceback" not in told
+    finally:
+        monkeypatch.chdir(tmp_path)
+        subprocess.run(["umount", str(disk)], check=True)
