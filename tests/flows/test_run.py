@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from kamerton.formats.manifest import sha256
 
 SETTINGS = {

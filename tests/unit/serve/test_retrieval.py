@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import tiny
 from kamerton.embedding import dimensions, encode, top_k
 from kamerton.serve.retrieval import Retriever
