@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -39,17 +38,6 @@ def progress(label: str, total: int, unit: str = "") -> Iterator["tqdm[None]"]:
         file=sys.stderr,
     ) as bar:
         yield bar
-
-
-@contextmanager
-def timed() -> Iterator[list[float]]:
-    """A list that holds the seconds of the block once it has ended."""
-    seconds: list[float] = []
-    start = time.monotonic()
-    try:
-        yield seconds
-    finally:
-        seconds.append(time.monotonic() - start)
 
 
 def note(text: str) -> None:

@@ -4,7 +4,6 @@ This module imports torch at its top: it is itself imported only when training s
 """
 
 import math
-import time
 from typing import Any
 
 import torch  # noqa: TID253
@@ -18,6 +17,7 @@ from transformers import (  # noqa: TID253
 from kamerton.develop.tune.encode import Encoded
 from kamerton.develop.tune.loss import supervised_loss
 from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
 
 
 def build(model: Any, rows: list[Encoded], arguments: TrainingArguments, bar: Any) -> Trainer:
@@ -71,10 +71,9 @@ class _Progress(TrainerCallback):  # type: ignore[misc]
     """Moves the progress line, and stops at a loss that is no number."""
 
     def __init__(self, bar: Any) -> None:
-        self._bar, self._started, self._seen = bar, time.monotonic(), 0
+        self._bar = bar
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._seen = state.num_input_tokens_seen
         self._bar.update(int(state.global_step * args.per_device_train_batch_size) - self._bar.n)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -84,5 +83,5 @@ class _Progress(TrainerCallback):  # type: ignore[misc]
         if not math.isfinite(loss):
             raise InputError("develop.non_finite", step=state.global_step)
         done = min(state.global_step * args.per_device_train_batch_size, self._bar.total)
-        self._bar.set_postfix_str(f"loss {loss:.3f}")
+        self._bar.set_postfix_str(say("develop.loss", loss=loss))
         self._bar.update(done - self._bar.n)
