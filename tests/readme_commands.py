@@ -29,11 +29,16 @@ def commands(readme: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", *LEFT_OUT))]
 
 
+def is_verb(command: str, verb: str) -> bool:
+    """Whether a line is `kamerton VERB …`, with a language before the verb or without."""
+    return re.match(rf"kamerton (--lang \w+ )?{verb}\b", command) is not None
+
+
 def smoke(command: str) -> str:
     """The same command in its shortest form."""
-    if command.startswith("kamerton run") and "--preset" not in command:
+    if is_verb(command, "run") and not re.search("--preset|--dry-run", command):
         command += " --preset smoke"
-    return re.sub(r"^kamerton serve (\S+)", r"kamerton serve \1 --port 8765", command)
+    return command + " --port 8765" if is_verb(command, "serve") else command
 
 
 def serve(command: str, environment: dict[str, str]) -> int:
@@ -50,7 +55,8 @@ def serve(command: str, environment: dict[str, str]) -> int:
                 time.sleep(1)
         return 1
     finally:
-        os.killpg(child.pid, signal.SIGINT)
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGINT)
         child.wait(30)
 
 
@@ -63,7 +69,7 @@ def main() -> None:
     for readme in map(Path, sys.argv[1:]):
         for command in map(smoke, commands(readme)):
             print(f"[{readme}] {command}", flush=True)
-            if command.startswith("kamerton serve"):
+            if is_verb(command, "serve"):
                 code = serve(command, environment)
             else:
                 code = subprocess.run(command, shell=True, env=environment, check=False).returncode
