@@ -42,7 +42,7 @@ def smoke(command: str) -> str:
 
 
 def serve(command: str, environment: dict[str, str]) -> int:
-    """Start a server, wait for its models, end it by Ctrl-C; 0 where it answered."""
+    """Start a server, wait for its models, end it; 0 where it answered."""
     child = subprocess.Popen(command, shell=True, env=environment, start_new_session=True)
     try:
         for _ in range(120):
@@ -56,7 +56,7 @@ def serve(command: str, environment: dict[str, str]) -> int:
         return 1
     finally:
         if child.poll() is None:
-            os.killpg(child.pid, signal.SIGINT)
+            os.killpg(child.pid, signal.SIGTERM)
         child.wait(30)
 
 

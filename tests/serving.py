@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from kamerton.serve.run import serve
 from kamerton.serve.settings import ServeSettings
 from kamerton.studio.app import mount
 page = (lambda app, url, models: mount(app, url, models, ["hello there"])) if sys.argv[4] else None
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 try:
     serve(Path(sys.argv[1]), ServeSettings(port=0, slots=int(sys.argv[2])), page, Path(sys.argv[3]))
 except KeyboardInterrupt:

@@ -4,6 +4,7 @@ Usage: python small_trip.py FOLDER. Each stage counts to twenty, a file a step; 
 the files that are there, `data` starts anew. What a stage did is appended to FOLDER/log.txt.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -31,6 +32,8 @@ for step in range(20):
 
 def main() -> int:
     """Run the trip; exit codes as the command line has them."""
+    # A shell that starts us in the background would have us ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = Path(sys.argv[1])
     names = sys.argv[2:] or ["data", "tune"]
     stages = tuple(Stage(n, tuple(names[:i]), {}, resumes=n == "tune") for i, n in enumerate(names))

@@ -130,7 +130,8 @@ def _wire(
         asked.then(reply_beside, [both, right_model, right_chat], right_chat),
     ]
     # An answer still growing would come back into the emptied conversation.
-    clear.click(lambda: ([], []), None, [left_chat, right_chat], cancels=answering)
+    cancelled = clear.click(None, None, None, cancels=answering)
+    cancelled.then(lambda: ([], []), None, [left_chat, right_chat])
 
 
 async def _replies(client: Client, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
