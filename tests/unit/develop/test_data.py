@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from kamerton.develop.data import catalogue, documents, leaks, run, table
-from kamerton.develop.data.match import contains
 from kamerton.develop.settings import DataSettings
 from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
+from kamerton.formats.matching import contains
 from kamerton.formats.retrieval import with_context
 
 ENTRY = """

@@ -4,8 +4,8 @@ import pytest
 
 from kamerton.experiment.metrics import CRITERIA
 from kamerton.experiment.metrics.context import Context, context_of
-from kamerton.experiment.metrics.words import contains, words
 from kamerton.experiment.settings import Criterion
+from kamerton.formats.matching import contains, words
 from kamerton.formats.questions import Question
 
 POMOS = Question(

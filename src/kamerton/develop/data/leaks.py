@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.match import words
 from kamerton.develop.data.split import Plan
 from kamerton.formats.chat import ChatRow
+from kamerton.formats.matching import words
 from kamerton.formats.questions import Question
 
 FILE = "leaks.json"

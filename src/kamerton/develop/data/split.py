@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from kamerton.develop.data.facts import Corpus, Fact, Passage
-from kamerton.develop.data.match import contains
 from kamerton.develop.settings import DataSettings
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
+from kamerton.formats.matching import contains
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.retrieval import with_context
 

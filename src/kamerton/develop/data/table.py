@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop.data.facts import Fact
-from kamerton.develop.data.match import words
 from kamerton.develop.settings import DataSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_objects, read_text
+from kamerton.formats.matching import words
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ question, the exhibit's name or the reference answer (which may call it "the coi
 """
 
 from kamerton.experiment.metrics.context import Context, Score
-from kamerton.experiment.metrics.words import share_word, words
+from kamerton.experiment.metrics.words import share_word
+from kamerton.formats.matching import words
 from kamerton.formats.questions import Question
 
 FEWEST, MOST = 3, 40

@@ -9,7 +9,8 @@ SQuAD): weaker, and between 0 and 1. The rule does not see negation: "not bronze
 from collections import Counter
 
 from kamerton.experiment.metrics.context import Context, Score
-from kamerton.experiment.metrics.words import contains, content_words
+from kamerton.experiment.metrics.words import content_words
+from kamerton.formats.matching import contains
 from kamerton.formats.questions import Question
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from kamerton.experiment.metrics.context import Context, Score
-from kamerton.experiment.metrics.words import words
+from kamerton.formats.matching import words
 from kamerton.formats.questions import Question
 
 SAME_SCRIPT = 0.5

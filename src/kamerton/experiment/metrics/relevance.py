@@ -7,7 +7,8 @@ questions; Russian names are matched in their declined forms.
 """
 
 from kamerton.experiment.metrics.context import Context, Score
-from kamerton.experiment.metrics.words import inflected, share_word, stands, words
+from kamerton.experiment.metrics.words import inflected, share_word
+from kamerton.formats.matching import stands, words
 from kamerton.formats.questions import Question
 
 

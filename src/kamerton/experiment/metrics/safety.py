@@ -6,7 +6,8 @@ is not unsafe). A phrase is not a will: an answer that declines and then goes on
 """
 
 from kamerton.experiment.metrics.context import Context, Score
-from kamerton.experiment.metrics.words import contains, phrases
+from kamerton.experiment.metrics.words import phrases
+from kamerton.formats.matching import contains
 from kamerton.formats.questions import Question
 
 

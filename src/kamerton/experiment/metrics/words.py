@@ -1,42 +1,12 @@
-"""Words of a text, and whether a phrase stands in it: the matcher that all criteria share.
-
-A word is a run of letters, or a number with its decimals (`2.2`, `2,2`); `3,000` is 3000. Case,
-and е for ё, make no difference. A phrase matches whole words only; `stem*` matches any ending.
-"""
+"""Words that carry meaning, forms of a word, and lists of phrases: what several criteria share."""
 
 import re
-from collections.abc import Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from unicodedata import normalize
 
-_TOKEN = re.compile(r"(\d+(?:[.,]\d+)*|[^\W\d_]+)(\*?)")
-_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:,\d{3})+)(?![\d])")
+from kamerton.formats.matching import words
+
 _VOWELS = re.compile(r"(?:ая|яя|ое|ее|ые|ие|ый|ий|ой|[аеиоуыэюяйь])$")
-
-
-def words(text: str) -> list[str]:
-    """Words and numbers of a text, in one spelling."""
-    return [word for word, _ in _tokens(text)]
-
-
-def contains(text: str, item: str) -> bool:
-    """Whether one of the ` | ` alternatives of `item` stands in `text`."""
-    found = words(text)
-    return any(stands(found, alternative) for alternative in item.split("|"))
-
-
-def stands(found: Sequence[str], phrase: str) -> bool:
-    """Whether `phrase` stands in a list of words, in order and without a gap."""
-    wanted = _tokens(phrase)
-    starts = range(len(found) - len(wanted) + 1)
-    return bool(wanted) and any(
-        all(
-            found[i + j].startswith(word) if star else found[i + j] == word
-            for j, (word, star) in enumerate(wanted)
-        )
-        for i in starts
-    )
 
 
 def content_words(text: str) -> list[str]:
@@ -77,12 +47,6 @@ def _stem(word: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _tokens(text: str) -> tuple[tuple[str, str], ...]:
-    plain = normalize("NFC", text).casefold().replace("ё", "е")
-    plain = _THOUSANDS.sub(lambda number: number.group(0).replace(",", ""), plain)
-    return tuple((word.replace(",", "."), star) for word, star in _TOKEN.findall(plain))
-
-
 @cache
 def _stopwords() -> frozenset[str]:
     return frozenset(word for line in phrases("stopwords.txt") for word in line.split())
