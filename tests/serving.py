@@ -1,6 +1,5 @@
 """A real server in a process of its own, for tests."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SCRIPT = """
+import os
 import signal
 import sys
 from pathlib import Path
@@ -18,8 +18,13 @@ from kamerton.serve.settings import ServeSettings
 from kamerton.studio.app import mount
 page = (lambda app, url, models: mount(app, url, models, ["hello there"])) if sys.argv[4] else None
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
+
+def ready(base_url):
+    Path(sys.argv[3] + ".part").write_text(base_url)
+    os.replace(sys.argv[3] + ".part", sys.argv[3])
+
 try:
-    serve(Path(sys.argv[1]), ServeSettings(port=0, slots=int(sys.argv[2])), page, Path(sys.argv[3]))
+    serve(Path(sys.argv[1]), ServeSettings(port=0, slots=int(sys.argv[2])), page, ready)
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -28,7 +33,7 @@ except KeyboardInterrupt:
 @contextmanager
 def served(folder: Path, slots: int = 4, page: bool = False) -> Iterator[tuple[str, int]]:
     """Base URL and process id of a server of `folder`; ended by Ctrl-C."""
-    ready = folder / f"ready-{time.monotonic_ns()}.json"
+    ready = folder / f"ready-{time.monotonic_ns()}"
     arguments = [str(folder), str(slots), str(ready), "page" if page else ""]
     child = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.PIPE)
     try:
@@ -37,7 +42,7 @@ def served(folder: Path, slots: int = 4, page: bool = False) -> Iterator[tuple[s
             assert child.poll() is None, child.stderr.read().decode() if child.stderr else ""
             assert time.monotonic() < deadline, "the server did not get ready"
             time.sleep(0.05)
-        yield json.loads(ready.read_text())["base_url"], child.pid
+        yield ready.read_text(), child.pid
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(30)

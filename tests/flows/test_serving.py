@@ -17,18 +17,19 @@ import httpx
 import pytest
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.retrieval import with_context
 from kamerton.serve.engines.llamacpp import Engine, EngineSettings, scales
 from kamerton.serve.run import load_spec, serve
 from kamerton.serve.settings import ServeSettings
 from serving import SCRIPT, children, served
-from tiny import write_spec
+from tiny import PASSAGES, write_spec
 
-ARMS = ["base", "museum", "desk"]
+ARMS = ["base", "museum", "desk", "base+rag", "museum+rag", "desk+rag"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_spec(tmp_path_factory.mktemp("spec"), ("museum", "desk"))
+    return write_spec(tmp_path_factory.mktemp("spec"), ("museum", "desk"), index=True)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_the_openai_client_lists_models_and_streams_from_each(server: str) -> No
             max_tokens=12,
         )
         texts[arm] = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
-    assert len(set(texts.values())) == 3, "each adapter changes the answer"
+    assert len(set(texts.values())) == 6, "each adapter and each passage changes the answer"
     assert all(texts[arm] == ask(server, arm, "hello") for arm in ARMS)
 
 
@@ -88,6 +89,7 @@ def test_an_unknown_model_is_a_404_in_openais_form(server: str) -> None:
         ('{"model": "base"}', "messages"),
         ('{"model": "base", "messages": []}', "messages"),
         ('{"model": "base", "messages": [{"role": "user"}]}', "messages.0.content"),
+        ('{"model": "base", "messages": [{"role": "user", "content": "?"}], "n": 2}', "n"),
     ],
 )
 def test_a_bad_body_is_a_400_that_names_the_field(server: str, content: str, field: str) -> None:
@@ -101,6 +103,20 @@ def test_health_asks_every_arm(server: str) -> None:
     assert answer.json()["models"] == dict.fromkeys(ARMS, "ok")
 
 
+def test_passages_are_named_and_reach_the_model(server: str) -> None:
+    text = "What is the Idol of Pomos carved from?"
+    answer = httpx.post(f"{server}/v1/chat/completions", json=body("base+rag", text), timeout=60)
+    found = answer.json()["kamerton"]["passages"]
+    assert found[0] == "idol"
+    by_hand = with_context(text, [PASSAGES[name] for name in found])
+    assert answer.json()["choices"][0]["message"]["content"] == ask(server, "base", by_hand)
+    with httpx.stream(
+        "POST", f"{server}/v1/chat/completions", json=body("museum+rag", text, stream=True)
+    ) as stream:
+        first = next(line for line in stream.iter_lines() if line)
+    assert json.loads(first.removeprefix("data: "))["kamerton"]["passages"] == found
+
+
 def test_a_client_cannot_choose_adapters_or_slots(server: str) -> None:
     forged = {"lora": [{"id": 0, "scale": 1.0}], "id_slot": 0}
     assert ask(server, "base", "hello", **forged) == ask(server, "base", "hello")
@@ -110,7 +126,7 @@ def prompts() -> list[tuple[str, str]]:
     """Chats that share long beginnings across arms: what a mixed cache would get wrong."""
     rng = random.Random(5)
     stems = ["the old bronze idol from the hill by the sea", "a bowl of red clay with two bulls"]
-    asked = [(arm, f"{stem} {n}") for arm in ARMS for stem in stems for n in range(4)]
+    asked = [(arm, f"{stem} {n}") for arm in ARMS for stem in stems for n in range(3)]
     rng.shuffle(asked)
     return asked
 
@@ -142,7 +158,7 @@ def test_the_naive_way_would_be_wrong(folder: Path) -> None:
     settings = EngineSettings(
         str(folder / spec.base), tuple(str(folder / a.file) for a in spec.adapters), 256, 1, 2
     )
-    engine = Engine(settings, folder / "engine.log")
+    engine = Engine(settings)
     engine.start()
     try:
         full = scales("museum", ("museum", "desk"))
@@ -165,7 +181,7 @@ TEXTS = ["the old bronze idol from the hill", "a bowl of red clay with two bulls
 def complete(engine: Engine, text: str, more: dict[str, object], cache: bool) -> str:
     data = {"messages": [{"role": "user", "content": text}], "temperature": 0.0, "max_tokens": 12}
     whole = json.dumps({**data, **more, "cache_prompt": cache}).encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **engine.headers}
     url = f"{engine.address}/v1/chat/completions"
     with urllib.request.urlopen(urllib.request.Request(url, whole, headers), timeout=60) as answer:
         return str(json.load(answer)["choices"][0]["message"]["content"])
@@ -216,14 +232,18 @@ def test_a_killed_engine_comes_back(folder: Path) -> None:
         assert answer.json()["choices"][0]["message"]["content"] == before
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_no_orphan_is_left(folder: Path, number: int, code: int) -> None:
-    ready = folder / f"ready-{number}.json"
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -9)]
+)
+def test_nothing_is_left_behind(folder: Path, tmp_path: Path, number: int, code: int) -> None:
+    """However the server ends: no engine goes on, and no temporary file stays."""
+    ready = folder / f"ready-{number}"
     arguments = [str(folder), "1", str(ready), ""]
     child = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *arguments],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     while not ready.is_file():
         assert child.poll() is None
@@ -235,3 +255,28 @@ def test_no_orphan_is_left(folder: Path, number: int, code: int) -> None:
     while time.monotonic() < deadline and Path(f"/proc/{engine}").exists():
         time.sleep(0.05)
     assert not Path(f"/proc/{engine}").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
+    base = write_spec(tmp_path) / "base.gguf"
+    base.write_bytes(b"not a model at all")
+    settings = EngineSettings(str(base), (), 256, 1, 2)
+    with pytest.raises(InputError) as caught:
+        Engine(settings).start()
+    said = str(caught.value)
+    assert "base.gguf" in said and "magic" in said and "Traceback" not in said, said
+
+
+def test_the_engine_answers_nobody_but_its_gateway(folder: Path) -> None:
+    engine = Engine(EngineSettings(str(folder / "base.gguf"), (), 256, 1, 2))
+    engine.start()
+    try:
+        asked = {"prompt": "x", "n_predict": 1}
+        assert httpx.post(f"{engine.address}/completion", json=asked).status_code == 401
+        told = httpx.post(f"{engine.address}/completion", json=asked, headers=engine.headers)
+        assert told.status_code == 200
+        command = Path(f"/proc/{engine.pid}/cmdline").read_text()
+        assert engine.headers["Authorization"].split()[1] not in command
+    finally:
+        engine.stop()

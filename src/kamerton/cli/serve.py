@@ -1,5 +1,7 @@
 """`kamerton serve`: the API and the chat page of a run."""
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +28,7 @@ def serve(
     threads: Annotated[int | None, typer.Option(min=0, help="cli.opt_threads")] = None,
     passages: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
     page: Annotated[bool, typer.Option(help="cli.opt_page")] = True,
-    ready_file: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_serve_json")] = False,
 ) -> None:
     """Serve a run until Ctrl-C."""
     from kamerton.serve.run import serve as start
@@ -40,7 +42,13 @@ def serve(
 
         return mount_page(app, base_url, models, examples)
 
-    start(folder, chosen, mount if page else None, ready_file)
+    start(folder, chosen, mount if page else None, _print_ready if as_json else None)
+
+
+def _print_ready(base_url: str) -> None:
+    """One line, at once: whoever started us waits for it."""
+    sys.stdout.write(json.dumps({"base_url": base_url}) + "\n")
+    sys.stdout.flush()
 
 
 def _what(run: str) -> tuple[Path, ServeSettings, list[str]]:

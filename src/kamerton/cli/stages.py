@@ -3,8 +3,7 @@
 import json
 import subprocess
 import sys
-import tempfile
-import time
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +14,7 @@ import typer
 
 from kamerton.cli.trip import Job
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 from kamerton.pipeline.child import die_with_parent
 from kamerton.terminal import note
@@ -99,30 +98,32 @@ def _compare(job: Job) -> None:
 @contextmanager
 def _serving(folder: Path, options: list[str]) -> Iterator[str]:
     """The base URL of a server of `folder` on a free port; ended with the block."""
-    with tempfile.TemporaryDirectory(prefix="kamerton-") as temporary:
-        ready = Path(temporary) / "ready.json"
-        program = [sys.executable, "-m", "kamerton.cli.main", "serve", str(folder)]
-        child = subprocess.Popen(
-            [*program, "--port", "0", "--no-page", "--ready-file", str(ready), *options]
-        )
+    program = [sys.executable, "-m", "kamerton.cli.main", "serve", str(folder)]
+    child = subprocess.Popen(
+        [*program, "--port", "0", "--no-page", "--json", *options], stdout=subprocess.PIPE
+    )
+    try:
+        yield _base_url(child)
+    finally:
+        child.terminate()
         try:
-            _wait(child, ready)
-            yield json.loads(read_text(ready))["base_url"]
-        finally:
-            child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
+            child.wait(10)
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
-def _wait(child: "subprocess.Popen[bytes]", ready: Path) -> None:
+def _base_url(child: "subprocess.Popen[bytes]") -> str:
     """Wait until the server answers; its own message tells why where it ends instead."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while not ready.is_file():
-        if child.poll() is not None or time.monotonic() > deadline:
-            raise InputError("cli.server_failed", code=child.poll())
-        time.sleep(0.1)
+    assert child.stdout is not None
+    late = threading.Timer(_READY_SECONDS, child.kill)
+    late.start()
+    try:
+        for line in child.stdout:
+            if line.startswith(b"{"):
+                return str(json.loads(line)["base_url"])
+        raise InputError("cli.server_failed", code=child.wait())
+    finally:
+        late.cancel()
 
 
 def _report(job: Job) -> None:

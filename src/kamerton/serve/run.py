@@ -1,16 +1,16 @@
 """Serve one exported folder: check it, start the engine, prove the adapters, open the port."""
 
 import json
-import os
+import signal
 import socket
-import tempfile
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import FILE, ServingSpec
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Mount = Callable[["FastAPI", str, list[str]], "FastAPI"]
 """Puts pages on the gateway's app, given the base URL of its API and the model ids."""
 
+Ready = Callable[[str], None]
+"""Told the base URL once the port answers."""
+
 _QUEUE = 64
 _ACTS = 1e-3
 """Least change of the next token's log-probability that counts as acting, in nats."""
@@ -33,25 +36,39 @@ def serve(
     folder: Path,
     settings: ServeSettings,
     mount: Mount | None = None,
-    ready_file: Path | None = None,
+    ready: Ready | None = None,
 ) -> None:
     """Serve `folder` until a signal ends it; blocking.
 
-    `ready_file` is written, whole or not at all, when the port answers: `base_url` and `pid`.
+    `ready` is called with the base URL when the port answers.
     Raises InputError for a port in use (before anything is loaded), for files that do not have
     the hash that serving.json says, and for an adapter that changes nothing.
     """
     listener = _bind(settings)
     spec = load_spec(folder)
-    with tempfile.TemporaryDirectory(prefix="kamerton-") as logs:
-        engine = Engine(_engine_settings(folder, spec, settings), Path(logs) / "engine.log")
-        engine.start()
+    engine = Engine(_engine_settings(folder, spec, settings))
+    with _ended_by_sigterm():
         try:
+            engine.start()
             prove_adapters(engine, spec)
             engine.watch()
-            _listen(folder, spec, settings, engine, listener, mount, ready_file)
+            _listen(folder, spec, settings, engine, listener, mount, ready)
         finally:
             engine.stop()
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM, as service managers send it, ends the block and the process in order, with 0."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def load_spec(folder: Path) -> ServingSpec:
@@ -80,7 +97,7 @@ def _next_token(engine: Engine, lora: list[dict[str, float]]) -> dict[int, float
     body = {"prompt": "What is this?", "n_predict": 1, "n_probs": 10, "temperature": 0.0}
     body |= {"cache_prompt": False, "ignore_eos": True, "lora": lora}
     data = json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **engine.headers}
     request = urllib.request.Request(engine.address + "/completion", data, headers)
     with urllib.request.urlopen(request, timeout=60) as answer:
         first = json.load(answer)["completion_probabilities"][0]
@@ -119,7 +136,7 @@ def _listen(
     engine: Engine,
     listener: socket.socket,
     mount: Mount | None,
-    ready_file: Path | None,
+    ready: Ready | None,
 ) -> None:
     import uvicorn
 
@@ -137,20 +154,19 @@ def _listen(
     app = create(gateway, upstream)
     if mount:
         app = mount(app, f"{base_url}/v1", list(gateway.arms))
-    server = _server(uvicorn, app, base_url, ready_file)
+    server = _server(uvicorn, app, base_url, ready)
     note(say("serve.serving", url=base_url, models=", ".join(gateway.arms)))
     server.run(sockets=[listener])
 
 
-def _server(uvicorn: Any, app: "FastAPI", base_url: str, ready_file: Path | None) -> Any:
+def _server(uvicorn: Any, app: "FastAPI", base_url: str, ready: Ready | None) -> Any:
     class Server(uvicorn.Server):  # type: ignore[misc]
         """Tells that it is ready once its sockets answer."""
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            if ready_file and self.started:
-                ready = {"base_url": base_url, "pid": os.getpid()}
-                write_text(ready_file, json.dumps(ready) + "\n")
+            if ready and self.started:
+                ready(base_url)
 
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3)
     return Server(config)

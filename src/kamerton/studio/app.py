@@ -75,7 +75,7 @@ def _column(models: list[str], chosen: str, side: str) -> tuple[Any, Any, Any]:
 
     with gradio.Column(min_width=300, elem_id=f"column-{side}") as column:
         model = gradio.Dropdown(
-            models, value=chosen, label=say("studio.model"), elem_id=f"model-{side}"
+            models, value=chosen, label=say(f"studio.{side}"), elem_id=f"model-{side}"
         )
         chat = gradio.Chatbot(
             show_label=False,

@@ -77,6 +77,20 @@ def test_context_wordings_carry_the_passage_in_serving_form(folder: Path) -> Non
     assert all("found at Enkomi" in row.prompt for row in with_context)
 
 
+def test_half_of_the_refusals_stand_behind_a_passage(folder: Path) -> None:
+    lines = [
+        {"question": f"How is lock {n} picked?", "answer": "No.", "split": "train"}
+        for n in range(4)
+    ]
+    (folder / "s.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    for phrasings, behind in ((1, 2), (0, 0)):
+        plan = run.plan(settings(safety="s.jsonl", context_phrasings=phrasings), folder, seed=1)
+        refusals = [row.prompt for row in plan.train if row.group == "refusal"]
+        assert len(refusals) == 4
+        assert sum(prompt.startswith("Context: ") for prompt in refusals) == behind
+        assert all("lock" in prompt for prompt in refusals)
+
+
 def test_contradictions_are_values_that_only_others_have(museum: Path) -> None:
     museum_settings = DataSettings.model_validate(
         {

@@ -1,6 +1,7 @@
 """Slots: who gets which, and when the cached state must not be used."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -56,3 +57,17 @@ def test_a_full_queue_is_told() -> None:
             return caught.value.status
 
     assert asyncio.run(trip()) == 503
+
+
+def test_a_failed_request_leaves_a_slot_that_nobody_owns() -> None:
+    async def trip() -> list[bool]:
+        slots, seen = Slots(1, 8), []
+        for fails in (False, True, False, False):
+            with contextlib.suppress(ApiError):
+                async with slots.lease("base", "p", 1) as lease:
+                    seen.append(lease.fresh)
+                    if fails:
+                        raise ApiError(503, "gone")
+        return seen
+
+    assert asyncio.run(trip()) == [True, False, True, False]

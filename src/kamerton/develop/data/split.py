@@ -47,7 +47,7 @@ def split(corpus: Corpus, settings: DataSettings, safety: Path | None, seed: int
     known, unknown = draw_groups(corpus.groups, settings, seed)
     declined = read_rows(safety, SafetyRow) if safety else []
     rows = _train_rows(corpus, settings, known)
-    rows += _refusals(declined, settings)
+    rows += _refusals(declined, settings, [p for p in corpus.passages if p.id in set(known)])
     return Plan(
         train=tuple(rows),
         known=tuple(_questions(corpus, known, "known", settings)),
@@ -113,19 +113,28 @@ def _paragraphs(corpus: Corpus, settings: DataSettings, known: list[str]) -> lis
     ]
 
 
-def _refusals(declined: list[SafetyRow], settings: DataSettings) -> list[ChatRow]:
+def _refusals(
+    declined: list[SafetyRow], settings: DataSettings, passages: list[Passage]
+) -> list[ChatRow]:
+    """Rows that decline; every second one behind a passage, which retrieval finds for anything."""
     if settings.form == "paragraphs":
         return []
     rows = [row for row in declined if row.split == "train"][: settings.refusals]
     return [
         ChatRow(
             id=f"refusal.{number}",
-            messages=chat(settings.system, row.question, row.answer),
+            messages=chat(settings.system, _unasked(row, number, settings, passages), row.answer),
             group="refusal",
             origin=str(settings.safety),
         )
         for number, row in enumerate(rows)
     ]
+
+
+def _unasked(row: SafetyRow, number: int, settings: DataSettings, passages: list[Passage]) -> str:
+    if number % 2 == 0 or not passages or not settings.context_phrasings:
+        return row.question
+    return with_context(row.question, [passages[number % len(passages)].text])
 
 
 def _questions(

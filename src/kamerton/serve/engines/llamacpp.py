@@ -7,17 +7,19 @@ what the slot's last request left. So every request carries the whole list, expl
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from kamerton.formats.errors import InputError
 
 _DEADLINE = 120.0
 _LONGEST_PAUSE = 30.0
+_LAST_LINES = 6
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,11 @@ class EngineSettings:
 class Engine:
     """One engine process; `watch` restarts it when it dies."""
 
-    def __init__(self, settings: EngineSettings, log: Path) -> None:
-        self._settings, self._log = settings, log
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        # A file without a name: a kill leaves nothing behind.
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115
+        self._key = secrets.token_urlsafe()
         self._stopped = threading.Event()
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
@@ -44,23 +49,30 @@ class Engine:
 
     def start(self) -> None:
         """Start the process and wait until it has loaded; InputError when it cannot."""
-        command = [sys.executable, "-m", "kamerton.serve.engines.worker"]
-        settings = json.dumps(asdict(self._settings))
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, settings],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
-            )
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "kamerton.serve.engines.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
+        )
+        self._tell_settings(self._process)
         line = self._first_line(self._process)
         if not line:
-            self.stop()
-            raise InputError("serve.engine_failed", where=str(self._log), why=self._last_words())
+            self._process.kill()
+            self._process.wait()
+            raise InputError(
+                "serve.engine_failed", where=self._settings.base, why=self._last_words()
+            )
         self.address = json.loads(line)["address"]
         self.starts += 1
+
+    def _tell_settings(self, process: "subprocess.Popen[str]") -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died: no first line will tell so
+            process.stdin.write(json.dumps(asdict(self._settings) | {"key": self._key}) + "\n")
+            process.stdin.flush()
 
     def _first_line(self, process: "subprocess.Popen[str]") -> str:
         """The line with the address; empty where the process ends or hangs before it."""
@@ -77,8 +89,14 @@ class Engine:
             late.cancel()
 
     def _last_words(self) -> str:
-        lines = self._log.read_text("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "-"
+        written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
+        lines = written.decode("utf-8", "replace").strip().splitlines()
+        return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "-"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request needs: the engine answers nobody but who started it."""
+        return {"Authorization": f"Bearer {self._key}"}
 
     @property
     def pid(self) -> int:

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -13,10 +13,11 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from kamerton.formats.serving import ServingSpec
 from kamerton.serve.arms import Arm, arms
 from kamerton.serve.gateway.errors import ApiError
-from kamerton.serve.gateway.prompt import OWN_FIELDS, ChatRequest, build, parse, question
+from kamerton.serve.gateway.prompt import OWN_FIELDS, ChatRequest, Turn, build, parse, question
 from kamerton.serve.gateway.upstream import Upstream
 from kamerton.serve.retrieval import Retriever
 
+T = TypeVar("T")
 _FRESH = 5.0
 """Seconds for which a proof of health is believed."""
 
@@ -47,7 +48,8 @@ class Gateway:
         body, found = await self._body(asked, arm)
         extra = {"kamerton": {"passages": found}} if arm.retrieval else {}
         if not asked.stream:
-            return JSONResponse(await self._upstream.complete(arm, body) | extra)
+            answer = await while_connected(request, self._upstream.complete(arm, body))
+            return JSONResponse(answer | extra)
         chunks = self._upstream.stream(arm, body)
         first = await anext(chunks)  # an error before the first token is still a status
         events = _events(first | extra, chunks)
@@ -80,14 +82,29 @@ class Gateway:
         return JSONResponse(status, 200 if good else 503)
 
     async def _ask(self, arm: Arm) -> str:
-        body = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
+        asked = ChatRequest(model=arm.id, messages=[Turn(role="user", content="?")])
         try:
+            body = {**(await self._body(asked, arm))[0], "max_tokens": 1}
             await asyncio.wait_for(self._upstream.complete(arm, body), 30)
         except ApiError as error:
             return error.message
         except TimeoutError:
             return "no answer within 30 seconds"
         return "ok"
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work`, cancelled when the client leaves: the engine then stops computing."""
+    task, left = asyncio.create_task(work), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ApiError(499, "the client left before the answer was whole")
+        return task.result()
+    finally:
+        task.cancel()
+        left.cancel()
+        await asyncio.gather(task, left, return_exceptions=True)
 
 
 async def _events(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:

@@ -26,6 +26,7 @@ class ChatRequest(BaseModel):
     model: str
     messages: list[Turn]
     stream: bool = False
+    n: int | None = None
 
 
 def parse(body: Any) -> ChatRequest:
@@ -38,6 +39,8 @@ def parse(body: Any) -> ChatRequest:
         raise ApiError(400, f"{field}: {first['msg']}", param=field) from error
     if not request.messages:
         raise ApiError(400, "messages: at least one is needed", param="messages")
+    if request.n not in (None, 1):
+        raise ApiError(400, "n: one answer a request; ask again for another", param="n")
     return request
 
 

@@ -48,14 +48,16 @@ class Slots:
     async def lease(self, arm: str, prompt: str, generation: int) -> AsyncIterator[Lease]:
         """A slot for one request; 503 where the queue is full.
 
-        `generation` counts the engine's starts: after a restart no slot has a state.
+        `generation` counts the engine's starts: after a restart no slot has a state. Where the
+        block fails, nobody knows what state is left: the slot then belongs to no arm.
         """
         slot = await self._take(arm, prompt)
         fresh = slot.arm != arm or slot.generation != generation
-        slot.arm, slot.prompt, slot.generation = arm, prompt, generation
+        slot.arm, slot.prompt = None, ""
         slot.used = next(self._clock)
         try:
             yield Lease(slot.id, fresh)
+            slot.arm, slot.prompt, slot.generation = arm, prompt, generation
         finally:
             async with self._free:
                 slot.busy = False

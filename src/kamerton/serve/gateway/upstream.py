@@ -28,12 +28,13 @@ class Upstream:
     async def complete(self, arm: Arm, body: dict[str, Any]) -> dict[str, Any]:
         """One whole answer."""
         async with self._slots.lease(arm.id, _prefix(body), self._engine.starts) as lease:
+            full = self._full(arm, body, lease)
             try:
-                answer = await self._client.post(self._url, json=self._full(arm, body, lease))
+                answer = await self._client.post(self._url, json=full, headers=self._engine.headers)
             except httpx.TransportError as error:
                 raise _gone(error) from error
-        if answer.status_code != 200:
-            raise _refused(answer.status_code, answer.content)
+            if answer.status_code != 200:
+                raise _refused(answer.status_code, answer.content)
         whole: dict[str, Any] = answer.json()
         return whole | {"model": arm.id}
 
@@ -42,7 +43,9 @@ class Upstream:
         async with self._slots.lease(arm.id, _prefix(body), self._engine.starts) as lease:
             full = self._full(arm, body, lease) | {"stream": True}
             try:
-                async with self._client.stream("POST", self._url, json=full) as answer:
+                async with self._client.stream(
+                    "POST", self._url, json=full, headers=self._engine.headers
+                ) as answer:
                     if answer.status_code != 200:
                         raise _refused(answer.status_code, await answer.aread())
                     async for line in answer.aiter_lines():
