@@ -30,6 +30,9 @@ def tune(settings: TuneSettings, base: str, data: Path, out: Path, seed: int, th
 
     Goes on from the newest whole checkpoint in `out`. Same seed and threads, same bytes.
     """
+    # Threads that spin while they wait stop each other when another program needs a core: ten
+    # times slower there, measured (docs/decisions/0001). Read when torch loads its OpenMP.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     tokenizer = hub.load_tokenizer(base)
     rows = read_rows(data / "train.jsonl", ChatRow)
     encoded, overlong = encode_all(rows, tokenizer, settings)
