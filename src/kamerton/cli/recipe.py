@@ -76,7 +76,7 @@ def shipped() -> list[Path]:
 
 def resolve(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Recipe:
     """The recipe of a file, with preset and `--set` values laid over it, checked and named."""
-    recipe = validate(load(path, preset, sets), Recipe, path)
+    recipe = validate(load(path, preset, sets), Recipe, path, preset, sets)
     name = recipe.name or path.resolve().parent.name
     if name in RESERVED or "+" in name:
         raise InputError("cli.reserved_name", where=str(path), name=name)

@@ -1,7 +1,6 @@
 """`kamerton runs ls|show|gc`: what was run, and what of it can go."""
 
 import json
-import shutil
 from typing import Annotated, Any
 
 import typer
@@ -57,10 +56,11 @@ def show(
 
 
 @app.command("gc", help="cli.help_runs_gc")
-def gc() -> None:
+def gc(
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="cli.opt_unfinished")] = False,
+) -> None:
     """Delete outputs that no run points to: the only command that deletes."""
     with folders.alone(folders.ROOT):
-        for path in folders.unused_stages(folders.ROOT):
-            with folders.locked(path, lambda: None):
-                shutil.rmtree(path)
+        for path in folders.unused_stages(folders.ROOT, unfinished):
+            folders.delete_stage(path)
             typer.echo(say("cli.deleted", path=path))

@@ -41,15 +41,16 @@ def stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     base = _pick(tree, "base", "name")
     return (
         Stage("check", (), _pick(tree, "data", "tune", "experiment", "seed", "base"), files),
-        Stage("data", (), _pick(tree, "data", "seed"), files),
+        Stage("data", (), _pick(tree, "data", "seed"), files, version=2),
         Stage(
             "tune", ("data",), _pick(tree, "tune", "base", "seed", "threads"), weights, resumes=True
         ),
-        Stage("export", ("data", "tune"), base | _pick(tree, "export"), weights),
+        Stage("export", ("data", "tune"), base | _pick(tree, "export"), weights, version=2),
         Stage(
             "compare",
             ("data", "export"),
             asked | _pick(tree, "seed", "deterministic", "name"),
+            version=2,
             resumes=True,
         ),
         Stage("report", ORDER[:-1], {"language": current()}),

@@ -22,6 +22,7 @@ from kamerton.formats.manifest import sha256, tree_sha256
 from kamerton.terminal import note
 
 EMBEDDED = "embedded"
+_EMBEDDED_TITLE = "SmolLM2-135M-Instruct"
 TEMPLATE = "chatml"
 _HASHES = "hashes.json"
 
@@ -36,6 +37,17 @@ def cache() -> Path:
 def folder(base: str) -> str:
     """A folder or hub id that `from_pretrained` takes; converts `embedded` on first use."""
     return str(_embedded()) if base == EMBEDDED else base
+
+
+def title(base: str) -> str:
+    """A base as its maker calls it; of a folder its last part, for the path is nobody's business.
+
+    >>> title("/models/mine")
+    'mine'
+    """
+    if base == EMBEDDED:
+        return _EMBEDDED_TITLE
+    return Path(base).name if Path(base).is_dir() else base
 
 
 def load_tokenizer(base: str) -> Any:

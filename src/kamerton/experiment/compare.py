@@ -46,9 +46,14 @@ class Pairs:
         return [a - b for a, b in zip(self.arm, self.against, strict=True)]
 
 
-def scored(questions: Sequence[Question], replies: Sequence[Reply]) -> list[Sample]:
-    """Score the first answer of every arm to every question on all criteria that apply."""
-    context, by_id = context_of(questions), {q.id: q for q in questions}
+def scored(
+    questions: Sequence[Question], replies: Sequence[Reply], names: dict[str, str] | None = None
+) -> list[Sample]:
+    """Score the first answer of every arm to every question on all criteria that apply.
+
+    `names`: group to name, of groups that no question is about too.
+    """
+    context, by_id = context_of(questions, names or {}), {q.id: q for q in questions}
     samples = []
     for reply in (reply for reply in replies if reply.round == 0):
         question = by_id[reply.question_id]

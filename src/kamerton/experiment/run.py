@@ -9,7 +9,7 @@ from kamerton.experiment.generate import Asking, ask_all, changed, models
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, read_text, write_rows, write_text
-from kamerton.formats.questions import Question
+from kamerton.formats.questions import NAMES, Question
 from kamerton.formats.scores import SAMPLES, SUMMARY, Summary
 
 LEAKS = "leaks.json"
@@ -42,7 +42,7 @@ def compare(
         repeat_share=settings.repeat_share,
     )
     replies = ask_all(questions, asked, asking, out)
-    samples = scored(questions, replies)
+    samples = scored(questions, replies, _names(data))
     why = why_no_verdict(settings, data)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
@@ -69,6 +69,12 @@ def read_questions(data: Path) -> list[Question]:
     if not questions:
         raise InputError("experiment.nothing_to_ask", where=str(data))
     return questions
+
+
+def _names(data: Path) -> dict[str, str]:
+    """Names of all groups of the dataset; one made elsewhere may have none."""
+    path = data / NAMES
+    return dict(json.loads(read_text(path))) if path.is_file() else {}
 
 
 def why_no_verdict(settings: ExperimentSettings, data: Path) -> str:

@@ -33,7 +33,8 @@ class ExperimentSettings(Section):
     alpha: float = Field(0.05, gt=0, lt=1)
     """Chance of a false claim in each family of hypotheses, Holm's correction applied."""
     margin: float = Field(0.05, gt=0, lt=1)
-    """Differences whose whole interval is below this are called equivalent."""
+    """Differences whose whole interval is below this are called equivalent, where no direction is
+    proved: a small but certain gain stays a gain."""
     resamples: int = Field(10_000, ge=100)
     """Sign flips and bootstrap resamples."""
     claims_verdict: bool = True

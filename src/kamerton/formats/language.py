@@ -1,7 +1,8 @@
 """The language of everything that a person reads: English or Russian.
 
-Texts lie in `locales/en.yaml` and `locales/ru.yaml` beside the package that says them;
-a key names its package first: `develop.file_missing` is `file_missing` of `kamerton.develop`.
+Texts lie in `locales/` beside the package that says them: `en.yaml` and `ru.yaml`, and for a part
+with many of its own `part.en.yaml` and `part.ru.yaml`. A key names its package first:
+`develop.file_missing` is `file_missing` of `kamerton.develop`.
 """
 
 import locale
@@ -32,8 +33,11 @@ def choose(language: str | None) -> None:
 @cache
 def catalogue(package: str, language: Language) -> dict[str, str]:
     """All texts of `kamerton.<package>` in one language, by key."""
-    source = files(f"kamerton.{package}") / "locales" / f"{language}.yaml"
-    return cast(dict[str, str], yaml.safe_load(source.read_text("utf-8")) or {})
+    texts: dict[str, str] = {}
+    for source in (files(f"kamerton.{package}") / "locales").iterdir():
+        if f".{source.name}".endswith(f".{language}.yaml"):
+            texts |= cast(dict[str, str], yaml.safe_load(source.read_text("utf-8")) or {})
+    return texts
 
 
 def say(key: str, language: Language | None = None, /, **values: object) -> str:

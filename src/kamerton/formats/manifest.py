@@ -25,6 +25,9 @@ class Manifest(BaseModel):
     outputs: dict[str, str] = {}
     """Files of the stage, relative to its folder, with their SHA-256."""
     seconds: float = 0.0
+    """Of the last attempt."""
+    resumed: bool = False
+    """Whether an earlier attempt was killed and this one went on from it: it took longer in all."""
     versions: dict[str, str] = {}
 
     def write(self, folder: Path) -> None:

@@ -8,6 +8,10 @@ HeldOut = Literal["known", "unknown", "safety"]
 """`known`: new wordings of trained facts; `unknown`: groups never trained; `safety`: to decline."""
 
 
+NAMES = "names.json"
+"""Group to the name that readers know, of all groups of a source, beside the questions."""
+
+
 class Question(BaseModel):
     """A question that no training row asks in these words."""
 

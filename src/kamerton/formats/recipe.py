@@ -102,18 +102,35 @@ def merged(base: Tree, over: Tree) -> Tree:
     return result
 
 
-def validate(tree: Tree, model: type[Model], path: Path) -> Model:
-    """The tree as `model`; InputError names the line and guesses what was meant."""
+def validate(
+    tree: Tree,
+    model: type[Model],
+    path: Path,
+    preset: str | None = None,
+    sets: tuple[str, ...] = (),
+) -> Model:
+    """The tree as `model`; InputError names the `--set` or the line, and guesses what was meant."""
     try:
         return model.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _explain(dict(first), model, path) from error
+        location = [str(part) for part in first["loc"]]
+        raise _explain(dict(first), location, model, _where(path, location, preset, sets)) from error
 
 
-def _explain(error: Tree, model: type[BaseModel], path: Path) -> InputError:
-    location = [str(part) for part in error["loc"]]
-    where = f"{path}:{line}" if (line := line_of(path, location)) else str(path)
+def _where(path: Path, location: list[str], preset: str | None, sets: tuple[str, ...]) -> str:
+    """Who said it last: a `--set`, the preset's line, or the recipe's."""
+    field = ".".join(location)
+    for text in reversed(sets):
+        key = text.partition("=")[0].strip()
+        if f"{field}.".startswith(f"{key}."):
+            return f"--set {text}"
+    line = line_of(path, ["presets", preset, *location], whole=True) if preset else None
+    line = line or line_of(path, location)
+    return f"{path}:{line}" if line else str(path)
+
+
+def _explain(error: Tree, location: list[str], model: type[BaseModel], where: str) -> InputError:
     field = ".".join(location)
     if error["type"] == "extra_forbidden":
         names = _fields_at(model, location[:-1])
@@ -136,15 +153,17 @@ def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def line_of(path: Path, location: list[str]) -> int | None:
-    """Line (from 1) of the deepest part of `location` that the file itself contains."""
+def line_of(path: Path, location: list[str], whole: bool = False) -> int | None:
+    """Line (from 1) of the deepest part of `location` that the file itself contains.
+
+    `whole`: None unless the file contains all of it.
+    """
     node = yaml.compose(read_text(path), Loader=_Loader)
     line = None
     for part in location:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        found = [(k, v) for k, v in node.value if k.value == part]
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        found = [(k, v) for k, v in pairs if k.value == part]
         if not found:
-            break
+            return None if whole else line
         line, node = found[0][0].start_mark.line + 1, found[0][1]
     return line

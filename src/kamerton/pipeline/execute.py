@@ -44,7 +44,8 @@ def execute(chosen: list[Planned], every: list[Planned], command: Command) -> li
             _tell(_announcement(item, state), name=item.name, number=number, total=total)
             _prepare(item, state)
             seconds = run_child(item.name, command(item), lock)
-            _finish(item, every, seconds)
+            resumed = state is State.PARTIAL and item.stage.resumes
+            _finish(item, every, seconds, resumed)
             ran.append(item.name)
             _tell("finished", name=item.name, seconds=f"{seconds:.1f}")
     return ran
@@ -80,7 +81,7 @@ def _previous(item: Planned) -> Path:
     return item.folder.with_name(item.folder.name + ".before")
 
 
-def _finish(item: Planned, every: list[Planned], seconds: float) -> None:
+def _finish(item: Planned, every: list[Planned], seconds: float, resumed: bool) -> None:
     """Write the manifest; what was built on other outputs of the same stage is forgotten first."""
     manifest = Manifest(
         stage=item.name,
@@ -90,6 +91,7 @@ def _finish(item: Planned, every: list[Planned], seconds: float) -> None:
         sources=item.sources,
         outputs=tree_sha256(item.folder),
         seconds=round(seconds, 2),
+        resumed=resumed,
         versions=_versions(),
     )
     before = _previous(item)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.manifest import FILE as MANIFEST
 
 ROOT = Path("runs")
 STAGES, RUN, RECIPE, LATEST = ".stages", "run.json", "recipe.json", "latest"
@@ -156,9 +157,17 @@ def empty(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def unused_stages(root: Path) -> list[Path]:
-    """Stage folders that no run points to."""
+def unused_stages(root: Path, unfinished: bool = False) -> list[Path]:
+    """Stage folders that no run points to; with `unfinished` those that could be resumed too."""
     used = {root / name for run in all_runs(root) for name in read_run(run).stages.values()}
     folder = root / STAGES
     found = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-    return [path for path in found if path not in used]
+    return [p for p in found if p not in used and (unfinished or (p / MANIFEST).is_file())]
+
+
+def delete_stage(folder: Path) -> None:
+    """Delete a stage's outputs and all that lies beside them in its name."""
+    with locked(folder, lambda: None):
+        shutil.rmtree(folder)
+    for beside in folder.parent.glob(f"{folder.name}.*"):
+        beside.unlink()

@@ -11,6 +11,7 @@ from kamerton.cli.recipe import Recipe
 from kamerton.cli.run import _record
 from kamerton.cli.trip import ORDER, Job
 from kamerton.cli.words import language_of, without_language
+from kamerton.formats.manifest import Manifest
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.graph import Planned, Stage, plan
 
@@ -50,18 +51,34 @@ def test_latest_follows_a_setting_that_is_put_back() -> None:
     assert folders.resolve_run("museum").name == "1"
 
 
+def finished(stage: str, digest: str) -> Path:
+    """The outputs of a finished stage that no run uses."""
+    folder = folders.stage_folder(folders.ROOT, stage, digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    Manifest(stage=stage, hash=digest).write(folder)
+    return folder
+
+
 def test_gc_deletes_what_no_run_uses_and_nothing_else(capsys: Capture) -> None:
     used = folders.read_run(record(1, ["report"])).stages.values()
-    stray = folders.stage_folder(folders.ROOT, "tune", "0")
-    stray.mkdir()
+    stray = finished("tune", "0")
     assert call("runs", "gc") == 0
     assert str(stray) in capsys.readouterr().out and not stray.exists()
+    assert not list(stray.parent.glob(f"{stray.name}*")), "its lock stays behind"
     assert all((folders.ROOT / name).is_dir() for name in used)
 
 
+def test_gc_keeps_what_a_killed_run_can_go_on_from() -> None:
+    killed = folders.stage_folder(folders.ROOT, "tune", "1")
+    (killed / "checkpoints").mkdir(parents=True)
+    assert call("runs", "gc") == 0
+    assert (killed / "checkpoints").is_dir()
+    assert call("runs", "gc", "--unfinished") == 0
+    assert not killed.exists()
+
+
 def test_gc_waits_for_no_one_and_deletes_nothing_during_a_run(capsys: Capture) -> None:
-    stray = folders.stage_folder(folders.ROOT, "data", "0")
-    stray.mkdir(parents=True)
+    stray = finished("data", "0")
     with folders.in_use(folders.ROOT), folders.in_use(folders.ROOT):  # two runs at once are fine
         assert call("runs", "gc") == 2
     assert stray.is_dir() and "another run is in progress" in capsys.readouterr().err

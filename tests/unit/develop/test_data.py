@@ -176,8 +176,8 @@ def test_leaks_are_found_at_each_level(folder: Path) -> None:
     copied = plan.known[0].question
     planted = plan.train[0].model_copy(update={"messages": chat("", copied, "x")})
     trained = plan.train[0].model_copy(update={"group": plan.unknown[0].group})
-    exact = leaks.find(type(plan)((planted,), plan.known, plan.unknown, (), ()))
-    group = leaks.find(type(plan)((trained,), plan.known, plan.unknown, (), ()))
+    exact = leaks.find(type(plan)((planted,), plan.known, plan.unknown, (), (), {}))
+    group = leaks.find(type(plan)((trained,), plan.known, plan.unknown, (), (), {}))
     assert [leak.level for leak in exact.blocking] == ["exact"]
     assert {leak.level for leak in group.blocking} == {"group"}
     assert leaks.find(plan).blocking == []
@@ -187,7 +187,7 @@ def test_a_leak_behind_a_passage_is_found(folder: Path) -> None:
     plan = run.plan(settings(), folder, seed=1)
     prompt = with_context(plan.known[0].question, ["The Horned God is of bronze."])
     planted = plan.train[0].model_copy(update={"messages": chat("", prompt, "x")})
-    found = leaks.find(type(plan)((planted,), plan.known, (), (), ()))
+    found = leaks.find(type(plan)((planted,), plan.known, (), (), (), {}))
     assert found.blocking
 
 
@@ -200,9 +200,9 @@ def test_eight_words_in_a_row_are_a_leak_but_a_long_name_is_not(folder: Path) ->
     alike = plan.train[0].model_copy(
         update={"messages": chat("", f"Tell us where is the {name} now, please", "x")}
     )
-    assert leaks.find(type(plan)((alike,), (question,), (), (), ())).blocking == []
+    assert leaks.find(type(plan)((alike,), (question,), (), (), (), {})).blocking == []
     nameless = question.model_copy(update={"group_name": ""})
-    found = leaks.find(type(plan)((alike,), (nameless,), (), (), ())).blocking
+    found = leaks.find(type(plan)((alike,), (nameless,), (), (), (), {})).blocking
     assert [leak.level for leak in found] == ["8-gram"]
 
 

@@ -67,6 +67,15 @@ def test_a_wrong_type_names_the_field_and_the_value(recipe: Path) -> None:
     assert f"{recipe}:2" in text and "tune.epochs" in text and "many" in text
 
 
+def test_a_value_is_blamed_on_who_said_it_last(recipe: Path) -> None:
+    sets = ("tune.learning_rate=fast",)
+    text = message(validate, load(recipe, None, sets), Outer, recipe, None, sets)
+    assert text.startswith("--set tune.learning_rate=fast: ")
+    recipe.write_text("tune: {epochs: 2}\npresets:\n  smoke:\n    tune: {epochs: many}\n", "utf-8")
+    text = message(validate, load(recipe, "smoke"), Outer, recipe, "smoke")
+    assert text.startswith(f"{recipe}:4: ")
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.manifest import Manifest
 from kamerton.pipeline.folder import (
     RunRecord,
     all_runs,
@@ -56,5 +57,9 @@ def test_only_stages_that_no_run_points_to_can_go(tmp_path: Path) -> None:
     used, unused = stage_folder(tmp_path, "data", "a"), stage_folder(tmp_path, "data", "b")
     for folder in (used, unused):
         folder.mkdir(parents=True)
+        Manifest(stage="data", hash="0").write(folder)
+    unfinished = stage_folder(tmp_path, "tune", "c")
+    unfinished.mkdir()
     make_run(tmp_path, "museum", {"data": str(used.relative_to(tmp_path))})
     assert unused_stages(tmp_path) == [unused]
+    assert unused_stages(tmp_path, unfinished=True) == [unused, unfinished]

@@ -9,6 +9,7 @@ from kamerton.develop.data.split import Plan, split
 from kamerton.develop.settings import DataSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
+from kamerton.formats.questions import NAMES
 
 DATASET = "dataset.json"
 
@@ -37,11 +38,12 @@ def plan(settings: DataSettings, folder: Path, seed: int) -> Plan:
 
 
 def prepare(settings: DataSettings, folder: Path, out: Path, seed: int) -> None:
-    """Write train.jsonl, the held-out sets, leaks.json, dataset.json and index/ into `out`."""
+    """Write the rows, the held-out sets, names, leaks, counts and the index into `out`."""
     result = plan(settings, folder, seed)
     write_rows(out / "train.jsonl", result.train)
     for name in ("known", "unknown", "safety"):
         write_rows(out / f"{name}.jsonl", getattr(result, name))
+    write_text(out / NAMES, json.dumps(result.names, ensure_ascii=False, indent=2) + "\n")
     write_text(out / leaks.FILE, leaks.find(result).model_dump_json(indent=2) + "\n")
     if result.passages:
         index.build(result.passages, out / "index")

@@ -26,6 +26,8 @@ class Plan:
     unknown: tuple[Question, ...]
     safety: tuple[Question, ...]
     passages: tuple[Passage, ...]
+    names: dict[str, str]
+    """Group to its name, of all groups of the sources."""
 
     @property
     def held_out(self) -> tuple[Question, ...]:
@@ -54,6 +56,7 @@ def split(corpus: Corpus, settings: DataSettings, safety: Path | None, seed: int
         unknown=tuple(_questions(corpus, unknown, "unknown", settings)),
         safety=tuple(_declined(declined)),
         passages=corpus.passages,
+        names=corpus.names,
     )
 
 

@@ -55,7 +55,7 @@ def _spec(
     adapter = Adapter(name=name, file=files[name].name, sha256=sha256(files[name]))
     return ServingSpec(
         base=files["base"].name,
-        base_name=base,
+        base_name=hub.title(base),
         base_sha256=sha256(files["base"]),
         adapters=[adapter],
         system=system,

@@ -1,4 +1,4 @@
-"""What a criterion may know besides the question: the names of all exhibits asked about."""
+"""What a criterion may know besides the question: the names of all exhibits."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ Score = tuple[float, str]
 
 @dataclass(frozen=True)
 class Context:
-    """The catalogue as far as the held-out questions show it."""
+    """The catalogue as far as the dataset names it."""
 
     names: dict[str, str]
     """Group to the name that a reader knows it by."""
 
 
-def context_of(questions: Iterable[Question]) -> Context:
-    """Collect the names of all groups of the questions."""
-    return Context({q.group: q.group_name for q in questions if q.group_name})
+def context_of(questions: Iterable[Question], names: dict[str, str]) -> Context:
+    """Collect `names` and those of the questions' own groups."""
+    return Context(names | {q.group: q.group_name for q in questions if q.group_name})

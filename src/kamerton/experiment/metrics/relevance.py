@@ -2,8 +2,8 @@
 
 1 where the answer names no other exhibit of the catalogue, and has a word that carries meaning in
 common with the question or the reference answer. Another exhibit's name does not count where the
-question, the reference or the exhibit's own name has it. The names known are those of all held-out
-questions; Russian names are matched in their declined forms.
+question, the reference or the exhibit's own name has it. The names known are those of
+the whole catalogue; Russian names are matched in their declined forms.
 """
 
 from kamerton.experiment.metrics.context import Context, Score

@@ -1,7 +1,7 @@
 """Words that carry meaning, forms of a word, and lists of phrases: what several criteria share."""
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 
 from kamerton.formats.matching import words
@@ -46,7 +46,6 @@ def _stem(word: str) -> str:
     return _VOWELS.sub("", word) + "*"
 
 
-@lru_cache(maxsize=4096)
 @cache
 def _stopwords() -> frozenset[str]:
     return frozenset(word for line in phrases("stopwords.txt") for word in line.split())

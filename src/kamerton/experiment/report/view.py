@@ -8,6 +8,7 @@ from kamerton.experiment.design import BASE, RAG
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.material import Material
 from kamerton.formats.language import say
+from kamerton.formats.manifest import Manifest
 from kamerton.formats.scores import Cell, Comparison
 
 
@@ -166,9 +167,14 @@ def spans(material: Material) -> list[Span]:
     """Times of the stages, with their share of the whole."""
     whole = sum(m.seconds for m in material.manifests.values()) or 1.0
     return [
-        Span(name, stage_name(name), words.duration(m.seconds), round(100 * m.seconds / whole, 2))
+        Span(name, stage_name(name), _time(m), round(100 * m.seconds / whole, 2))
         for name, m in material.manifests.items()
     ]
+
+
+def _time(manifest: Manifest) -> str:
+    time = words.duration(manifest.seconds)
+    return say("experiment.time_resumed", time=time) if manifest.resumed else time
 
 
 def stage_name(stage: str) -> str:
