@@ -115,7 +115,9 @@ def validate(
     except ValidationError as error:
         first = error.errors()[0]
         location = [str(part) for part in first["loc"]]
-        raise _explain(dict(first), location, model, _where(path, location, preset, sets)) from error
+        raise _explain(
+            dict(first), location, model, _where(path, location, preset, sets)
+        ) from error
 
 
 def _where(path: Path, location: list[str], preset: str | None, sets: tuple[str, ...]) -> str:
