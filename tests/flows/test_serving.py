@@ -132,24 +132,53 @@ def prompts() -> list[tuple[str, str]]:
 
 
 def test_no_arm_answers_from_another_arms_cache(folder: Path, server: str) -> None:
-    """Every answer of mixed, concurrent requests equals the cold answer of its arm."""
+    """Every answer of mixed, concurrent requests equals the cold answer of its arm.
+
+    Requests in one batch are summed in another order: a token may change where the two likeliest
+    were as good as equal. Another arm's cache changes tokens that were sure.
+    """
     asked = prompts()
     with served(folder, slots=1) as (cold_url, _):
         cold = {p: cold_answer(cold_url, *p) for p in asked}
     with ThreadPoolExecutor(1) as one:
-        in_turn = list(one.map(lambda p: ask(server, *p), asked))
-    assert [cold[p] for p in asked] == in_turn
+        in_turn = list(one.map(lambda p: tokens(server, *p), asked))
     with ThreadPoolExecutor(4) as many:
-        mixed = list(many.map(lambda p: ask(server, *p), asked))
-    wrong = [p for p, text in zip(asked, mixed, strict=True) if text != cold[p]]
-    assert wrong == []
+        mixed = list(many.map(lambda p: tokens(server, *p), asked))
+    for found in (in_turn, mixed):
+        pairs = list(zip(asked, found, strict=True))
+        assert [p for p, given in pairs if margin(cold[p], given) > CLOSE] == []
+        same = sum(margin(cold[p], given) == 0 for p, given in pairs)
+        assert same >= 0.9 * len(pairs), "too many answers changed for rounding to be the cause"
 
 
-def cold_answer(base_url: str, arm: str, text: str) -> str:
+CLOSE = 0.02
+"""Nats between the two likeliest tokens below which rounding may turn them."""
+Tokens = list[tuple[str, float]]
+"""Each token with its lead over the second likeliest one, in nats."""
+
+
+def tokens(base_url: str, model: str, text: str) -> Tokens:
+    more: dict[str, object] = {"logprobs": True, "top_logprobs": 2}
+    answer = httpx.post(
+        f"{base_url}/v1/chat/completions", json=body(model, text, **more), timeout=60
+    )
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["choices"][0]["logprobs"]["content"]
+    tops = [[top["logprob"] for top in token["top_logprobs"]] for token in found]
+    return [(t["token"], top[0] - top[1]) for t, top in zip(found, tops, strict=True)]
+
+
+def margin(cold: Tokens, given: Tokens) -> float:
+    """The lead that the first token that changed had in the cold answer; 0 for equal answers."""
+    changed = (lead for (one, lead), (two, _) in zip(cold, given, strict=False) if one != two)
+    return max(next(changed, 0.0), 0.0)
+
+
+def cold_answer(base_url: str, arm: str, text: str) -> Tokens:
     """The answer after another arm had the only slot: its cache is never gone on from."""
     other = next(a for a in ARMS if a != arm)
     ask(base_url, other, "something else entirely", max_tokens=1)
-    return ask(base_url, arm, text)
+    return tokens(base_url, arm, text)
 
 
 def test_the_naive_way_would_be_wrong(folder: Path) -> None:
