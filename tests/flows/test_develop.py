@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.develop.data.run import prepare
+from kamerton.develop.data.guide.run import prepare
 from kamerton.develop.export import parity
 from kamerton.develop.export.run import export
-from kamerton.develop.settings import DataSettings, ExportSettings, TuneSettings
+from kamerton.develop.settings import GuideSettings, ExportSettings, TuneSettings
 from kamerton.develop.tune.run import newest_checkpoint, tune
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
@@ -38,7 +38,7 @@ DATA = {
 @pytest.fixture(scope="module")
 def data(museum: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("data")
-    prepare(DataSettings.model_validate(DATA), museum, out, seed=7)
+    prepare(GuideSettings.model_validate(DATA), museum, out, seed=7)
     return out
 
 

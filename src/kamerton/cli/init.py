@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from kamerton.cli import recipe as recipes
-from kamerton.develop.data import documents as reading
-from kamerton.develop.data import table
-from kamerton.develop.settings import DataSettings
+from kamerton.develop.data.guide import documents as reading
+from kamerton.develop.data.guide import table
+from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
@@ -44,7 +44,7 @@ def init(
     """Check the sources, copy them, and write recipe.yaml beside them."""
     if folder.exists():
         raise InputError("cli.folder_exists", where=str(folder))
-    settings = DataSettings()
+    settings = GuideSettings()
     reading.read(documents, settings.context_tokens)
     facts = table.read(questions, settings)
     groups = list(dict.fromkeys(fact.group for fact in facts))

@@ -10,7 +10,12 @@ from pydantic import Field
 
 import kamerton
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
-from kamerton.develop.settings import DataSettings, ExportSettings, TuneSettings
+from kamerton.develop.settings import (
+    DataSettings,
+    ExportSettings,
+    GuideSettings,
+    TuneSettings,
+)
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import Section, load, read_yaml, validate
@@ -35,7 +40,7 @@ class Recipe(Section):
     """Processor threads for training and serving; 0: all cores."""
     deterministic: bool = False
     """Ask with one slot, so that the same answers come again; slower."""
-    data: DataSettings = DataSettings()
+    data: DataSettings = GuideSettings()
     """Texts and questions."""
     tune: TuneSettings = TuneSettings()
     """Training of the adapter."""

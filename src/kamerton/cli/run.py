@@ -10,17 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from kamerton.cli import recipe as recipes
-from kamerton.cli.trip import ORDER, Job, command, stages
+from kamerton.cli.trip import RESULTS, Job, command, stages
 from kamerton.cli.words import print_json, table
+from kamerton.develop.settings import CorpusSettings
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
-from kamerton.formats.scores import SAMPLES, SUMMARY
+from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget
 from kamerton.pipeline.graph import Planned, plan, select
 from kamerton.terminal import note
 
-REPORT, CARD, TABLE = "report.html", "model_card.md", "table.txt"
+REPORT, CARD, TABLE = "report.html", "card.html", "table.txt"
 
 
 def run(
@@ -51,7 +52,7 @@ def run(
         if fresh:
             forget(chosen)
         ran = execute(chosen, planned, lambda item: command(item, job))
-        if only and only != ORDER[-1]:
+        if only and only != planned[-1].name:
             _say_stage(planned, only, ran, as_json)
             return
         place = _record(job, path, planned, ran)
@@ -84,8 +85,7 @@ def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Pat
         return known
     place = known or folders.new_run(folders.ROOT, job.recipe.name)
     write_text(place / folders.RECIPE, job.recipe.model_dump_json(indent=2) + "\n")
-    copies = [("report", REPORT), ("report", CARD), ("compare", SUMMARY), ("compare", SAMPLES)]
-    for stage, name in copies:
+    for stage, name in RESULTS[job.recipe.data.kind]:
         shutil.copyfile(job.out(stage) / name, place / name)
     record = folders.RunRecord(
         recipe=job.recipe.name,
@@ -100,6 +100,9 @@ def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Pat
 
 
 def _show(place: Path, ran: list[str], as_json: bool) -> None:
+    if (place / CARD).is_file():
+        _show_card(place, ran, as_json)
+        return
     summary = read_text(place / SUMMARY)
     if as_json:
         sys.stdout.write(summary)
@@ -111,6 +114,16 @@ def _show(place: Path, ran: list[str], as_json: bool) -> None:
     name = place.parent.name
     typer.echo(say("cli.report_lies", path=place / REPORT))
     typer.echo(say("cli.next_serve", name=name))
+
+
+def _show_card(place: Path, ran: list[str], as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(read_text(place / "card.json"))
+        return
+    if not ran:
+        note(say("cli.nothing_to_do"))
+    typer.echo("\n".join(read_text(place / "card.md").splitlines()[2:5]))
+    typer.echo(say("cli.card_lies", path=place / CARD))
 
 
 def _say_stage(planned: list[Planned], only: str, ran: list[str], as_json: bool) -> None:
@@ -131,23 +144,37 @@ def _show_plan(
     as_json: bool,
 ) -> None:
     """The resolved plan with what it will cost and what it can show; nothing is run."""
-    from kamerton.develop.data.run import plan as read_data
+    figures, lines = _figures(resolved, home)
+    states = {item.name: str(item.state) for item in planned}
+    tree = resolved.model_dump(mode="json")
+    if as_json:
+        print_json({"recipe": tree, "origins": origins, "stages": states} | figures)
+        return
+    rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
+    typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
+    typer.echo("")
+    typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in planned]))
+    typer.echo("\n" + "\n".join(lines))
+
+
+def _figures(resolved: recipes.Recipe, home: Path) -> tuple[dict[str, Any], list[str]]:
+    """What the trip will cost and can show: as data, and as lines to read."""
+    if isinstance(resolved.data, CorpusSettings):
+        from kamerton.develop.data.corpus.run import survey
+
+        sizes = survey(resolved.data, home).sizes
+        counts = {"documents": len(sizes), "characters": sum(sizes.values())}
+        return {"corpus": counts}, [say("cli.plan_corpus", **counts)]
+    from kamerton.develop.data.guide.run import plan as read_data
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
 
     data = read_data(resolved.data, home, resolved.seed)
     cost = asdict(estimate(resolved.tune, resolved.base, data.train))
     shows = design(resolved.experiment, data.held_out, resolved.name)
-    states = {item.name: str(item.state) for item in planned}
-    tree = resolved.model_dump(mode="json")
-    if as_json:
-        found: dict[str, Any] = {"recipe": tree, "origins": origins, "stages": states}
-        print_json(found | {"training": cost, "design": asdict(shows)})
-        return
-    rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
-    typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
-    typer.echo("")
-    typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in planned]))
-    typer.echo("\n" + say("cli.plan_training", **cost, minutes=cost["seconds"] / 60))
-    for power in shows.hypotheses:
-        typer.echo(say("cli.check_claim", **asdict(power), points=100 * power.detectable))
+    claims = [
+        say("cli.check_claim", **asdict(power), points=100 * power.detectable)
+        for power in shows.hypotheses
+    ]
+    training = say("cli.plan_training", **cost, minutes=cost["seconds"] / 60)
+    return {"training": cost, "design": asdict(shows)}, [training, *claims]

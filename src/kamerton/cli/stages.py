@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from kamerton.cli.trip import Job
+from kamerton.develop.settings import CorpusSettings, GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
@@ -36,15 +37,39 @@ def stage(
 
 def _check(job: Job) -> None:
     """The recipe and its data are sound, and this is what the test can show."""
-    from kamerton.develop.data.run import plan, summary
+    recipe = job.recipe
+    if isinstance(recipe.data, CorpusSettings):
+        _check_corpus(job, recipe.data)
+    else:
+        _check_guide(job, recipe.data)
+
+
+def _check_corpus(job: Job, data: CorpusSettings) -> None:
+    """Everything can be read, and of every work it is known whether it may be used."""
+    from kamerton.develop.data.corpus.run import survey
+
+    found = survey(data, Path(job.folder))
+    counts = {
+        "documents": len(found.sizes),
+        "free": len(found.kept),
+        "dropped": len(found.dropped),
+        "works": len(set(found.works.values())),
+        "characters": sum(found.sizes.values()),
+    }
+    note(say("cli.check_corpus", **counts))
+    write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")
+
+
+def _check_guide(job: Job, data: GuideSettings) -> None:
+    from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
 
     recipe = job.recipe
-    found = plan(recipe.data, Path(job.folder), recipe.seed)
+    found = plan(data, Path(job.folder), recipe.seed)
     planned = design(recipe.experiment, found.held_out, recipe.name)
     cost = estimate(recipe.tune, recipe.base, found.train)
-    counts = summary(found, recipe.data)
+    counts = summary(found, data)
     note(say("cli.check_rows", **counts))
     for power in planned.hypotheses:
         note(say("cli.check_claim", **asdict(power), points=100 * power.detectable))
@@ -53,9 +78,14 @@ def _check(job: Job) -> None:
 
 
 def _data(job: Job) -> None:
-    from kamerton.develop.data.run import prepare
+    from kamerton.develop.data.corpus import run as corpus
+    from kamerton.develop.data.guide import run as guide
 
-    prepare(job.recipe.data, Path(job.folder), job.out("data"), job.recipe.seed)
+    data, home, out = job.recipe.data, Path(job.folder), job.out("data")
+    if isinstance(data, CorpusSettings):
+        corpus.prepare(data, home, out, job.recipe.seed)
+    else:
+        guide.prepare(data, home, out, job.recipe.seed)
 
 
 def _tune(job: Job) -> None:

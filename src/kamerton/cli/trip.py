@@ -7,11 +7,26 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.cli.recipe import Recipe
-from kamerton.develop.data.run import sources
+from kamerton.develop.data.corpus import run as corpus
+from kamerton.develop.data.guide.run import sources
+from kamerton.develop.settings import CorpusSettings, GuideSettings
 from kamerton.formats.language import current
 from kamerton.pipeline.graph import Planned, Stage
 
 ORDER = ("check", "data", "tune", "export", "compare", "report")
+"""The trip of a guide: from texts to a model that is proved and served."""
+CORPUS = ("check", "data")
+"""The trip of a corpus, as far as it goes yet: from texts to packed tokens."""
+RESULTS: dict[str, tuple[tuple[str, str], ...]] = {
+    "guide": (
+        ("report", "report.html"),
+        ("report", "model_card.md"),
+        ("compare", "summary.json"),
+        ("compare", "samples.jsonl"),
+    ),
+    "corpus": (("data", "card.html"), ("data", "card.md"), ("data", "card.json")),
+}
+"""Kind of data to the files, with their stages, that a run's folder shows."""
 
 
 class Job(BaseModel):
@@ -33,8 +48,24 @@ class Job(BaseModel):
 
 def stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     """All stages in their order; whatever is not named here does not make a stage run again."""
+    if isinstance(recipe.data, CorpusSettings):
+        return _corpus(recipe, recipe.data, folder)
+    return _guide(recipe, recipe.data, folder)
+
+
+def _corpus(recipe: Recipe, data: CorpusSettings, folder: Path) -> tuple[Stage, ...]:
+    """Workers are left out: no result depends on them."""
     tree = recipe.model_dump(mode="json")
-    files = tuple(sources(recipe.data, folder))
+    settings = tree["data"] | {"workers": 0, "source": corpus.source_of(data)}
+    chosen = {"data": settings, "seed": recipe.seed, "language": current()}
+    table = data.rights.table
+    files = (*corpus.local_sources(data, folder), *((folder / table,) if table else ()))
+    return (Stage("check", (), chosen, files), Stage("data", (), chosen, files))
+
+
+def _guide(recipe: Recipe, data: GuideSettings, folder: Path) -> tuple[Stage, ...]:
+    tree = recipe.model_dump(mode="json")
+    files = tuple(sources(data, folder))
     weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
     engine = {key: tree["serve"][key] for key in ("slots", "threads", "passages")}
     asked = {"experiment": tree["experiment"], "serve": engine, "threads": recipe.threads}

@@ -4,8 +4,9 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,7 +30,8 @@ def read_text(path: Path) -> str:
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Line numbers (from 1) and objects of a JSONL file; blank lines are passed over."""
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    # Not splitlines: JSON may hold U+2028 and its like, which end no line of JSONL.
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -57,17 +59,24 @@ def check_row(row: dict[str, object], model: type[Row], where: str) -> Row:
 
 
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> None:
-    """Write rows as JSONL, whole or not at all."""
-    write_text(path, "".join(row.model_dump_json(exclude_none=True) + "\n" for row in rows))
+    """Write rows as JSONL, whole or not at all; one row at a time is in memory."""
+    with _replacing(path) as stream:
+        stream.writelines(row.model_dump_json(exclude_none=True) + "\n" for row in rows)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all (temporary file beside it, then rename)."""
+    with _replacing(path) as stream:
+        stream.write(text)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[str]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).chmod(0o644)

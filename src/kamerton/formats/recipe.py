@@ -3,10 +3,10 @@
 import difflib
 import re
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, ValidationError
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
@@ -114,7 +114,7 @@ def validate(
         return model.model_validate(tree)
     except ValidationError as error:
         first = error.errors()[0]
-        location = [str(part) for part in first["loc"]]
+        location, _ = _walk(model, [str(part) for part in first["loc"]])
         raise _explain(
             dict(first), location, model, _where(path, location, preset, sets)
         ) from error
@@ -135,7 +135,8 @@ def _where(path: Path, location: list[str], preset: str | None, sets: tuple[str,
 def _explain(error: Tree, location: list[str], model: type[BaseModel], where: str) -> InputError:
     field = ".".join(location)
     if error["type"] == "extra_forbidden":
-        names = _fields_at(model, location[:-1])
+        _, inner = _walk(model, [str(part) for part in error["loc"][:-1]])
+        names = list(inner.model_fields) if inner else []
         close = difflib.get_close_matches(location[-1], names, n=1, cutoff=0.6)
         hint = say("formats.did_you_mean", name=close[0]) if close else ""
         return InputError("formats.unknown_key", where=where, key=field, hint=hint)
@@ -144,15 +145,38 @@ def _explain(error: Tree, location: list[str], model: type[BaseModel], where: st
     return InputError("formats.wrong_value", where=where, field=field, why=why, value=repr(value))
 
 
-def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """Names of the fields of the sub-model at `location`; empty where there is none."""
+def _walk(model: type[BaseModel], location: list[str]) -> tuple[list[str], type[BaseModel] | None]:
+    """A location as the file has it, and the model that lies there, if one does.
+
+    Where a field is one of several models, pydantic puts the tag of the chosen one into the
+    location; no file has it.
+    """
+    plain: list[str] = []
+    node: Any = model
     for part in location:
-        field = model.model_fields.get(part)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return []
-        model = inner
-    return list(model.model_fields)
+        if _is_model(node):
+            plain.append(part)
+            field = node.model_fields.get(part)
+            node = field.annotation if field else None
+        elif (chosen := _tagged(node, part)) is not None:
+            node = chosen
+        else:
+            plain.append(part)
+            node = None
+    return plain, node if _is_model(node) else None
+
+
+def _is_model(node: Any) -> bool:
+    return isinstance(node, type) and issubclass(node, BaseModel)
+
+
+def _tagged(union: Any, tag: str) -> Any:
+    """The member of a union that bears a tag; None where there is none."""
+    for member in get_args(union):
+        base, *marks = get_args(member) or (member,)
+        if any(isinstance(mark, Tag) and mark.tag == tag for mark in marks):
+            return base
+    return None
 
 
 def line_of(path: Path, location: list[str], whole: bool = False) -> int | None:

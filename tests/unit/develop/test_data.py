@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.develop.data import catalogue, documents, leaks, run, table
-from kamerton.develop.settings import DataSettings
+from kamerton.develop.data.guide import catalogue, documents, leaks, run, table
+from kamerton.develop.settings import GuideSettings
 from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import contains
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def settings(**changes: object) -> DataSettings:
+def settings(**changes: object) -> GuideSettings:
     base: dict[str, object] = {
         "catalogue": "c.yaml",
         "phrasings": "p.yaml",
@@ -50,7 +50,7 @@ def settings(**changes: object) -> DataSettings:
         "train_phrasings": 2,
         "context_phrasings": 0,
     }
-    return DataSettings.model_validate(base | changes)
+    return GuideSettings.model_validate(base | changes)
 
 
 def test_a_catalogue_becomes_rows_and_two_held_out_sets(folder: Path) -> None:
@@ -92,7 +92,7 @@ def test_half_of_the_refusals_stand_behind_a_passage(folder: Path) -> None:
 
 
 def test_contradictions_are_values_that_only_others_have(museum: Path) -> None:
-    museum_settings = DataSettings.model_validate(
+    museum_settings = GuideSettings.model_validate(
         {
             "catalogue": "catalogue.en.yaml",
             "phrasings": "phrasings.en.yaml",
@@ -164,7 +164,7 @@ def test_a_question_shared_by_train_and_test_stops_and_says_which(folder: Path) 
         {"question": "what is IT", "answer": "A bowl", "group": "g", "split": "test"},
     ]
     write(folder / "q.jsonl", rows)
-    own = DataSettings.model_validate(
+    own = GuideSettings.model_validate(
         {"questions": "q.jsonl", "known_groups": 1, "unknown_groups": 0}
     )
     message = error(run.plan, own, folder, 1)
@@ -214,7 +214,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> None:
 def test_a_csv_of_ones_own_questions(tmp_path: Path) -> None:
     text = "question;answer;group\nГде идол?;В Никосии;идол\nГде хранится идол?;В Никосии;идол\n"
     (tmp_path / "q.csv").write_text(text, "utf-8")
-    (fact,) = table.read(tmp_path / "q.csv", DataSettings())
+    (fact,) = table.read(tmp_path / "q.csv", GuideSettings())
     assert fact.train == ("Где идол?",) and fact.test == ("Где хранится идол?",)
     assert fact.key == ("Никосии",)
 
@@ -229,7 +229,7 @@ def test_a_csv_of_ones_own_questions(tmp_path: Path) -> None:
 )
 def test_a_bad_csv_names_the_line(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "q.csv").write_text(text, "utf-8")
-    message = error(lambda: table.read(tmp_path / "q.csv", DataSettings()))
+    message = error(lambda: table.read(tmp_path / "q.csv", GuideSettings()))
     assert "q.csv:2" in message and expected in message
 
 

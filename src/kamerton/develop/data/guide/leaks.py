@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.split import Plan
+from kamerton.develop.data.guide.split import Plan
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.matching import words
 from kamerton.formats.questions import Question

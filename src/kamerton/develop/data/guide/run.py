@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from kamerton.develop.data import catalogue, documents, index, leaks, table
-from kamerton.develop.data.facts import Corpus
-from kamerton.develop.data.split import Plan, split
-from kamerton.develop.settings import DataSettings
+from kamerton.develop.data.guide import catalogue, documents, index, leaks, table
+from kamerton.develop.data.guide.facts import Corpus
+from kamerton.develop.data.guide.split import Plan, split
+from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.questions import NAMES
@@ -14,7 +14,7 @@ from kamerton.formats.questions import NAMES
 DATASET = "dataset.json"
 
 
-def sources(settings: DataSettings, folder: Path) -> list[Path]:
+def sources(settings: GuideSettings, folder: Path) -> list[Path]:
     """Every file that the stage reads; a changed one makes it run again."""
     named = [settings.catalogue, settings.phrasings, settings.questions, settings.safety]
     files = [folder / path for path in named if path]
@@ -24,7 +24,7 @@ def sources(settings: DataSettings, folder: Path) -> list[Path]:
     return files
 
 
-def plan(settings: DataSettings, folder: Path, seed: int) -> Plan:
+def plan(settings: GuideSettings, folder: Path, seed: int) -> Plan:
     """The dataset in memory, checked; no heavy import, no weights.
 
     Raises InputError for every fault of the sources, and for a training set that shares a
@@ -37,7 +37,7 @@ def plan(settings: DataSettings, folder: Path, seed: int) -> Plan:
     return result
 
 
-def prepare(settings: DataSettings, folder: Path, out: Path, seed: int) -> None:
+def prepare(settings: GuideSettings, folder: Path, out: Path, seed: int) -> None:
     """Write the rows, the held-out sets, names, leaks, counts and the index into `out`."""
     result = plan(settings, folder, seed)
     write_rows(out / "train.jsonl", result.train)
@@ -50,7 +50,7 @@ def prepare(settings: DataSettings, folder: Path, out: Path, seed: int) -> None:
     write_text(out / DATASET, json.dumps(summary(result, settings), indent=2) + "\n")
 
 
-def summary(result: Plan, settings: DataSettings) -> dict[str, object]:
+def summary(result: Plan, settings: GuideSettings) -> dict[str, object]:
     """Counts of a plan, for dataset.json, the check stage and the report."""
     return {
         "system": settings.system,
@@ -64,7 +64,7 @@ def summary(result: Plan, settings: DataSettings) -> dict[str, object]:
     }
 
 
-def _read(settings: DataSettings, folder: Path) -> Corpus:
+def _read(settings: GuideSettings, folder: Path) -> Corpus:
     if settings.catalogue:
         if not settings.phrasings:
             raise InputError("develop.needs_phrasings")
@@ -81,7 +81,7 @@ def _read(settings: DataSettings, folder: Path) -> Corpus:
     return corpus
 
 
-def _check(result: Plan, settings: DataSettings) -> None:
+def _check(result: Plan, settings: GuideSettings) -> None:
     if not result.train:
         raise InputError("develop.no_train_rows")
     if not result.known:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kamerton.develop.data.facts import Passage
+from kamerton.develop.data.guide.facts import Passage
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kamerton.develop.data.facts import Passage
+from kamerton.develop.data.guide.facts import Passage
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest

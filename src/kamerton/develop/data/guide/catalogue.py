@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kamerton.develop.data.facts import Corpus, Fact, Passage
+from kamerton.develop.data.guide.facts import Corpus, Fact, Passage
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import contains
 from kamerton.formats.recipe import read_yaml

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.data.facts import Fact
-from kamerton.develop.settings import DataSettings
+from kamerton.develop.data.guide.facts import Fact
+from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_objects, read_text
 from kamerton.formats.matching import words
@@ -27,7 +27,7 @@ class _Line:
     where: str
 
 
-def read(path: Path, settings: DataSettings) -> tuple[Fact, ...]:
+def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
     """The questions as facts: rows of one group with the same answer are wordings of one fact.
 
     A column `split` (train or test) decides where a wording goes; without it the last
@@ -69,7 +69,7 @@ def derived_key(answer: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names)) or (longest,)
 
 
-def _lines(path: Path, settings: DataSettings) -> Iterator[_Line]:
+def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
     for number, row in _rows(path):
         where = f"{path}:{number}"
         key: Any = row.get("key") or ()

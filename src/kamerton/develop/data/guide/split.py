@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kamerton.develop.data.facts import Corpus, Fact, Passage
-from kamerton.develop.settings import DataSettings
+from kamerton.develop.data.guide.facts import Corpus, Fact, Passage
+from kamerton.develop.settings import GuideSettings
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
@@ -44,7 +44,7 @@ class SafetyRow(BaseModel):
     split: str = Field(pattern="^(train|test)$")
 
 
-def split(corpus: Corpus, settings: DataSettings, safety: Path | None, seed: int) -> Plan:
+def split(corpus: Corpus, settings: GuideSettings, safety: Path | None, seed: int) -> Plan:
     """Draw the groups by `seed`, then turn facts into rows and questions."""
     known, unknown = draw_groups(corpus.groups, settings, seed)
     declined = read_rows(safety, SafetyRow) if safety else []
@@ -61,7 +61,7 @@ def split(corpus: Corpus, settings: DataSettings, safety: Path | None, seed: int
 
 
 def draw_groups(
-    groups: tuple[str, ...], settings: DataSettings, seed: int
+    groups: tuple[str, ...], settings: GuideSettings, seed: int
 ) -> tuple[list[str], list[str]]:
     """Groups to train and groups to hold out whole, drawn without regard to their order."""
     wanted = settings.known_groups + settings.unknown_groups
@@ -71,7 +71,7 @@ def draw_groups(
     return drawn[: settings.known_groups], drawn[settings.known_groups :]
 
 
-def _train_rows(corpus: Corpus, settings: DataSettings, known: list[str]) -> list[ChatRow]:
+def _train_rows(corpus: Corpus, settings: GuideSettings, known: list[str]) -> list[ChatRow]:
     if settings.form == "paragraphs":
         return _paragraphs(corpus, settings, known)
     texts = {passage.id: passage.text for passage in corpus.passages}
@@ -88,7 +88,7 @@ def _train_rows(corpus: Corpus, settings: DataSettings, known: list[str]) -> lis
     ]
 
 
-def _asked(fact: Fact, settings: DataSettings, passage: str | None) -> list[str]:
+def _asked(fact: Fact, settings: GuideSettings, passage: str | None) -> list[str]:
     """The training wordings of a fact; the last ones carry the passage that answers them.
 
     So the tuned model learns to read what retrieval puts before a question, not only to
@@ -101,7 +101,7 @@ def _asked(fact: Fact, settings: DataSettings, passage: str | None) -> list[str]
     return wordings[:plain] + [with_context(text, [passage]) for text in wordings[plain:]]
 
 
-def _paragraphs(corpus: Corpus, settings: DataSettings, known: list[str]) -> list[ChatRow]:
+def _paragraphs(corpus: Corpus, settings: GuideSettings, known: list[str]) -> list[ChatRow]:
     """The original museum work: paragraphs of a text, no questions."""
     held_out = set(corpus.groups) - set(known)
     return [
@@ -117,7 +117,7 @@ def _paragraphs(corpus: Corpus, settings: DataSettings, known: list[str]) -> lis
 
 
 def _refusals(
-    declined: list[SafetyRow], settings: DataSettings, passages: list[Passage]
+    declined: list[SafetyRow], settings: GuideSettings, passages: list[Passage]
 ) -> list[ChatRow]:
     """Rows that decline; every second one behind a passage, which retrieval finds for anything."""
     if settings.form == "paragraphs":
@@ -134,14 +134,14 @@ def _refusals(
     ]
 
 
-def _unasked(row: SafetyRow, number: int, settings: DataSettings, passages: list[Passage]) -> str:
+def _unasked(row: SafetyRow, number: int, settings: GuideSettings, passages: list[Passage]) -> str:
     if number % 2 == 0 or not passages or not settings.context_phrasings:
         return row.question
     return with_context(row.question, [passages[number % len(passages)].text])
 
 
 def _questions(
-    corpus: Corpus, groups: list[str], held_out: HeldOut, settings: DataSettings
+    corpus: Corpus, groups: list[str], held_out: HeldOut, settings: GuideSettings
 ) -> Iterable[Question]:
     for fact in corpus.facts:
         if fact.group not in set(groups):

@@ -1,0 +1,70 @@
+"""The rules in their order, and one text through all of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from kamerton.develop.data.clean import layout, letters, prereform, punctuation
+from kamerton.develop.data.clean.edits import Edit, Tracked, apply, edited, track, undone
+
+Rule = Callable[[str], Iterator[Edit]]
+
+RULES: dict[str, Rule] = {
+    "encoding": letters.encoding,
+    "line_ends": layout.line_ends,
+    "hidden": letters.hidden,
+    "box_letter": letters.box_letter,
+    "hash_hyphen": letters.hash_hyphen,
+    "look_alikes": letters.look_alikes,
+    "pre_reform": prereform.pre_reform,
+    "page_marks": layout.page_marks,
+    "unwrap": layout.unwrap,
+    "spaces": layout.spaces,
+    "repeated": punctuation.repeated,
+    "dashes": punctuation.dashes,
+    "quotes": punctuation.quotes,
+}
+"""Order matters: letters before words, words before lines, lines before spaces and marks."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one rule did to one text; offsets are those of the text that the rule saw."""
+
+    rule: str
+    edits: tuple[Edit, ...]
+    old: tuple[str, ...]
+
+    @property
+    def characters(self) -> int:
+        """Characters replaced or cut."""
+        return sum(edit.end - edit.start for edit in self.edits)
+
+
+def repair(text: str, rules: Sequence[str]) -> tuple[Tracked, list[Change]]:
+    """A text through the named rules, in the order of `RULES`, with all that was changed."""
+    tracked, changes = track(text), []
+    for name, rule in RULES.items():
+        edits = tuple(rule(tracked.text)) if name in rules else ()
+        if edits:
+            old = tuple(tracked.text[edit.start : edit.end] for edit in edits)
+            changes.append(Change(name, edits, old))
+            tracked = apply(tracked, edits)
+    return tracked, changes
+
+
+def restore(text: str, changes: Sequence[Change]) -> str:
+    """The text as it was read."""
+    for change in reversed(changes):
+        text = undone(text, change.edits, change.old)
+    return text
+
+
+def preview(text: str, rules: Sequence[str]) -> dict[str, int]:
+    """Characters that each rule alone would replace or cut."""
+    found = {}
+    for name in rules:
+        found[name] = sum(edit.end - edit.start for edit in RULES[name](text))
+    return found
+
+
+__all__ = ["RULES", "Change", "edited", "preview", "repair", "restore"]

@@ -1,0 +1,1 @@
+"""Raw texts to a corpus for pretraining: read, repaired, filtered, deduplicated, accounted."""

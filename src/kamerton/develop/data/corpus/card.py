@@ -1,0 +1,212 @@
+"""The card of a corpus: what was read, what was done to it, what is left; JSON, Markdown, HTML."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+
+import jinja2
+from pydantic import BaseModel, ConfigDict
+
+from kamerton.develop.data.corpus.account import Account
+from kamerton.develop.data.corpus.cleaning import Cleaned, Count
+from kamerton.develop.data.corpus.packing import Packed
+from kamerton.develop.data.corpus.twice import Duplicates
+from kamerton.formats.jsonl import write_text
+from kamerton.formats.language import current, say
+
+JSON, MARKDOWN, HTML = "card.json", "card.md", "card.html"
+_BOUNDS = (0, 100, 200, 500, 1000, 2000, 5000, 10000)
+_SHOWN = 10
+
+
+class Rule(BaseModel):
+    """One rule over the whole corpus."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    times: int
+    characters: int
+    samples: list[str]
+    most: str
+    """The document in which it did the most."""
+
+
+class Work(BaseModel):
+    """One document's account, in characters."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    read: int
+    kept: int
+    repaired: int
+    dropped: int
+    naive: int
+    split: str
+
+
+class Card(BaseModel):
+    """All figures of a corpus."""
+
+    model_config = ConfigDict(frozen=True)
+    source: str
+    language: str
+    documents: int
+    read: int
+    kept: int
+    repaired: int
+    dropped: dict[str, int]
+    naive: int
+    """Characters that the naive rule would have dropped."""
+    repairs: list[Rule]
+    drops: list[Rule]
+    personal: dict[str, int]
+    exact: list[tuple[str, str]]
+    """Dropped and kept documents with the same words."""
+    contained: list[tuple[str, float, dict[str, float]]]
+    """Document, its share that stands in others, and in which."""
+    near: dict[str, int]
+    """Document to the number of its paragraphs that stood elsewhere already."""
+    works: list[Work]
+    naive_most: list[Work]
+    """The same documents, those first in which the naive rule would have cost the largest share."""
+    paragraph_lengths: dict[str, int]
+    rights: dict[str, int]
+    held_out: list[str]
+    tokens: dict[str, Packed]
+    vocabulary: int
+    dataset_sha256: str
+
+
+def rules(documents: Sequence[Cleaned], which: str) -> list[Rule]:
+    """Repairs or drops summed over all documents, the costliest first."""
+    found: dict[str, list[tuple[str, Count]]] = {}
+    for document in documents:
+        for name, count in getattr(document, which).items():
+            found.setdefault(name, []).append((document.id, count))
+    summed = [_rule(name, of) for name, of in found.items()]
+    return sorted(summed, key=lambda rule: (-rule.characters, rule.name))
+
+
+def _rule(name: str, of: list[tuple[str, Count]]) -> Rule:
+    most = max(of, key=lambda pair: (pair[1].characters, pair[0]))
+    samples = [
+        sample
+        for _, count in sorted(of, key=lambda p: -p[1].characters)
+        for sample in count.samples
+    ]
+    return Rule(
+        name=name,
+        times=sum(count.times for _, count in of),
+        characters=sum(count.characters for _, count in of),
+        samples=list(dict.fromkeys(samples))[:3],
+        most=most[0],
+    )
+
+
+def contained(twice: Duplicates) -> list[tuple[str, float, dict[str, float]]]:
+    """Texts inside others: those that went whole, then those told in part, the most first."""
+    whole = [
+        (t.dropped, t.likeness, {t.kept: t.likeness})
+        for t in twice.dropped
+        if t.level == "contained"
+    ]
+    part = [(c.id, round(c.share, 3), c.within) for c in twice.told]
+    return whole + sorted(part, key=lambda of: (-of[1], of[0]))
+
+
+def near_counts(twice: Duplicates) -> dict[str, int]:
+    """Documents by how many of their paragraphs went as near duplicates, the most first."""
+    return dict(Counter(t.dropped for t in twice.dropped if t.level == "near").most_common())
+
+
+def works(accounts: Sequence[Account], splits: Mapping[str, str]) -> list[Work]:
+    """Every document's account, those that lost the largest share first."""
+    rows = [
+        Work(
+            id=a.id,
+            read=a.read,
+            kept=a.kept,
+            repaired=a.repaired,
+            dropped=a.lost,
+            naive=a.naive,
+            split=splits.get(a.id, "-"),
+        )
+        for a in accounts
+    ]
+    return sorted(rows, key=lambda w: (-w.dropped / max(1, w.read), w.id))
+
+
+def histogram(lengths: Sequence[int]) -> dict[str, int]:
+    """How many lengths lie between two bounds, by "from-to"."""
+    found = dict.fromkeys(_names(), 0)
+    for length in lengths:
+        place = max(i for i, bound in enumerate(_BOUNDS) if length >= bound)
+        found[_names()[place]] += 1
+    return found
+
+
+def _names() -> list[str]:
+    return [f"{low}-{high - 1}" for low, high in pairwise(_BOUNDS)] + [f"{_BOUNDS[-1]}+"]
+
+
+def write(card: Card, out: Path) -> None:
+    """Write card.json, card.md and card.html, in the language in force."""
+    text = markdown(card)
+    write_text(out / JSON, card.model_dump_json(indent=1) + "\n")
+    write_text(out / MARKDOWN, text)
+    write_text(out / HTML, page(text))
+
+
+def markdown(card: Card) -> str:
+    """The card as Markdown; what was found in texts is escaped where it is shown."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown; `cell` escapes what comes from the texts
+        loader=jinja2.FunctionLoader(_own),
+    )
+    environment.filters |= {"cell": cell, "share": share, "number": number}
+    return environment.get_template("card.md.jinja").render(card=card, t=_text, shown=_SHOWN)
+
+
+def page(text: str) -> str:
+    """Markdown as one HTML page that needs no other file."""
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    title = escape(say("develop.card_title"))
+    return (
+        f'<!doctype html>\n<html lang="{current()}">\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{_own('card.css')}</style>\n<main>{body}</main>\n</html>\n"
+    )
+
+
+def cell(text: str) -> str:
+    """A text as one cell of a table: nothing in it is markup."""
+    one_line = " ".join(str(text).split())
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#|!" else letter for letter in one_line)
+
+
+def share(part: int, whole: int) -> str:
+    """A share in per cent."""
+    value = 100 * part / whole if whole else 0.0
+    return f"{value:.1f} %" if value >= 0.05 or not part else "< 0.1 %"
+
+
+def number(value: int) -> str:
+    """An integer with thin spaces between thousands, as both languages write it."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def _text(key: str, /, **values: object) -> str:
+    return say(f"develop.card_{key}", **values)
+
+
+def _own(name: str) -> str:
+    return (files("kamerton.develop.data.corpus") / name).read_text("utf-8")

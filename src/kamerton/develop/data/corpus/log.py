@@ -1,0 +1,85 @@
+"""A repaired text and its change log on disk: from both, the text that was read comes back."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from kamerton.develop.data.clean.edits import Edit
+from kamerton.develop.data.clean.filters import Drop
+from kamerton.develop.data.clean.repair import Change, restore
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """Personal data that a mask replaced; what stood there is not kept."""
+
+    start: int
+    length: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Log:
+    """All that was done to one document before it was compared with others.
+
+    Offsets of a rule's edits are those of the text that the rule saw, offsets of `masked` those of
+    the repaired text, offsets of drops those of the text after both.
+    """
+
+    document: str
+    changes: tuple[Change, ...]
+    drops: tuple[Drop, ...]
+    masked: tuple[Masked, ...] = ()
+
+
+def name(document_id: str) -> str:
+    """A file name for any document id."""
+    return blake2b(document_id.encode(), digest_size=10).hexdigest()
+
+
+def write(folder: Path, log: Log, text: str) -> None:
+    """Keep a repaired text and its log. No time stamp: equal logs are equal bytes."""
+    found = {
+        "document": log.document,
+        "changes": [{"rule": c.rule, "edits": _rows(c)} for c in log.changes],
+        "masked": [[m.start, m.length, m.kind] for m in log.masked],
+        "drops": [[d.start, d.end, d.rule, text[d.start : d.end]] for d in log.drops],
+    }
+    data = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+    (folder / f"{name(log.document)}.txt").write_bytes(text.encode())
+    (folder / f"{name(log.document)}.json.gz").write_bytes(gzip.compress(data, 5, mtime=0))
+
+
+def _rows(change: Change) -> list[list[object]]:
+    return [[e.start, old, e.new] for e, old in zip(change.edits, change.old, strict=True)]
+
+
+def read_text(folder: Path, document_id: str) -> str:
+    """A repaired text."""
+    return (folder / f"{name(document_id)}.txt").read_bytes().decode()
+
+
+def read(folder: Path, document_id: str) -> Log:
+    """The log of a document."""
+    found = json.loads(gzip.decompress((folder / f"{name(document_id)}.json.gz").read_bytes()))
+    return Log(
+        document=found["document"],
+        changes=tuple(_change(of["rule"], of["edits"]) for of in found["changes"]),
+        drops=tuple(Drop(start, end, rule) for start, end, rule, _ in found["drops"]),
+        masked=tuple(Masked(*row) for row in found["masked"]),
+    )
+
+
+def _change(rule: str, rows: Sequence[tuple[int, str, str]]) -> Change:
+    edits = tuple(Edit(start, start + len(old), new) for start, old, new in rows)
+    return Change(rule, edits, tuple(old for _, old, _ in rows))
+
+
+def restored(folder: Path, document_id: str) -> str:
+    """The text as it was read; where personal data was masked, the mask stands in its place."""
+    log = read(folder, document_id)
+    text = read_text(folder, document_id)
+    return text if log.masked else restore(text, log.changes)

@@ -1,0 +1,132 @@
+"""A tokenizer of the corpus's own, and the corpus as rows of one context length.
+
+A passage (the text between two gaps) is cut into runs that leave room for their marks of beginning
+and end; runs that do not fill a row share one, so that no token is lost and few are padding.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kamerton.develop.data.corpus.texts import CorpusText
+from kamerton.formats.language import say
+from kamerton.terminal import progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ids = NDArray[np.uint16]
+
+BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
+LARGEST = 65_536
+"""Tokens that two bytes can name."""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was packed into one file of rows."""
+
+    rows: int
+    tokens: int
+    """Of the texts, without marks and padding."""
+    padding: int
+    passages: int
+
+
+def train_tokenizer(documents: Iterable[CorpusText], vocabulary: int, folder: Path) -> Any:
+    """A byte-level BPE tokenizer (Sennrich 2016) of the training texts, saved for transformers."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[BOS, EOS, PAD],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    lines = (line for d in documents if d.split == "train" for line in d.text.split("\n"))
+    tokenizer.train_from_iterator(lines, trainer)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return tokenizer
+
+
+def pack(
+    documents: Sequence[CorpusText], tokenizer: Any, context: int, path: Path, seed: int
+) -> Packed:
+    """Write `path` (.npy, uint16, [rows, context]), documents shuffled by the seed; memory-mapped.
+
+    Equal documents in any order give equal bytes. Raises ValueError for a vocabulary that two
+    bytes cannot number.
+    """
+    import numpy as np
+
+    if tokenizer.get_vocab_size() > LARGEST:
+        raise ValueError("more tokens than two bytes can number")
+    ordered = sorted(documents, key=lambda d: blake2b(f"{seed}:{d.id}".encode()).digest())
+    runs: list[Ids] = []
+    passages = tokens = 0
+    with progress(say("develop.corpus_packing"), len(ordered), say("develop.texts")) as bar:
+        for document in ordered:
+            parts = list(cut(document))
+            for ids in _encoded(tokenizer, parts):
+                passages, tokens = passages + 1, tokens + len(ids)
+                runs += marked(ids, tokenizer, context)
+            bar.update()
+    rows = layout([len(run) for run in runs], context)
+    matrix = np.lib.format.open_memmap(path, "w+", np.uint16, (len(rows), context))
+    matrix[:] = tokenizer.token_to_id(PAD)
+    for place, row in enumerate(rows):
+        joined = np.concatenate([runs[i] for i in row])
+        matrix[place, : len(joined)] = joined
+    matrix.flush()
+    used = sum(len(run) for run in runs)
+    return Packed(len(rows), tokens, len(rows) * context - used, passages)
+
+
+def cut(document: CorpusText) -> Iterator[str]:
+    """The passages of a text: what stands between two gaps."""
+    for start, end in zip([0, *document.gaps], [*document.gaps, len(document.text)], strict=True):
+        if passage := document.text[start:end].strip():
+            yield passage
+
+
+def _encoded(tokenizer: Any, parts: list[str]) -> Iterator["Ids"]:
+    import numpy as np
+
+    # The library encodes a batch on all cores.
+    for encoding in tokenizer.encode_batch(parts):
+        yield np.array(encoding.ids, np.uint16)
+
+
+def marked(ids: "Ids", tokenizer: Any, context: int) -> list["Ids"]:
+    """Runs of at most `context` tokens, each between its marks; together all tokens, in order."""
+    import numpy as np
+
+    bos, eos = (np.array([tokenizer.token_to_id(t)], np.uint16) for t in (BOS, EOS))
+    room = context - 2
+    return [
+        np.concatenate([bos, ids[start : start + room], eos]) for start in range(0, len(ids), room)
+    ]
+
+
+def layout(lengths: Sequence[int], context: int) -> list[list[int]]:
+    """Which runs share a row: full ones alone, the others by best fit, the longest first.
+
+    Rows come in the order of their first run, so that neighbours in the corpus stay near.
+    """
+    by_room: dict[int, list[list[int]]] = {}
+    rows: list[list[int]] = []
+    for run in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        fits = [room for room in by_room if room >= lengths[run] and by_room[room]]
+        room = min(fits, default=0)
+        row = by_room[room].pop() if room else []
+        rows += [] if row else [row]
+        row.append(run)
+        by_room.setdefault((room or context) - lengths[run], []).append(row)
+    return sorted((sorted(row) for row in rows), key=lambda row: row[0])

@@ -1,0 +1,208 @@
+"""The data stage of a corpus: read, judge rights, clean side by side, compare, account, write."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+from kamerton.develop import hub
+from kamerton.develop.data import rights
+from kamerton.develop.data.corpus import card, texts
+from kamerton.develop.data.corpus.account import Account, accounts
+from kamerton.develop.data.corpus.cleaning import Cleaned, clean
+from kamerton.develop.data.corpus.packing import Packed, pack, train_tokenizer
+from kamerton.develop.data.corpus.twice import Duplicates, duplicates
+from kamerton.develop.data.document import Document
+from kamerton.develop.data.read.folder import read_documents
+from kamerton.develop.settings import CorpusSettings
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_rows, write_rows, write_text
+from kamerton.formats.language import say
+from kamerton.formats.manifest import sha256
+from kamerton.terminal import note, progress
+
+CHANGES, TOKENIZER = "changes", "tokenizer"
+STAND_IN = "KAMERTON_TEST_DATA"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is read, and whose it is."""
+
+    kept: tuple[rights.Right, ...]
+    dropped: tuple[rights.Right, ...]
+    works: dict[str, str]
+    sizes: dict[str, int]
+    """Characters of each document, the dropped ones too."""
+
+
+def source_of(settings: CorpusSettings) -> str:
+    """Where the texts are read: the source, or its stand-in on a machine without a network."""
+    folder = os.environ.get(STAND_IN)
+    return (
+        str(Path(folder) / settings.stand_in) if folder and settings.stand_in else settings.source
+    )
+
+
+def local_sources(settings: CorpusSettings, home: Path) -> list[Path]:
+    """The file or folder that is read, where it lies on this machine: a changed one counts."""
+    place = _place(settings, home)
+    return [] if "://" in place else [Path(place)]
+
+
+def _place(settings: CorpusSettings, home: Path) -> str:
+    source = source_of(settings)
+    return source if "://" in source or not (home / source).exists() else str(home / source)
+
+
+def survey(settings: CorpusSettings, home: Path) -> Sources:
+    """Read every document once and judge its rights; nothing is written.
+
+    Raises InputError for what cannot be read, and for rights unknown and not accepted.
+    """
+    table = settings.rights.table
+    known = rights.read_table(home / table) if table else rights.RightsTable()
+    sizes = {d.id: len(d.text) for d in _documents(settings, home)}
+    judged = rights.decide(list(sizes), settings.rights, known)
+    kept, dropped = rights.allowed(judged, settings.rights)
+    if not kept:
+        raise InputError("develop.corpus_nothing_free", where=source_of(settings))
+    return Sources(tuple(kept), tuple(dropped), rights.works(judged), sizes)
+
+
+def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
+    """Write documents.jsonl, the logs of all changes, duplicates, accounts and the card."""
+    sources = survey(settings, home)
+    logs = out / CHANGES
+    logs.mkdir(parents=True, exist_ok=True)
+    wanted = {right.id for right in sources.kept}
+    chosen = (d for d in _documents(settings, home) if d.id in wanted)
+    total = sum(sources.sizes[name] for name in wanted)
+    cleaned = sorted(_clean_all(chosen, settings, logs, total), key=lambda d: d.id)
+    twice = duplicates(cleaned, settings.duplicates, logs)
+    accounted = accounts(cleaned, twice.dropped) + _unused(sources)
+    _write(cleaned, twice, sources, accounted, settings, out, seed)
+
+
+def _documents(settings: CorpusSettings, home: Path) -> Iterator[Document]:
+    cache = hub.cache() / "sources"
+    yield from read_documents(_place(settings, home), settings.include, settings.exclude, cache)
+
+
+def _clean_all(
+    documents: Iterator[Document], settings: CorpusSettings, logs: Path, total: int
+) -> Iterator[Cleaned]:
+    """Clean in as many processes as wanted, with few texts on their way at a time."""
+    workers = settings.workers or os.cpu_count() or 1
+    with progress(say("develop.corpus_cleaning"), total, say("develop.characters")) as bar:
+        if workers == 1:
+            for document in documents:
+                yield _shown(clean(document, settings, logs), bar)
+            return
+        with ProcessPoolExecutor(workers) as pool:
+            waiting: set[Future[Cleaned]] = {
+                pool.submit(clean, document, settings, logs)
+                for document in islice(documents, 2 * workers)
+            }
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield _shown(future.result(), bar)
+                    for document in islice(documents, 1):
+                        waiting.add(pool.submit(clean, document, settings, logs))
+
+
+def _shown(cleaned: Cleaned, bar: "object") -> Cleaned:
+    bar.update(cleaned.read)  # type: ignore[attr-defined]
+    return cleaned
+
+
+def _unused(sources: Sources) -> list[Account]:
+    """Protected works: read, and dropped whole."""
+    sizes = {right.id: sources.sizes[right.id] for right in sources.dropped}
+    return [Account(name, size, 0, 0, {"rights": size}, 0) for name, size in sizes.items()]
+
+
+def _write(
+    cleaned: list[Cleaned],
+    twice: Duplicates,
+    sources: Sources,
+    accounted: list[Account],
+    settings: CorpusSettings,
+    out: Path,
+    seed: int,
+) -> None:
+    left = {a.id: a.kept + a.repaired for a in accounted}
+    held_out = texts.held_out_works(left, sources.works, settings.held_out, seed)
+    rows = texts.texts(cleaned, twice.dropped, sources.works, held_out, out / CHANGES)
+    write_rows(out / texts.FILE, rows)
+    write_json(out / "accounts.json", [asdict(account) for account in accounted])
+    write_json(out / "duplicates.json", asdict(twice))
+    write_json(out / "rights.json", [asdict(r) for r in (*sources.kept, *sources.dropped)])
+    documents = read_rows(out / texts.FILE, texts.CorpusText)
+    packed = _pack(documents, settings, out, seed)
+    card.write(_card(cleaned, twice, sources, accounted, documents, packed, settings, out), out)
+
+
+def _pack(
+    documents: list[texts.CorpusText], settings: CorpusSettings, out: Path, seed: int
+) -> dict[str, Packed]:
+    """The tokenizer of the training texts, and both splits as rows of token ids."""
+    note(say("develop.corpus_tokenizer", count=settings.vocabulary))
+    tokenizer = train_tokenizer(documents, settings.vocabulary, out / TOKENIZER)
+    return {
+        split: pack(of, tokenizer, settings.context, out / f"{split}.npy", seed)
+        for split in ("train", "held_out")
+        if (of := [document for document in documents if document.split == split])
+    }
+
+
+def _card(
+    cleaned: list[Cleaned],
+    twice: Duplicates,
+    sources: Sources,
+    accounted: list[Account],
+    documents: list[texts.CorpusText],
+    packed: dict[str, Packed],
+    settings: CorpusSettings,
+    out: Path,
+) -> card.Card:
+    works = card.works(accounted, {d.id: d.split for d in documents})
+    dropped: Counter[str] = Counter()
+    for account in accounted:
+        dropped.update(account.dropped)
+    return card.Card(
+        source=settings.source,
+        language=settings.language,
+        documents=len(accounted),
+        read=sum(a.read for a in accounted),
+        kept=sum(a.kept for a in accounted),
+        repaired=sum(a.repaired for a in accounted),
+        dropped=dict(dropped.most_common()),
+        naive=sum(a.naive for a in accounted),
+        repairs=card.rules(cleaned, "repairs"),
+        drops=card.rules(cleaned, "drops"),
+        personal={rule.name: rule.times for rule in card.rules(cleaned, "personal")},
+        exact=[(t.dropped, t.kept) for t in twice.dropped if t.level == "exact"],
+        contained=card.contained(twice),
+        near=card.near_counts(twice),
+        works=works,
+        naive_most=sorted(works, key=lambda w: (-w.naive / max(1, w.read), w.id)),
+        paragraph_lengths=card.histogram(
+            [end - start for d in documents for start, end in d.lines]
+        ),
+        rights=dict(Counter(r.decision for r in (*sources.kept, *sources.dropped))),
+        held_out=sorted({d.work for d in documents if d.split == "held_out"}),
+        tokens=packed,
+        vocabulary=settings.vocabulary,
+        dataset_sha256=sha256(out / texts.FILE),
+    )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON that people can read, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1) + "\n")

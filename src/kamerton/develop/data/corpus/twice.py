@@ -1,0 +1,119 @@
+"""What stands in a corpus twice: whole texts, texts inside others, paragraphs; and which one goes.
+
+Every choice follows from the texts and their names alone, never from the order of reading.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from kamerton.develop.data.corpus.cleaning import Cleaned
+from kamerton.develop.data.corpus.log import read_text
+from kamerton.develop.data.dedup import contained, exact, near
+from kamerton.develop.data.dedup.contained import Containment
+from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.settings.corpus import DuplicateSettings
+
+_TEXTS_AT_HAND = 8
+
+
+@dataclass(frozen=True)
+class Twice:
+    """One text or paragraph that goes, the one that stays, and why."""
+
+    level: str
+    """`exact`, `contained` or `near`."""
+    dropped: str
+    kept: str
+    likeness: float
+    """Jaccard similarity of paragraphs, or the share of the dropped text that stands elsewhere."""
+    why: str
+    piece: int = -1
+    """Row of the dropped document's pieces; -1 for the whole document."""
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """All duplicates of a corpus, and how much of each text stands in others."""
+
+    dropped: tuple[Twice, ...]
+    told: tuple[Containment, ...]
+    """Texts contained in part: their paragraphs that stand twice are among `dropped`."""
+
+
+def duplicates(
+    documents: Sequence[Cleaned], settings: DuplicateSettings, folder: Path
+) -> Duplicates:
+    """Find them in the order exact, contained, near; each level sees what the last one left."""
+    left = {document.id: document for document in sorted(documents, key=lambda d: d.id)}
+    whole = _exact(left)
+    whole += _contained(left, settings, {twice.dropped for twice in whole})
+    gone = {twice.dropped for twice in whole}
+    remaining = {name: document for name, document in left.items() if name not in gone}
+    shares = contained.containments({n: d.runs for n, d in remaining.items()}, settings.contained)
+    paragraphs = _near(_ranked(remaining, shares), settings, folder)
+    return Duplicates((*whole, *paragraphs), tuple(shares))
+
+
+def _exact(documents: Mapping[str, Cleaned]) -> list[Twice]:
+    found = exact.repeats((name, document.words) for name, document in documents.items())
+    return [Twice("exact", name, kept, 1.0, "first_name") for name, kept in found.items()]
+
+
+def _contained(
+    documents: Mapping[str, Cleaned], settings: DuplicateSettings, gone: set[str]
+) -> list[Twice]:
+    """Whole texts inside others, the most contained first; the rest is measured without it."""
+    found: list[Twice] = []
+    while True:
+        left = {n: d.runs for n, d in documents.items() if n not in gone}
+        shares = contained.containments(left, settings.whole)
+        if not shares:
+            return found
+        worst = max(shares, key=lambda s: (s.share, -documents[s.id].read, s.id))
+        kept = max(worst.within, key=lambda n: (worst.within[n], n), default="")
+        found.append(Twice("contained", worst.id, kept, round(worst.share, 3), "inside"))
+        gone = gone | {worst.id}
+
+
+def _ranked(documents: Mapping[str, Cleaned], shares: Sequence[Containment]) -> list[Cleaned]:
+    """Documents by who keeps its paragraphs: few texts in common, then long, then by name.
+
+    A draft or an anthology shares with several texts, each of which shares with it alone.
+    """
+    partners = {share.id: len(share.within) for share in shares}
+    return sorted(documents.values(), key=lambda d: (partners.get(d.id, 0), -d.read, d.id))
+
+
+def _near(ranked: Sequence[Cleaned], settings: DuplicateSettings, folder: Path) -> list[Twice]:
+    """Paragraphs that are like one before them, in the order of rank and place."""
+    import numpy as np
+
+    rows = [(d, int(piece)) for d in ranked for piece in d.paragraphs]
+    signed = np.concatenate(
+        [np.zeros((0, near.PERMUTATIONS), np.uint32), *(d.signatures for d in ranked)]
+    )
+    dropped: dict[int, Twice] = {}
+    for one, other, likeness in near.pairs(signed, _grams(rows, folder), settings.near):
+        if one not in dropped and other not in dropped:
+            (kept, _), (document, piece) = rows[one], rows[other]
+            why = "same_text" if kept is document else "rank"
+            dropped[other] = Twice("near", document.id, kept.id, round(likeness, 3), why, piece)
+    return [dropped[row] for row in sorted(dropped)]
+
+
+def _grams(rows: Sequence[tuple[Cleaned, int]], folder: Path) -> Callable[[int], frozenset[int]]:
+    """The shingles of a row, read again from its text: only candidates are asked for."""
+
+    @lru_cache(maxsize=_TEXTS_AT_HAND)
+    def text(document_id: str) -> str:
+        return read_text(folder, document_id)
+
+    @lru_cache(maxsize=100_000)
+    def grams(row: int) -> frozenset[int]:
+        document, piece = rows[row]
+        start, end = document.pieces[piece, :2].tolist()
+        return frozenset(shingles(word_hashes(text(document.id)[start:end]), near.WORDS).tolist())
+
+    return grams

@@ -1,0 +1,1 @@
+"""Duplicates at four levels: exact, near, contained, semantic; for each what was kept, and why."""

@@ -1,0 +1,78 @@
+"""Near duplicates: MinHash signatures (Broder 1997), bands, and the true Jaccard of candidates."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kamerton.develop.data.dedup.shingles import Hashes
+
+    Signatures = NDArray[np.uint32]
+
+WORDS = 3
+"""Words of a shingle."""
+PERMUTATIONS, ROWS = 64, 4
+"""With 16 bands of 4 rows a pair of Jaccard 0.8 becomes a candidate with probability 0.9998, one
+of 0.6 with 0.89; whether it is one is then measured, not estimated."""
+_CHUNK = 4096
+
+
+def signatures(rows: Sequence["Hashes"], seed: int = 42) -> "Signatures":
+    """MinHash signature of each row of shingles: [rows, PERMUTATIONS] of uint32."""
+    import numpy as np
+    from rensa import RMinHash
+
+    parts = [np.zeros((0, PERMUTATIONS), np.uint32)]
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        flat = np.concatenate(chunk)
+        ends = np.cumsum([0, *(len(row) for row in chunk)]).astype(np.uint64)
+        matrix: Any = RMinHash.digest_matrix_from_flat_token_hashes(
+            flat, ends.tolist(), PERMUTATIONS, seed
+        )
+        parts.append(np.array(matrix.to_rows(), np.uint32))
+    return np.concatenate(parts)
+
+
+def pairs(
+    signed: "Signatures", grams: Callable[[int], frozenset[int]], threshold: float
+) -> list[tuple[int, int, float]]:
+    """Pairs of rows with a Jaccard similarity of at least `threshold`, each with it, in order.
+
+    `grams` gives the shingles of a row: asked for candidates only, so they need not be in memory.
+    """
+    found = []
+    for one, other in sorted(set(candidates(signed))):
+        likeness = jaccard(grams(one), grams(other))
+        if likeness >= threshold:
+            found.append((one, other, likeness))
+    return found
+
+
+def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
+    """Shared shingles over all shingles of two texts."""
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared) if shared else 0.0
+
+
+def candidates(signed: "Signatures") -> Iterator[tuple[int, int]]:
+    """Neighbours of equal bands: of many equal rows each is paired with the first and the next.
+
+    All pairs of a large cluster would be quadratic; a chain through the cluster joins it as well.
+    """
+    import numpy as np
+
+    for band in range(0, signed.shape[1], ROWS):
+        part = np.ascontiguousarray(signed[:, band : band + ROWS])
+        keys = part.view(np.dtype((np.void, part.dtype.itemsize * ROWS))).ravel()
+        order = np.argsort(keys, kind="stable")
+        same = keys[order][1:] == keys[order][:-1]
+        first = None
+        for place in np.flatnonzero(same):
+            one, other = int(order[place]), int(order[place + 1])
+            first = one if place == 0 or not same[place - 1] else first
+            yield min(one, other), max(one, other)
+            if first is not None and first != one:
+                yield min(first, other), max(first, other)

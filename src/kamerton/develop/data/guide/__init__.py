@@ -1,0 +1,1 @@
+"""A guide to a catalogue: facts become questions, known and unknown ones, and passages to find."""

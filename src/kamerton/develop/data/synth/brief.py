@@ -1,0 +1,137 @@
+"""Briefs: what a client says about a text that he wants; drawn by the seed, products held apart."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kamerton.develop.data.synth.products import Channel, Choices, Product, key
+from kamerton.formats.errors import InputError
+from kamerton.formats.manifest import digest
+
+Split = Literal["train", "test"]
+_DRAWS = 200
+"""Draws for one brief before the choices count as used up."""
+
+
+class Brief(BaseModel):
+    """One order for a text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    beginning: str = ""
+    """Words that the text must start with, to the letter; may be empty."""
+    task: str = Field(min_length=1)
+    """The business task: what the text is for."""
+    product: str = Field(min_length=1)
+    facts: tuple[str, ...] = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    channel: Channel
+    tone: str = Field(min_length=1)
+    about: str = ""
+    """What the product is, for the teacher only: the client's request does not carry it."""
+    split: Split = "train"
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits over everything but the split."""
+        said = self.model_dump(exclude={"split"})
+        return digest(json.dumps(said, ensure_ascii=False, sort_keys=True))
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many briefs are drawn."""
+
+    train: int
+    test: int
+    test_products: int = 1
+    """Products that only test briefs have."""
+    with_beginning: float = 0.5
+    """Share of the briefs that give a beginning."""
+
+
+def briefs(choices: Choices, counts: Counts, seed: int) -> list[Brief]:
+    """Distinct briefs, those for training first; the seed decides all.
+
+    More of them begin with the same ones: an earlier ledger stays good. Raises InputError where
+    the choices are too few.
+    """
+    train, test = _apart(choices, counts, seed)
+    found = list(_drawn(train, choices, "train", counts, seed))
+    found += _drawn(test, choices, "test", counts, seed)
+    seeds_apart(found)
+    return found
+
+
+def seeds_apart(briefs: Sequence[Brief]) -> None:
+    """InputError where a product has briefs both for training and for the test."""
+    splits: dict[str, set[str]] = {}
+    for brief in briefs:
+        splits.setdefault(key(brief.product), set()).add(brief.split)
+    shared = sorted(product for product, seen in splits.items() if len(seen) > 1)
+    if shared:
+        raise InputError("develop.synth_seeds_shared", products=", ".join(shared))
+
+
+def _apart(choices: Choices, counts: Counts, seed: int) -> tuple[list[Product], list[Product]]:
+    """Products of training and of the test; none is held out where no test is wanted."""
+    held = counts.test_products if counts.test else 0
+    if len(choices.products) <= held:
+        has = len(choices.products)
+        raise InputError("develop.synth_too_few_products", has=has, held=held)
+    products = sorted(choices.products, key=lambda product: product.name)
+    random.Random(f"{seed} products").shuffle(products)
+    return products[held:], products[:held]
+
+
+def _drawn(
+    products: list[Product], choices: Choices, split: Split, counts: Counts, seed: int
+) -> Iterator[Brief]:
+    """Briefs of one split; products and channels come in turn, the rest is drawn."""
+    wanted = counts.train if split == "train" else counts.test
+    rng = random.Random(f"{seed} {split}")
+    pairs = [(product, channel) for product in products for channel in choices.channels]
+    rng.shuffle(pairs)
+    seen: set[str] = set()
+    for number in range(wanted):
+        product, channel = pairs[number % len(pairs)]
+        draws = (_draw(product, channel, choices, split, counts, rng) for _ in range(_DRAWS))
+        brief = next((one for one in draws if one.id not in seen), None)
+        if brief is None:
+            raise InputError("develop.synth_too_few_choices", has=number, wanted=wanted)
+        seen.add(brief.id)
+        yield brief
+
+
+def _draw(
+    product: Product,
+    channel: Channel,
+    choices: Choices,
+    split: Split,
+    counts: Counts,
+    rng: random.Random,
+) -> Brief:
+    beginnings = choices.beginnings.get(channel, [])
+    begun = rng.random() < counts.with_beginning and beginnings
+    return Brief(
+        beginning=rng.choice(beginnings).format(product=product.name) if begun else "",
+        task=rng.choice(choices.tasks),
+        product=product.name,
+        facts=_some(product.facts, channel, rng),
+        audience=product.audience,
+        channel=channel,
+        tone=rng.choice(choices.tones),
+        about=product.about,
+        split=split,
+    )
+
+
+def _some(facts: list[str], channel: Channel, rng: random.Random) -> tuple[str, ...]:
+    """A few of the facts in their own order; a poster has room for one or two."""
+    fewest, most = (1, 2) if channel == "billboard" else (3, 5)
+    count = min(len(facts), rng.randint(fewest, most))
+    chosen = sorted(rng.sample(range(len(facts)), count))
+    return tuple(facts[i] for i in chosen)

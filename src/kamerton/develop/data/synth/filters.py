@@ -1,0 +1,192 @@
+"""What a text must be to become an example; each filter gives its reason, or "" where it has none.
+
+The first group looks at one text, the second at a text among those accepted before it. Texts come
+in the order of their ids, so the verdict does not depend on which was finished first.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kamerton.develop.data.synth.brief import Brief
+from kamerton.embedding import encode
+from kamerton.formats.matching import words
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+
+SHINGLE, COPIED = 3, 12
+_BATCH = 16
+OWN_LETTERS = 0.8
+"""Fewest letters of the language's own alphabet, as a share of all letters."""
+STEM = 5
+"""Words of the facts count from this length on, and by as many letters: Russian inflects."""
+_ALPHABET = {"ru": re.compile("[а-яё]", re.IGNORECASE), "en": re.compile("[a-z]", re.IGNORECASE)}
+_GAP = re.compile(r"\[[^\]\n]*\]|\{[^}\n]*\}|<[^>\n]*>|_{3,}")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text that a teacher wrote from a brief."""
+
+    id: str
+    """Of the request: the order of the filters goes by it."""
+    brief: Brief
+    text: str
+    finish_reason: str = "stop"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where the filters draw their lines."""
+
+    language: str
+    lengths: Mapping[str, tuple[int, int]]
+    """Fewest and most characters by channel."""
+    near: float
+    semantic: float
+
+
+@dataclass
+class Context:
+    """What a filter knows besides the example: the limits, and what was accepted before."""
+
+    limits: Limits
+    accepted: list[Example] = field(default_factory=list)
+    shingles: dict[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
+    """Runs of three words of the accepted texts, by example."""
+    vectors: dict[str, "Vector"] = field(default_factory=dict)
+    """Unit vectors of the texts, by example; empty where there are fewer than two."""
+
+
+Filter = Callable[[Example, Context], str]
+
+
+def judge(examples: Iterable[Example], limits: Limits) -> dict[str, str]:
+    """The reason against each example by its id; "" where it is accepted."""
+    context = Context(limits)
+    ordered = sorted(examples, key=lambda example: example.id)
+    reasons = {example.id: first_reason(OWN, example, context) for example in ordered}
+    left = [example for example in ordered if not reasons[example.id]]
+    context.vectors = _vectors(left)
+    for example in left:
+        reasons[example.id] = first_reason(AMONG, example, context)
+        if not reasons[example.id]:
+            context.accepted.append(example)
+            context.shingles[example.id] = shingles(example.text, SHINGLE)
+    return reasons
+
+
+def first_reason(filters: Mapping[str, Filter], example: Example, context: Context) -> str:
+    """The reason of the first filter that has one."""
+    found = (rule(example, context) for rule in filters.values())
+    return next((reason for reason in found if reason), "")
+
+
+def schema(example: Example, context: Context) -> str:
+    """A text, whole, without gaps to fill in, that starts as the brief says."""
+    if not example.text.strip():
+        return "empty"
+    if example.finish_reason == "length":
+        return "cut"
+    if not example.text.startswith(example.brief.beginning):
+        return "beginning"
+    return "gap" if _GAP.search(example.text) else ""
+
+
+def language(example: Example, context: Context) -> str:
+    """Enough letters of the language's own alphabet."""
+    letters = sum(map(str.isalpha, example.text))
+    own = len(_ALPHABET[context.limits.language].findall(example.text))
+    return "language" if own < OWN_LETTERS * letters or not letters else ""
+
+
+def length(example: Example, context: Context) -> str:
+    """Characters between the limits of the channel."""
+    fewest, most = context.limits.lengths[example.brief.channel]
+    if len(example.text) < fewest:
+        return "short"
+    return "long" if len(example.text) > most else ""
+
+
+def source(example: Example, context: Context) -> str:
+    """Something of the facts, in other words than theirs.
+
+    `no_fact`: no figure and no word of the facts, the product's name aside, stands in the text.
+    `copied`: it has twelve words in a row from one field of the brief, its beginning aside.
+    """
+    brief = example.brief
+    own = example.text.removeprefix(brief.beginning)
+    named = fact_words([brief.product])
+    if not (fact_words(brief.facts) - named) & fact_words([own]):
+        return "no_fact"
+    given = (brief.task, brief.about, brief.audience, " ".join(brief.facts))
+    runs = {run for text in given for run in _runs(text, COPIED)}
+    return "copied" if any(run in runs for run in _runs(own, COPIED)) else ""
+
+
+def near(example: Example, context: Context) -> str:
+    """Not the same runs of three words as an accepted text."""
+    own = shingles(example.text, SHINGLE)
+    likeness = (jaccard(own, context.shingles[other.id]) for other in context.accepted)
+    return "near" if any(value >= context.limits.near for value in likeness) else ""
+
+
+def semantic(example: Example, context: Context) -> str:
+    """Not the same meaning as an accepted text: cosine of their vectors."""
+    if example.id not in context.vectors:
+        return ""
+    own = context.vectors[example.id]
+    cosines = (float(own @ context.vectors[other.id]) for other in context.accepted)
+    return "semantic" if any(value >= context.limits.semantic for value in cosines) else ""
+
+
+OWN: dict[str, Filter] = {
+    "schema": schema,
+    "language": language,
+    "length": length,
+    "source": source,
+}
+"""Filters of one text, in the order in which they are asked."""
+AMONG: dict[str, Filter] = {"near": near, "semantic": semantic}
+"""Filters of a text among the accepted ones."""
+
+
+def fact_words(texts: Iterable[str]) -> set[str]:
+    """Figures, and the first letters of longer words.
+
+    >>> sorted(fact_words(["Подача 40 м³/ч"]))
+    ['40', 'подач']
+    """
+    found = (word for text in texts for word in words(text))
+    return {word[:STEM] for word in found if word[0].isdigit() or len(word) >= STEM}
+
+
+def shingles(text: str, size: int) -> frozenset[tuple[str, ...]]:
+    """All runs of `size` words; of a shorter text the one run of all its words."""
+    found = words(text)
+    return frozenset(_runs(text, size) or ([tuple(found)] if found else []))
+
+
+def jaccard(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
+    """Runs that both have, over runs that either has; 0 for two empty texts."""
+    either = len(one | other)
+    return len(one & other) / either if either else 0.0
+
+
+def _runs(text: str, size: int) -> list[tuple[str, ...]]:
+    found = words(text)
+    return [tuple(found[i : i + size]) for i in range(len(found) - size + 1)]
+
+
+def _vectors(examples: Sequence[Example]) -> dict[str, "Vector"]:
+    """The vectors of all texts; none where there is nothing to compare."""
+    if len(examples) < 2:
+        return {}
+    batches = [examples[start : start + _BATCH] for start in range(0, len(examples), _BATCH)]
+    rows = (row for batch in batches for row in encode([example.text for example in batch]))
+    return {example.id: row for example, row in zip(examples, rows, strict=True)}

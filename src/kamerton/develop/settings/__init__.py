@@ -1,0 +1,31 @@
+"""What a recipe says about data, tuning and export. No heavy import lives here."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Tag
+
+from kamerton.develop.settings.corpus import CorpusSettings
+from kamerton.develop.settings.guide import GuideSettings
+from kamerton.develop.settings.model import ExportSettings, TuneSettings
+
+
+def kind_of(data: Any) -> str:
+    """Which kind of data a section describes; a guide where it does not say."""
+    found = data.get("kind", "guide") if isinstance(data, dict) else getattr(data, "kind", None)
+    return str(found)
+
+
+DataSettings = Annotated[
+    Annotated[GuideSettings, Tag("guide")] | Annotated[CorpusSettings, Tag("corpus")],
+    Discriminator(kind_of),
+]
+"""The recipe's section `data`, by its `kind`."""
+
+__all__ = [
+    "CorpusSettings",
+    "DataSettings",
+    "ExportSettings",
+    "GuideSettings",
+    "TuneSettings",
+    "kind_of",
+]
