@@ -1,7 +1,7 @@
 # make demo    set everything up and run the main job: the museum recipe, to its report
 # make test    set everything up and pass the tests
 # make serve   talk to what the demo made
-# All targets:  demo test test-long check bench docs serve
+# All targets:  demo test test-long check bench bench-data docs serve
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ RECIPE ?= recipes/museum/recipe.yaml
 RUN    ?= museum
 export KAMERTON_LANG
 
-.PHONY: demo test test-long check bench docs serve browser clean
+.PHONY: demo test test-long check bench bench-data docs serve browser clean
 .DEFAULT_GOAL := demo
 
 # Torch first: a range asked for by another package would take the newest build with CUDA.
@@ -66,6 +66,17 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/startup.py
+
+# The peer of the data benchmark, in an environment of its own.
+PEER := .venv-peer
+$(PEER)/.done:
+	@$(PYTHON) -m venv $(PEER)
+	@$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check "datatrove[io,processing]==0.10.1" orjson spacy==3.8.18
+	@touch $@
+
+bench-data: $(VENV)/.dev $(PEER)/.done
+	@KAMERTON_PEER_PYTHON=$(PEER)/bin/python KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} \
+	  $(BIN)/python benchmarks/data.py
 
 docs: $(VENV)/.run
 	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json

@@ -7,11 +7,11 @@ on every token of the prompt and on the adapter, which is all that serving tests
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.embedding import ENCODER, encode
+from kamerton.embedding import ENCODER, encode, encode_at
 from kamerton.formats import templates
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
-from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, IndexMeta
+from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
 from kamerton.formats.serving import FILE, Adapter, ServingSpec
 
 if TYPE_CHECKING:
@@ -90,18 +90,25 @@ PASSAGES = {
 }
 
 
-def write_index(folder: Path) -> Path:
-    """An index of two passages."""
+def write_index(
+    folder: Path, passages: dict[str, str] = PASSAGES, endpoint: Endpoint | None = None
+) -> Path:
+    """An index of two passages or of others, made offline or at an endpoint."""
     import numpy as np
 
     folder.mkdir(parents=True, exist_ok=True)
-    vectors = encode(list(PASSAGES.values()))
+    texts = list(passages.values())
+    vectors = encode_at(endpoint.base_url, endpoint.model, texts) if endpoint else encode(texts)
     np.save(folder / VECTORS, vectors)
-    write_rows(folder / CHUNKS, [Chunk(id=i, text=t, source=i) for i, t in PASSAGES.items()])
+    write_rows(folder / CHUNKS, [Chunk(id=i, text=t, source=i) for i, t in passages.items()])
     meta = IndexMeta(
-        encoder=ENCODER, dimensions=vectors.shape[1], chunks=len(vectors), source_sha256=""
+        encoder=endpoint.model if endpoint else ENCODER,
+        dimensions=vectors.shape[1],
+        chunks=len(vectors),
+        source_sha256="",
+        endpoint=endpoint,
     )
-    write_text(folder / META, meta.model_dump_json())
+    write_text(folder / META, meta.model_dump_json(exclude_none=True))
     return folder
 
 

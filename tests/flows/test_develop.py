@@ -13,7 +13,7 @@ import pytest
 from kamerton.develop.data.guide.run import prepare
 from kamerton.develop.export import parity
 from kamerton.develop.export.run import export
-from kamerton.develop.settings import GuideSettings, ExportSettings, TuneSettings
+from kamerton.develop.settings import ExportSettings, GuideSettings, TuneSettings
 from kamerton.develop.tune.run import newest_checkpoint, tune
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from kamerton import __version__
-from kamerton.cli import doctor, init, recipe, run, runs, serve, stages
+from kamerton.cli import data, doctor, init, recipe, run, runs, serve, stages
 from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import choose, say
@@ -41,6 +41,7 @@ def build() -> typer.Typer:
     app.command("stage", help="cli.help_stage", hidden=True)(stages.stage)
     app.add_typer(recipe.app, name="recipe", help="cli.help_recipe")
     app.add_typer(runs.app, name="runs", help="cli.help_runs")
+    app.add_typer(data.app, name="data", help="cli.help_data")
     return app
 
 

@@ -12,7 +12,7 @@ import typer
 from kamerton.cli import recipe as recipes
 from kamerton.cli.trip import RESULTS, Job, command, stages
 from kamerton.cli.words import print_json, table
-from kamerton.develop.settings import CorpusSettings
+from kamerton.develop.settings import CorpusSettings, RowsSettings
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.scores import SUMMARY
@@ -165,6 +165,11 @@ def _figures(resolved: recipes.Recipe, home: Path) -> tuple[dict[str, Any], list
         sizes = survey(resolved.data, home).sizes
         counts = {"documents": len(sizes), "characters": sum(sizes.values())}
         return {"corpus": counts}, [say("cli.plan_corpus", **counts)]
+    if isinstance(resolved.data, RowsSettings):
+        from kamerton.develop.data.rows import run as rows
+
+        counts = rows.survey(resolved.data, home, resolved.seed)
+        return {"rows": counts}, [say("cli.check_read", **counts)]
     from kamerton.develop.data.guide.run import plan as read_data
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design

@@ -10,6 +10,7 @@ import typer
 from kamerton.cli.recipe import Recipe
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.questions import Question
+from kamerton.formats.retrieval import How
 from kamerton.formats.serving import FILE
 from kamerton.pipeline.folder import RECIPE, read_run, resolve_run
 from kamerton.serve.settings import ServeSettings
@@ -27,6 +28,7 @@ def serve(
     slots: Annotated[int | None, typer.Option(min=1, help="cli.opt_slots")] = None,
     threads: Annotated[int | None, typer.Option(min=0, help="cli.opt_threads")] = None,
     passages: Annotated[int | None, typer.Option(min=1, hidden=True)] = None,
+    retrieval: Annotated[How | None, typer.Option(hidden=True)] = None,
     page: Annotated[bool, typer.Option(help="cli.opt_page")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_serve_json")] = False,
 ) -> None:
@@ -35,6 +37,7 @@ def serve(
 
     folder, settings, examples = _what(run)
     given = {"host": host, "port": port, "slots": slots, "threads": threads, "passages": passages}
+    given |= {"retrieval": retrieval}
     chosen = settings.model_copy(update={k: v for k, v in given.items() if v is not None})
 
     def mount(app: "FastAPI", base_url: str, models: list[str]) -> "FastAPI":

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from kamerton.cli.trip import Job
-from kamerton.develop.settings import CorpusSettings, GuideSettings
+from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
@@ -40,6 +40,8 @@ def _check(job: Job) -> None:
     recipe = job.recipe
     if isinstance(recipe.data, CorpusSettings):
         _check_corpus(job, recipe.data)
+    elif isinstance(recipe.data, RowsSettings):
+        _check_rows(job, recipe.data)
     else:
         _check_guide(job, recipe.data)
 
@@ -57,6 +59,15 @@ def _check_corpus(job: Job, data: CorpusSettings) -> None:
         "characters": sum(found.sizes.values()),
     }
     note(say("cli.check_corpus", **counts))
+    write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")
+
+
+def _check_rows(job: Job, data: RowsSettings) -> None:
+    """Every row can be read, and the teacher may be asked; nothing is sent yet."""
+    from kamerton.develop.data.rows.run import survey
+
+    counts = survey(data, Path(job.folder), job.recipe.seed)
+    note(say("cli.check_read", **counts))
     write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")
 
 
@@ -78,13 +89,18 @@ def _check_guide(job: Job, data: GuideSettings) -> None:
 
 
 def _data(job: Job) -> None:
-    from kamerton.develop.data.corpus import run as corpus
-    from kamerton.develop.data.guide import run as guide
-
     data, home, out = job.recipe.data, Path(job.folder), job.out("data")
     if isinstance(data, CorpusSettings):
+        from kamerton.develop.data.corpus import run as corpus
+
         corpus.prepare(data, home, out, job.recipe.seed)
+    elif isinstance(data, RowsSettings):
+        from kamerton.develop.data.rows import run as rows
+
+        rows.prepare(data, home, out, job.recipe.seed)
     else:
+        from kamerton.develop.data.guide import run as guide
+
         guide.prepare(data, home, out, job.recipe.seed)
 
 
@@ -110,7 +126,7 @@ def _compare(job: Job) -> None:
     recipe = job.recipe
     slots = 1 if recipe.deterministic else recipe.serve.slots
     options = ["--slots", str(slots), "--threads", str(recipe.threads or recipe.serve.threads)]
-    options += ["--passages", str(recipe.serve.passages)]
+    options += ["--passages", str(recipe.serve.passages), "--retrieval", recipe.serve.retrieval]
     with _serving(job.out("export"), options) as base_url:
         out, data = job.out("compare"), job.out("data")
         compare(

@@ -7,16 +7,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.cli.recipe import Recipe
-from kamerton.develop.data.corpus import run as corpus
-from kamerton.develop.data.guide.run import sources
-from kamerton.develop.settings import CorpusSettings, GuideSettings
+from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
 from kamerton.formats.language import current
 from kamerton.pipeline.graph import Planned, Stage
 
 ORDER = ("check", "data", "tune", "export", "compare", "report")
 """The trip of a guide: from texts to a model that is proved and served."""
-CORPUS = ("check", "data")
-"""The trip of a corpus, as far as it goes yet: from texts to packed tokens."""
+_CARD = (("data", "card.html"), ("data", "card.md"), ("data", "card.json"))
 RESULTS: dict[str, tuple[tuple[str, str], ...]] = {
     "guide": (
         ("report", "report.html"),
@@ -24,7 +21,8 @@ RESULTS: dict[str, tuple[tuple[str, str], ...]] = {
         ("compare", "summary.json"),
         ("compare", "samples.jsonl"),
     ),
-    "corpus": (("data", "card.html"), ("data", "card.md"), ("data", "card.json")),
+    "corpus": _CARD,
+    "rows": _CARD,
 }
 """Kind of data to the files, with their stages, that a run's folder shows."""
 
@@ -50,11 +48,25 @@ def stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     """All stages in their order; whatever is not named here does not make a stage run again."""
     if isinstance(recipe.data, CorpusSettings):
         return _corpus(recipe, recipe.data, folder)
+    if isinstance(recipe.data, RowsSettings):
+        return _rows(recipe, recipe.data, folder)
     return _guide(recipe, recipe.data, folder)
+
+
+def _rows(recipe: Recipe, data: RowsSettings, folder: Path) -> tuple[Stage, ...]:
+    """The data stage resumes: what a teacher wrote before a kill is paid for."""
+    from kamerton.develop.data.rows import run as rows
+
+    tree = recipe.model_dump(mode="json")
+    chosen = {"data": tree["data"], "seed": recipe.seed, "language": current()}
+    files = tuple(rows.local_sources(data, folder))
+    return (Stage("check", (), chosen, files), Stage("data", (), chosen, files, resumes=True))
 
 
 def _corpus(recipe: Recipe, data: CorpusSettings, folder: Path) -> tuple[Stage, ...]:
     """Workers are left out: no result depends on them."""
+    from kamerton.develop.data.corpus import run as corpus
+
     tree = recipe.model_dump(mode="json")
     settings = tree["data"] | {"workers": 0, "source": corpus.source_of(data)}
     chosen = {"data": settings, "seed": recipe.seed, "language": current()}
@@ -64,15 +76,17 @@ def _corpus(recipe: Recipe, data: CorpusSettings, folder: Path) -> tuple[Stage, 
 
 
 def _guide(recipe: Recipe, data: GuideSettings, folder: Path) -> tuple[Stage, ...]:
+    from kamerton.develop.data.guide.run import sources
+
     tree = recipe.model_dump(mode="json")
     files = tuple(sources(data, folder))
     weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
-    engine = {key: tree["serve"][key] for key in ("slots", "threads", "passages")}
+    engine = {key: tree["serve"][key] for key in ("slots", "threads", "passages", "retrieval")}
     asked = {"experiment": tree["experiment"], "serve": engine, "threads": recipe.threads}
     base = _pick(tree, "base", "name")
     return (
         Stage("check", (), _pick(tree, "data", "tune", "experiment", "seed", "base"), files),
-        Stage("data", (), _pick(tree, "data", "seed"), files, version=2),
+        Stage("data", (), _pick(tree, "data", "seed"), files, version=3),
         Stage(
             "tune", ("data",), _pick(tree, "tune", "base", "seed", "threads"), weights, resumes=True
         ),

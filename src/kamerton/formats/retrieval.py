@@ -3,10 +3,16 @@
 import re
 from collections.abc import Sequence
 from importlib.resources import files
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 CHUNKS, VECTORS, META = "chunks.jsonl", "vectors.npy", "meta.json"
+
+How = Literal["cosine", "bm25", "fused"]
+"""How passages are ranked: by meaning, by shared words, or by both rankings together."""
+DEFAULT: How = "fused"
+"""The better one on both languages of the museum recipe (docs/decisions/0003-retrieval.md)."""
 
 
 class Chunk(BaseModel):
@@ -19,6 +25,25 @@ class Chunk(BaseModel):
     start: int = 0
     end: int = 0
     """Character offsets of the passage in its source."""
+    title: str = ""
+    """What the passage is about: searched with it, not shown to the model."""
+
+    @property
+    def searched(self) -> str:
+        """The text that both rankings go by."""
+        return f"{self.title}. {self.text}" if self.title else self.text
+
+
+class Endpoint(BaseModel):
+    """A server of embeddings that speaks the OpenAI protocol."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    base_url: str
+    """Address up to `/embeddings`."""
+    model: str = Field(min_length=1)
+    """The encoder, as its server calls it."""
+    api_key_env: str = Field("", pattern=r"^([A-Z][A-Z0-9_]*)?$")
+    """Environment variable that holds the key (never the key itself); empty: no key."""
 
 
 class IndexMeta(BaseModel):
@@ -29,6 +54,8 @@ class IndexMeta(BaseModel):
     dimensions: int
     chunks: int
     source_sha256: str
+    endpoint: Endpoint | None = None
+    """Where the vectors were made, and those of the questions will be; None: here, offline."""
 
 
 def with_context(question: str, passages: Sequence[str]) -> str:

@@ -147,7 +147,7 @@ def _listen(
 
     names = tuple(adapter.name for adapter in spec.adapters)
     upstream = Upstream(engine, names, Slots(settings.slots, _QUEUE))
-    retriever = Retriever(folder / spec.index) if spec.index else None
+    retriever = Retriever(folder / spec.index, settings.retrieval) if spec.index else None
     gateway = Gateway(spec, upstream, retriever, settings.passages)
     host, port = listener.getsockname()[:2]
     base_url = f"http://{host}:{port}"

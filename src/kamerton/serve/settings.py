@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from kamerton.formats.recipe import Section
+from kamerton.formats.retrieval import DEFAULT, How
 
 
 class ServeSettings(Section):
@@ -18,3 +19,5 @@ class ServeSettings(Section):
     """Processor threads of the engine; 0: all cores."""
     passages: int = Field(1, ge=1)
     """Passages that retrieval puts before a question."""
+    retrieval: How = DEFAULT
+    """How passages are found: by meaning (cosine), by shared words (bm25), or by both (fused)."""

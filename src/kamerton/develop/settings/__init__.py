@@ -7,6 +7,7 @@ from pydantic import Discriminator, Tag
 from kamerton.develop.settings.corpus import CorpusSettings
 from kamerton.develop.settings.guide import GuideSettings
 from kamerton.develop.settings.model import ExportSettings, TuneSettings
+from kamerton.develop.settings.rows import RowsSettings
 
 
 def kind_of(data: Any) -> str:
@@ -16,7 +17,9 @@ def kind_of(data: Any) -> str:
 
 
 DataSettings = Annotated[
-    Annotated[GuideSettings, Tag("guide")] | Annotated[CorpusSettings, Tag("corpus")],
+    Annotated[GuideSettings, Tag("guide")]
+    | Annotated[CorpusSettings, Tag("corpus")]
+    | Annotated[RowsSettings, Tag("rows")],
     Discriminator(kind_of),
 ]
 """The recipe's section `data`, by its `kind`."""
@@ -26,6 +29,7 @@ __all__ = [
     "DataSettings",
     "ExportSettings",
     "GuideSettings",
+    "RowsSettings",
     "TuneSettings",
     "kind_of",
 ]

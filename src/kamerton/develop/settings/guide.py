@@ -8,6 +8,21 @@ from pydantic import Field
 from kamerton.formats.recipe import Section
 
 
+class EmbeddingsSettings(Section):
+    """A server that makes the index's vectors, and later those of the questions."""
+
+    base_url: str
+    """Address of a server that speaks the OpenAI protocol, up to `/embeddings`."""
+    model: str = Field(min_length=1)
+    """The encoder, as its server calls it."""
+    api_key_env: str = Field("", pattern=r"^([A-Z][A-Z0-9_]*)?$")
+    """Environment variable that holds the key (never the key itself); empty: no key."""
+    trusted_hosts: list[str] = []
+    """Hosts outside this machine that texts may be sent to: names without scheme and port."""
+    leaves_machine: bool = False
+    """Whether texts may be sent to any host at all."""
+
+
 class GuideSettings(Section):
     """A guide to a catalogue: facts become questions, known and unknown ones, and passages."""
 
@@ -51,3 +66,5 @@ class GuideSettings(Section):
     """Above this the run stops: the time promised would not hold."""
     context_tokens: int = Field(120, ge=16)
     """Longest passage of the index, in tokens (counted as words and marks)."""
+    embeddings: EmbeddingsSettings | None = None
+    """Server that makes the vectors; null: the encoder of this installation, offline."""

@@ -66,7 +66,7 @@ def survey(settings: CorpusSettings, home: Path) -> Sources:
     """
     table = settings.rights.table
     known = rights.read_table(home / table) if table else rights.RightsTable()
-    sizes = {d.id: len(d.text) for d in _documents(settings, home)}
+    sizes = dict(sorted((d.id, len(d.text)) for d in read_source(settings, home)))
     judged = rights.decide(list(sizes), settings.rights, known)
     kept, dropped = rights.allowed(judged, settings.rights)
     if not kept:
@@ -80,7 +80,7 @@ def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
     logs = out / CHANGES
     logs.mkdir(parents=True, exist_ok=True)
     wanted = {right.id for right in sources.kept}
-    chosen = (d for d in _documents(settings, home) if d.id in wanted)
+    chosen = (d for d in read_source(settings, home) if d.id in wanted)
     total = sum(sources.sizes[name] for name in wanted)
     cleaned = sorted(_clean_all(chosen, settings, logs, total), key=lambda d: d.id)
     twice = duplicates(cleaned, settings.duplicates, logs)
@@ -88,7 +88,8 @@ def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
     _write(cleaned, twice, sources, accounted, settings, out, seed)
 
 
-def _documents(settings: CorpusSettings, home: Path) -> Iterator[Document]:
+def read_source(settings: CorpusSettings, home: Path) -> Iterator[Document]:
+    """The documents of the source, or of its stand-in."""
     cache = hub.cache() / "sources"
     yield from read_documents(_place(settings, home), settings.include, settings.exclude, cache)
 

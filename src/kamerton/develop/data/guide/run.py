@@ -46,7 +46,7 @@ def prepare(settings: GuideSettings, folder: Path, out: Path, seed: int) -> None
     write_text(out / NAMES, json.dumps(result.names, ensure_ascii=False, indent=2) + "\n")
     write_text(out / leaks.FILE, leaks.find(result).model_dump_json(indent=2) + "\n")
     if result.passages:
-        index.build(result.passages, out / "index")
+        index.build(result.passages, out / "index", settings.embeddings)
     write_text(out / DATASET, json.dumps(summary(result, settings), indent=2) + "\n")
 
 
@@ -82,6 +82,8 @@ def _read(settings: GuideSettings, folder: Path) -> Corpus:
 
 
 def _check(result: Plan, settings: GuideSettings) -> None:
+    if settings.embeddings:
+        index.allowed(settings.embeddings)
     if not result.train:
         raise InputError("develop.no_train_rows")
     if not result.known:

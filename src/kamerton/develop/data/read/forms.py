@@ -56,6 +56,22 @@ class PreferenceRow(BaseModel):
     """File and line that the row was made of."""
 
 
+class KtoRow(BaseModel):
+    """One prompt with an answer that is good or bad (Ethayarajh et al. 2024, KTO)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    prompt: list[Message]
+    """All turns before the answer; the last one is the user's."""
+    completion: str = Field(min_length=1)
+    label: bool
+    """Whether the answer is good."""
+    group: str | None = None
+    """What belongs together: a document, a user."""
+    origin: str = ""
+    """File and line, or rating, that the row was made of."""
+
+
 def detect(row: Row) -> Form | None:
     """The form of a row by its columns, None where it has those of none."""
     return next((form for form, names in COLUMNS.items() if set(names) <= row.keys()), None)

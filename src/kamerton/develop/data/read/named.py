@@ -57,14 +57,14 @@ _PLAIN = Named(ALL_PARTS, ())
 
 def load(
     name_or_folder: str,
-    part: str,
+    split: str,
     cache: Path,
     *,
     copy: Path | None = None,
     sample_sizes: Mapping[str, int] | None = None,
     revision: str | None = None,
 ) -> Iterator[Placed]:
-    """Rows of one part (train, validation or test) with their places.
+    """Rows of one split (train, validation or test) with their places.
 
     A set of `NAMED` is read out of `copy` where that is given, else streamed off the hub at
     `revision`; anything else is a folder or file of your own. A folder's files say by their names
@@ -77,18 +77,18 @@ def load(
     known = NAMED.get(name_or_folder)
     place = copy if known else Path(name_or_folder)
     if place is not None and not place.exists():
-        values = {"names": ", ".join(NAMED)}
-        raise InputError("develop.read_unknown_set", where=str(place), **values)
+        key = "develop.read_missing" if known else "develop.read_unknown_set"
+        raise InputError(key, where=str(place), names=", ".join(NAMED))
     found = known or _PLAIN
-    _check_part(found, part, name_or_folder)
+    _check_part(found, split, name_or_folder)
     if found.sampled:
         sizes = {**SAMPLE, **(sample_sizes or {})}
-        rows = _drawn(found, name_or_folder, part, place, cache, sizes, revision)
-        yield from _told(rows, part, sizes, name_or_folder, sample_sizes)
+        rows = _drawn(found, name_or_folder, split, place, cache, sizes, revision)
+        yield from _told(rows, split, sizes, name_or_folder, sample_sizes)
     elif place is not None:
-        yield from _local(place, part, found)
+        yield from _local(place, split, found)
     else:
-        source = hub.Source(name_or_folder, found.config, part, revision)
+        source = hub.Source(name_or_folder, found.config, split, revision)
         yield from _checked(hub.stream(source, found.columns), found)
 
 

@@ -90,12 +90,12 @@ def _json(path: Path) -> Iterator[tuple[str, Row]]:
 
 
 def _whole(path: Path) -> str:
-    with lines.opened(path) as stream:
-        if (
-            path.stat().st_size > JSON_LIMIT
-            or len(data := stream.read(JSON_LIMIT + 1)) > JSON_LIMIT
-        ):
-            raise InputError("develop.read_big_json", where=str(path), limit=JSON_LIMIT)
+    data, size = b"", path.stat().st_size
+    if size <= JSON_LIMIT:
+        with lines.opened(path) as stream:
+            data = stream.read(JSON_LIMIT + 1)  # unpacked it may still be larger
+    if max(size, len(data)) > JSON_LIMIT:
+        raise InputError("develop.read_big_json", where=str(path), limit=JSON_LIMIT)
     return lines.decoded(data, "utf-8-sig", str(path))
 
 

@@ -1,0 +1,187 @@
+"""Rated answers to training rows: good answers, preferences, or answers with good and bad on them.
+
+What is held out for tests follows from the user and the prompt alone (`is_held_out`), so it stays
+held out in every later run, whatever is rated meanwhile. Ratings are counted in the order of their
+time and id, not of the file.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from kamerton.develop.data.ratings import CLAIMS, ROWS, Claim, Form, TrainingRow
+from kamerton.formats.chat import ChatRow
+from kamerton.formats.errors import InputError
+from kamerton.formats.feedback import FeedbackRow, is_held_out
+from kamerton.formats.jsonl import write_rows, write_text
+from kamerton.formats.language import say
+from kamerton.terminal import note
+
+Left = Literal[
+    "no_consent", "unused", "ties", "unchanged", "held_out_context", "duplicates", "cancelled"
+]
+"""Why a rating that was read is in neither part."""
+TRAIN, HELD_OUT, REPORT = "train.jsonl", "held_out.jsonl", "feedback.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the ratings: `train` to `cancelled` add up to `read`."""
+
+    form: Form
+    share_held_out: float
+    seed: int
+    read: int
+    train: int
+    held_out: int
+    no_consent: int
+    """The person does not allow that a model learns from it."""
+    unused: int
+    """The form makes no rows of these: votes in dpo, pairs in sft and kto, bad answers in sft."""
+    ties: int
+    """Pairs of which neither answer is better."""
+    unchanged: int
+    """Edits that change nothing, and pairs of two equal answers."""
+    held_out_context: int
+    """Chats that go on from a prompt that is held out."""
+    duplicates: int
+    """The same was said of the same answer before, by anybody."""
+    cancelled: int
+    """Ratings that contradict each other, those for and those against."""
+    shared_prompts: int
+    """Prompts of held-out rows that training has from other users: tests on them are easier."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Rows for training, and rows for tests, which no training may see."""
+
+    train: tuple[TrainingRow, ...]
+    held_out: tuple[TrainingRow, ...]
+    report: Report
+
+
+def convert(rows: Iterable[FeedbackRow], form: Form, share_held_out: float, seed: int) -> Converted:
+    """Rows of a form for training and for tests.
+
+    Share and seed must stay the same from run to run; what was written down as `held_out` is
+    held out with any. Raises InputError: a share below 0 or not below 1, two different rows with
+    one id.
+    """
+    if not 0 <= share_held_out < 1:
+        raise InputError("develop.feedback_share", where="share_held_out", value=share_held_out)
+    read, left = list(rows), Counter[Left]()
+    ordered = _by_id(read, left)
+    flagged = {(row.user, row.questions[-1]) for row in ordered if row.held_out}
+
+    def held(user: str, question: str) -> bool:
+        return (user, question) in flagged or is_held_out(user, question, share_held_out, seed)
+
+    parts = _parts(_claims(ordered, form, left), held, left)
+    train, tests = (tuple(_rows(_agreed(part, left), form, left)) for part in parts)
+    report = Report(
+        form=form,
+        share_held_out=share_held_out,
+        seed=seed,
+        read=len(read),
+        train=len(train),
+        held_out=len(tests),
+        shared_prompts=len(_prompts(train) & _prompts(tests)),
+        **{reason: left[reason] for reason in get_args(Left)},
+    )
+    return Converted(train, tests, report)
+
+
+def write(converted: Converted, out: Path) -> None:
+    """Write train.jsonl, held_out.jsonl (empty where nothing is held out) and feedback.json.
+
+    Raises InputError, with nothing written, where no row is left for training.
+    """
+    counts = asdict(converted.report)
+    if not converted.train:
+        raise InputError("develop.feedback_nothing", **counts)
+    write_rows(out / TRAIN, converted.train)
+    write_rows(out / HELD_OUT, converted.held_out)
+    write_text(out / REPORT, json.dumps(counts, indent=2) + "\n")
+    note(say("develop.feedback_done", **counts))
+
+
+def _by_id(rows: Sequence[FeedbackRow], left: Counter[Left]) -> list[FeedbackRow]:
+    """Each row once, the oldest first."""
+    known: dict[str, FeedbackRow] = {}
+    for row in rows:
+        if known.setdefault(row.id, row) != row:
+            raise InputError("develop.feedback_same_id", where=row.id)
+    left["duplicates"] += len(rows) - len(known)
+    return sorted(known.values(), key=lambda row: (row.time, row.id))
+
+
+def _claims(rows: Sequence[FeedbackRow], form: Form, left: Counter[Left]) -> list[Claim]:
+    """What the ratings of people who consented say in a form; the others are counted."""
+    found = []
+    for row in rows:
+        claim = CLAIMS[form](row) if row.consent else "no_consent"
+        if isinstance(claim, Claim):
+            found.append(claim)
+        else:
+            left[claim] += 1
+    return found
+
+
+def _parts(
+    claims: Sequence[Claim], held: Callable[[str, str], bool], left: Counter[Left]
+) -> tuple[list[Claim], list[Claim]]:
+    """Claims to learn from, and claims to test with: the last user turn decides.
+
+    A chat that goes on from a held-out prompt is in neither part: its earlier turns would teach
+    that prompt.
+    """
+    train: list[Claim] = []
+    tests: list[Claim] = []
+    for claim in claims:
+        *before, last = claim.row.questions
+        if held(claim.row.user, last):
+            tests.append(claim)
+        elif any(held(claim.row.user, question) for question in before):
+            left["held_out_context"] += 1
+        else:
+            train.append(claim)
+    return train, tests
+
+
+def _agreed(claims: Sequence[Claim], left: Counter[Left]) -> list[Claim]:
+    """One claim for each thing that more people say than deny; equal numbers cancel.
+
+    A person who says the same twice counts once. Parts are settled one by one: what is held out
+    must not decide what is learnt.
+    """
+    said: dict[tuple[object, ...], dict[tuple[str, bool], Claim]] = {}
+    for claim in claims:
+        voices = said.setdefault(claim.about, {})
+        left["duplicates"] += voices.setdefault((claim.row.user, claim.holds), claim) is not claim
+    agreed = []
+    for voices in said.values():
+        sides = [[c for c in voices.values() if c.holds is holds] for holds in (True, False)]
+        fewer, more = sorted(sides, key=len)
+        left["cancelled"] += 2 * len(fewer)
+        if rest := more[len(fewer) :]:
+            left["duplicates"] += len(rest) - 1
+            agreed.append(rest[0])
+    return agreed
+
+
+def _rows(claims: Iterable[Claim], form: Form, left: Counter[Left]) -> Iterable[TrainingRow]:
+    for claim in claims:
+        row = ROWS[form](claim)
+        if row is None:
+            left["unused"] += 1
+        else:
+            yield row
+
+
+def _prompts(rows: Iterable[TrainingRow]) -> set[tuple[str, ...]]:
+    chats = (row.messages[:-1] if isinstance(row, ChatRow) else row.prompt for row in rows)
+    return {tuple(turn.content for turn in chat) for chat in chats}

@@ -1,0 +1,1 @@
+"""Whether a model has seen what it will be tested on: levels, sides, and what blocks."""

@@ -1,0 +1,197 @@
+"""The leak check: a held-out set says what it tests, and that decides what blocks.
+
+`phrasing` sets ask about the same facts in new words. Prompts that equal a seen one, or share runs
+of eight words with one, are leaks and block; equal answers and groups are what is taught, and are
+not looked at; closeness in meaning is only told.
+
+`group` sets ask about new exhibits, works, documents. Every level blocks: the same prompt, the same
+answer, shared runs of either, the same group, closeness in meaning. Two kinds of equal answers are
+only told: those of fewer than four words, and stock answers, given in as many rows as a template
+stands in (for texts that are no rows: in as many held-out rows).
+
+A run of eight words that stands in more than 5 % of the training rows, and in at least 5, is the
+template's, not the question's: its words are left out of both texts, and the rest is compared.
+Rows that say the same count once, so copies of a leak do not make a template of it.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kamerton.develop.data.leaks import levels, runs, texts
+from kamerton.develop.data.leaks.levels import Hit, Hits
+from kamerton.develop.data.leaks.report import Leak, Report, report
+from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Tests, natural
+from kamerton.formats.chat import ChatRow
+from kamerton.formats.errors import InputError
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.dedup.shingles import Hashes
+
+SEMANTIC = 0.85
+"""A cosine from which two texts mean the same; for those who switch that level on."""
+CONTAINED = 0.2
+"""Share of a long text's runs from which it counts as contained."""
+INDEX, SYSTEM, TRAIN = "index", "system", ""
+"""Kinds with a rule of their own: passages, system turns of the training rows, these rows."""
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What is looked for."""
+
+    tests: Tests
+    semantic: float | None
+    contained: float
+
+
+Found = Iterator[tuple[bool, Leak]]
+
+
+def check(
+    train: Sequence[ChatRow],
+    held_out: Sequence[ChatRow],
+    tests: Tests,
+    semantic: float | None = None,
+    others: Mapping[str, Sequence[str]] = {},
+    contained: float = CONTAINED,
+) -> Report:
+    """All leaks, in the order of the held-out ids; of each side only its strongest level.
+
+    `others` are further texts that the model or its prompts have seen, by kind. The system turns
+    of the training rows count as such a kind, `system`. The kind `index` holds passages: a source
+    that answers a question is no leak; a passage with the wording of a test question of four words
+    or more is, and so is one with a reference answer, as long, right after a question.
+    `semantic` is the least cosine, None: not looked at. `contained` is the least share of the runs
+    of a text of 40 words or more; in a shorter one any run counts.
+    InputError: a threshold that is not above 0 and at most 1.
+    """
+    _check_share("semantic", semantic)
+    _check_share("contained", contained)
+    rule = _Rule(tests, semantic, contained)
+    asked = texts.asked(held_out, SIDES, tests)
+    rows = texts.seen(train, tests)
+    kinds = [(SYSTEM, texts.systems(train))]
+    kinds += [(kind, texts.others(kind, said)) for kind, said in others.items()]
+    known = levels.words_seen(rows)
+    left_out = runs.template(runs.runs(known), len(rows))
+    found = [*_train(_looked_at(asked, rule), rows, known, left_out, rule)]
+    found += _groups(train, held_out) if tests == "group" else []
+    for kind, said in kinds:
+        found += _index(asked, said) if kind == INDEX else _other(kind, asked, said, left_out, rule)
+    checked = {"train": len(train), "held_out": len(held_out), "template_runs": len(left_out)}
+    checked |= {f"{side}s": sum(one.side == side for one in asked) for side in SIDES}
+    return report(found, checked | {kind: len(said) for kind, said in kinds if said})
+
+
+def _check_share(name: str, value: float | None) -> None:
+    if value is not None and not 0 < value <= 1:
+        raise InputError("develop.leaks_threshold", where=name, value=value)
+
+
+def _looked_at(asked: Sequence[Asked], rule: _Rule) -> list[Asked]:
+    return [one for one in asked if rule.tests == "group" or one.side == "prompt"]
+
+
+def _train(
+    asked: Sequence[Asked],
+    rows: Sequence[Seen],
+    known: runs.Words,
+    left_out: "Hashes",
+    rule: _Rule,
+) -> Found:
+    own = levels.words_asked(asked)
+    hits = {
+        "exact": levels.exact(asked, rows),
+        "8-gram": levels.contained(own, known, left_out, rule.contained),
+    }
+    stock = {n for n, hit in hits["exact"].items() if runs.common(hit.rows, len(rows))}
+    yield from _leaks(TRAIN, asked, rows, _with_meaning(hits, asked, rows, rule), stock, rule)
+
+
+def _other(
+    kind: str, asked: Sequence[Asked], said: Sequence[Seen], left_out: "Hashes", rule: _Rule
+) -> Found:
+    """Leaks into few texts that every row may stand beside: held-out rows have templates too."""
+    import numpy as np
+
+    asked = _looked_at(asked, rule)
+    own, known = levels.words_asked(asked), levels.words_seen(said)
+    different = {one.words: one for one in asked}
+    usual = runs.runs(levels.words_asked(list(different.values())))
+    left_out = np.union1d(left_out, runs.template(usual, len(different)))
+    hits = {
+        "exact": {**levels.verbatim(asked, said), **levels.exact(asked, said)},
+        "8-gram": levels.contained(own, known, left_out, rule.contained),
+    }
+    if kind != SYSTEM:
+        hits = _with_meaning(hits, asked, said, rule)
+    yield from _leaks(kind, asked, said, hits, _stock(asked), rule)
+
+
+def _index(asked: Sequence[Asked], said: Sequence[Seen]) -> Found:
+    prompts = [one for one in asked if one.side == "prompt"]
+    answers = [one for one in asked if one.side == "answer"]
+    for number, hit in levels.verbatim(prompts, said).items():
+        yield True, _leak(INDEX, "exact", prompts[number], said, hit)
+    stock = _stock(answers)
+    for number, hit in levels.answered(answers, said).items():
+        yield number not in stock, _leak(INDEX, "exact", answers[number], said, hit)
+
+
+def _stock(asked: Sequence[Asked]) -> set[int]:
+    """Answers that many held-out rows have: what a system turn prescribes, such as a refusal."""
+    counts = Counter(one.words for one in asked if one.side == "answer")
+    common = {words for words, count in counts.items() if runs.common(count, counts.total())}
+    return {n for n, one in enumerate(asked) if one.side == "answer" and one.words in common}
+
+
+def _with_meaning(
+    hits: dict[str, Hits], asked: Sequence[Asked], seen: Sequence[Seen], rule: _Rule
+) -> dict[str, Hits]:
+    if rule.semantic is None:
+        return hits
+    done = {number for found in hits.values() for number in found}
+    return hits | {"semantic": levels.semantic(asked, seen, rule.semantic, done)}
+
+
+def _leaks(
+    kind: str,
+    asked: Sequence[Asked],
+    seen: Sequence[Seen],
+    hits: Mapping[str, Hits],
+    stock: Collection[int],
+    rule: _Rule,
+) -> Found:
+    """The strongest level of each side."""
+    for number, one in enumerate(asked):
+        level = next((level for level, found in hits.items() if number in found), None)
+        if level is not None:
+            hit = hits[level][number]
+            blocks = _blocks(level, one, number in stock, rule)
+            yield blocks, _leak(kind, level, one, seen, hit)
+
+
+def _blocks(level: str, one: Asked, stock: bool, rule: _Rule) -> bool:
+    if level == "semantic":
+        return rule.tests == "group"
+    if level == "exact" and one.side == "answer":
+        return one.length >= LEAST and not stock
+    return True
+
+
+def _leak(kind: str, level: str, one: Asked, seen: Sequence[Seen], hit: Hit) -> Leak:
+    name = seen[hit.row].name
+    level = f"{kind}:{level}" if kind else level
+    return Leak(held_out=one.id, side=one.side, level=level, seen_in=name, likeness=hit.likeness)
+
+
+def _groups(train: Iterable[ChatRow], held_out: Iterable[ChatRow]) -> Found:
+    """Held-out rows of a group that has a training row."""
+    ordered = sorted(train, key=lambda row: (natural(row.id), row.id), reverse=True)
+    first = {row.group: row.id for row in ordered if row.group}
+    for row in held_out:
+        if seen := first.get(row.group or ""):
+            leak = Leak(held_out=row.id, side="prompt", level="group", seen_in=seen, likeness=1)
+            yield True, leak

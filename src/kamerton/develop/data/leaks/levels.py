@@ -1,0 +1,190 @@
+"""The levels of a leak: equal, contained, verbatim, close in meaning. None is quadratic in rows.
+
+Each takes held-out sides and what was seen, and gives for the sides it finds the first or the most
+alike of the seen rows. Seen rows come in the order of their names, so "first" never changes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kamerton.develop.data.dedup.shingles import normal, shingles, word_hashes
+from kamerton.develop.data.leaks import runs, texts
+from kamerton.develop.data.leaks.runs import GRAM, Words
+from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Side
+from kamerton.embedding import encode
+from kamerton.formats.language import say
+from kamerton.terminal import progress
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.dedup.shingles import Hashes
+    from kamerton.embedding import Vectors
+
+LONG = 40
+"""Words from which a share of the runs counts; in shorter texts one run is enough."""
+_CHARACTERS = 4000
+"""Of a longer text only so much is encoded: the meaning of a book is no one's question."""
+_BATCH, _BLOCK = 512, 256
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The seen row that is most alike."""
+
+    row: int
+    likeness: float
+    rows: int = 1
+    """How many seen rows say the same, where that was counted."""
+
+
+Hits = Mapping[int, Hit]
+"""By the number of the held-out side."""
+
+
+def exact(asked: Sequence[Asked], seen: Sequence[Seen]) -> Hits:
+    """Sides that equal a text of the same side, or one of its paragraphs, word for word."""
+    wanted = {(one.side, words) for one in asked for words in one.wordings}
+    first: dict[tuple[Side, str], int] = {}
+    counts: Counter[tuple[Side, str]] = Counter()
+    for row, one in enumerate(seen):
+        for key in _said(one) & wanted:
+            first.setdefault(key, row)
+            counts[key] += 1
+    hits = {}
+    for number, own in enumerate(asked):
+        keys = [(own.side, words) for words in own.wordings if (own.side, words) in first]
+        if keys:
+            best = min(keys, key=lambda key: first[key])
+            hits[number] = Hit(first[best], 1.0, counts[best])
+    return hits
+
+
+def _said(one: Seen) -> set[tuple[Side, str]]:
+    return {(side, words) for side in SIDES for words in texts.wordings(one.turns(side))}
+
+
+def words_seen(seen: Sequence[Seen]) -> Words:
+    """The words of seen rows, prompts and answers together."""
+    return runs.words_of((row, text) for row, one in enumerate(seen) for text in one.texts)
+
+
+def words_asked(asked: Sequence[Asked]) -> Words:
+    """The words of held-out sides, each a row of its own."""
+    return runs.words_of((number, one.words) for number, one in enumerate(asked))
+
+
+def contained(asked: Words, seen: Words, left_out: "Hashes", least: float) -> Hits:
+    """Sides whose runs of eight words stand in one seen row, on whichever side.
+
+    One run is enough; of a text with `LONG` words or more, `least` of its runs. Words of the
+    template are in neither, and do not count as length.
+    """
+    import numpy as np
+
+    own, known = runs.without(asked, left_out), runs.without(seen, left_out)
+    lengths = np.bincount(own.rows) if len(own.rows) else np.zeros(0, np.int64)
+    return {
+        number: Hit(row, round(share, 3))
+        for number, row, share in runs.shares(own, runs.runs(known))
+        if lengths[number] < LONG or share >= least
+    }
+
+
+def verbatim(asked: Sequence[Asked], seen: Sequence[Seen]) -> Hits:
+    """Sides of `LEAST` words or more that stand word for word anywhere in a seen text."""
+    placed = [(row, normal(text)) for row, one in enumerate(seen) for text in one.texts]
+    return _standing(asked, placed, lambda text, words: f" {words} " in f" {text} ")
+
+
+def answered(asked: Sequence[Asked], seen: Sequence[Seen]) -> Hits:
+    """Sides, answers that is, that stand word for word right after a question or `Answer:`."""
+    placed = [
+        (row, reply)
+        for row, one in enumerate(seen)
+        for text in one.texts
+        for reply in texts.replies(text)
+    ]
+    return _standing(asked, placed, lambda text, words: f"{text} ".startswith(f"{words} "))
+
+
+def _standing(
+    asked: Sequence[Asked], placed: Sequence[tuple[int, str]], stands: Callable[[str, str], bool]
+) -> Hits:
+    """Looks only into texts that have the rarest run of a side, each run 4 to 8 words long."""
+    wanted = [(number, words) for number, one in enumerate(asked) for words in one.wordings]
+    known = runs.words_of((place, text) for place, (_, text) in enumerate(placed))
+    hits: dict[int, Hit] = {}
+    for size in range(LEAST, GRAM + 1):
+        own = [pair for pair in wanted if min(pair[1].count(" ") + 1, GRAM) == size]
+        found = runs.runs(known, size)
+        for number, words in own:
+            places = found.rarest(shingles(word_hashes(words), size))
+            first = next((p for p in places if stands(placed[p][1], words)), None)
+            if first is not None:
+                hits[number] = Hit(placed[first][0], 1.0)
+    return hits
+
+
+def semantic(
+    asked: Sequence[Asked], seen: Sequence[Seen], threshold: float, done: Collection[int]
+) -> Hits:
+    """Sides not `done` yet whose vectors have a cosine of at least `threshold` with a seen one's.
+
+    Costs about 700 sentences a second. Answers of fewer than `LEAST` words are not compared: all
+    numbers mean about the same to the encoder.
+    """
+    hits: dict[int, Hit] = {}
+    for side in SIDES:
+        own = {
+            number: one.text[:_CHARACTERS]
+            for number, one in enumerate(asked)
+            if one.side == side and number not in done and (side == "prompt" or one.length >= LEAST)
+        }
+        known = _first(seen, side)
+        if own and known:
+            hits |= _close(own, known, threshold)
+    return hits
+
+
+def _first(seen: Sequence[Seen], side: Side) -> dict[str, int]:
+    """Each text of a side with the first row that has it; a chat's prompts are one text."""
+    first: dict[str, int] = {}
+    for row, one in enumerate(seen):
+        said = ("\n".join(one.prompts),) if side == "prompt" else one.answers
+        for text in filter(str.strip, said):
+            first.setdefault(text[:_CHARACTERS], row)
+    return first
+
+
+def _close(own: Mapping[int, str], known: Mapping[str, int], threshold: float) -> dict[int, Hit]:
+    # In the order of the texts: the last bits of a vector depend on its neighbours in a batch.
+    wanted, names = sorted(set(own.values())), sorted(known)
+    vectors = _vectors(sorted({*wanted, *names}))
+    matrix = _rows(vectors, names)
+    best = {}
+    for block in _batches(wanted, _BLOCK):
+        cosines = _rows(vectors, block) @ matrix.T
+        for text, place, cosine in zip(block, cosines.argmax(1), cosines.max(1), strict=True):
+            if cosine >= threshold:
+                best[text] = Hit(known[names[int(place)]], round(min(float(cosine), 1.0), 3))
+    return {number: best[text] for number, text in own.items() if text in best}
+
+
+def _rows(vectors: "Mapping[str, Vectors]", wanted: Iterable[str]) -> "Vectors":
+    import numpy as np
+
+    return np.stack([vectors[text] for text in wanted])
+
+
+def _vectors(wanted: Sequence[str]) -> "dict[str, Vectors]":
+    vectors: dict[str, Vectors] = {}
+    with progress(say("develop.leaks_encoding"), len(wanted)) as bar:
+        for batch in _batches(wanted, _BATCH):
+            vectors |= dict(zip(batch, encode(batch), strict=True))
+            bar.update(len(batch))
+    return vectors
+
+
+def _batches(wanted: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (wanted[start : start + size] for start in range(0, len(wanted), size))

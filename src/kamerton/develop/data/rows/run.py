@@ -1,0 +1,117 @@
+"""The data stage of rows: collect, mask, filter, split, check for leaks, write, tell."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from kamerton.develop.data import rights
+from kamerton.develop.data.leaks.check import check
+from kamerton.develop.data.leaks.report import Report
+from kamerton.develop.data.rows import card
+from kamerton.develop.data.rows.collect import Sourced, collect, from_source
+from kamerton.develop.data.rows.filters import private, reasons
+from kamerton.develop.data.rows.split import split
+from kamerton.develop.data.synth import hosts, plan
+from kamerton.develop.settings.rows import RowsSettings
+from kamerton.formats.chat import ChatRow
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_rows, write_text
+from kamerton.formats.manifest import sha256
+
+TRAIN, HELD_OUT, LEAKS = "train.jsonl", "held_out.jsonl", "leaks.json"
+
+
+def local_sources(settings: RowsSettings, home: Path) -> list[Path]:
+    """Files and folders of this machine that are read: a changed one counts."""
+    named = [s.copy_at or Path(s.name) for s in settings.sources]
+    synth = plan.sources(settings.synth, home) if settings.synth else []
+    return [home / path for path in named if (home / path).exists()] + synth
+
+
+def survey(settings: RowsSettings, home: Path, seed: int) -> dict[str, int]:
+    """Counts before anything is sent anywhere; InputError for what cannot be used.
+
+    Reads every row of every source, checks rights and the teacher's host, asks no teacher.
+    """
+    _licensed(settings)
+    counts: Counter[str] = Counter()
+    for number, source in enumerate(settings.sources):
+        counts["rows"] += sum(1 for _ in from_source(source, number, settings, home, seed))
+    if settings.synth:
+        of = settings.synth
+        hosts.check_host(of.base_url, of.trusted_hosts, of.leaves_machine)
+        counts["briefs"] = len(plan.plan(of, home, seed))
+    return {"rows": counts["rows"], "briefs": counts["briefs"]}
+
+
+def prepare(settings: RowsSettings, home: Path, out: Path, seed: int) -> None:
+    """Write train.jsonl, held_out.jsonl, leaks.json, dropped.json, dataset.json and the card.
+
+    InputError where nothing is left to train on, and where a leak blocks; all files are there
+    then, to see what was found.
+    """
+    _licensed(settings)
+    collected = collect(settings, home, out, seed)
+    masked = [private(of.row, settings) for of in collected]
+    rows = [Sourced(row, of.held_out) for of, (row, _) in zip(collected, masked, strict=True)]
+    gone = reasons(rows, settings, seed)
+    train, held_out = split([r for r in rows if r.row.id not in gone], settings.held_out, seed)
+    found = check(train, held_out, settings.tests)
+    write_rows(out / TRAIN, train)
+    write_rows(out / HELD_OUT, held_out)
+    write_text(out / LEAKS, found.model_dump_json(indent=2) + "\n")
+    told = _card(settings, rows, sum(n for _, n in masked), gone, train, held_out, found, out)
+    write_text(out / "dropped.json", json.dumps(gone, ensure_ascii=False, indent=1) + "\n")
+    write_text(out / "dataset.json", json.dumps(_summary(told, settings), indent=2) + "\n")
+    card.write(told, out)
+    _usable(train, found, out)
+
+
+def _licensed(settings: RowsSettings) -> None:
+    """The sources' rights, by the recipe's licence or its reason to go on without one."""
+    names = [source.name for source in settings.sources]
+    rights.allowed(rights.decide(names, settings.rights, rights.RightsTable()), settings.rights)
+
+
+def _card(
+    settings: RowsSettings,
+    rows: list[Sourced],
+    personal: int,
+    gone: dict[str, str],
+    train: list[ChatRow],
+    held_out: list[ChatRow],
+    found: Report,
+    out: Path,
+) -> card.RowsCard:
+    texts = {r.row.id: r.row.answer for r in rows}
+    left = len(rows) - len(gone)
+    return card.RowsCard(
+        sources=[s.name for s in settings.sources] + (["synth"] if settings.synth else []),
+        licence=settings.rights.licence or settings.rights.accept,
+        read=len(rows),
+        train=len(train),
+        held_out=len(held_out),
+        neither=left - len(train) - len(held_out),
+        groups=len({row.group for row in train}),
+        held_out_groups=len({row.group for row in held_out}),
+        dropped=card.reasons(gone, texts),
+        personal=personal,
+        leaks=dict(Counter(leak.level for leak in found.blocking)),
+        printed=dict(Counter(leak.level for leak in found.printed)),
+        lengths=card.lengths([row.answer for row in train]),
+        dataset_sha256=sha256(out / TRAIN),
+    )
+
+
+def _summary(told: card.RowsCard, settings: RowsSettings) -> dict[str, Any]:
+    return {"system": settings.system, **told.model_dump(exclude={"dropped"})}
+
+
+def _usable(train: list[ChatRow], found: Report, out: Path) -> None:
+    if not train:
+        raise InputError("develop.no_train_rows", where=str(out / card.MARKDOWN))
+    if found.blocking:
+        first = found.blocking[0]
+        values = {"count": len(found.blocking), "shown": f"{first.held_out} = {first.seen_in}"}
+        raise InputError("develop.rows_leak", where=str(out / LEAKS), **values)

@@ -1,0 +1,66 @@
+"""What a recipe says about ready rows for supervised tuning. No heavy import lives here."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from kamerton.develop.settings.sources import PrivacySettings, RightsSettings
+from kamerton.develop.settings.synth import SynthSettings
+from kamerton.formats.recipe import Section
+
+
+class RowSource(Section):
+    """One set of rows: named, a file, a folder, or a URL."""
+
+    name: str
+    """A set known by name (`openai/gsm8k`), a file, a folder or a URL of rows in any known form."""
+    part: Literal["train", "validation", "test"] = "train"
+    """Which of its parts; `test` and `validation` rows are held out."""
+    copy_at: Path | None = None
+    """Local copy of a named set: the same columns as parquet, JSONL or JSON."""
+    count: int | None = Field(None, ge=1)
+    """Rows to take, drawn by their content; empty: all of them."""
+    group: str | None = None
+    """Column that says what belongs together; empty: every row is its own group."""
+    revision: str | None = None
+    """Commit of a set on the hub, so that the same rows come again."""
+
+
+class RowsSettings(Section):
+    """Rows for supervised tuning: read in any form, or written by a teacher, then filtered."""
+
+    kind: Literal["rows"]
+    """Which of the kinds of data this is."""
+    sources: list[RowSource] = []
+    """Where rows are read."""
+    synth: SynthSettings | None = None
+    """Rows that a teacher writes."""
+    language: Literal["ru", "en", "any"] = "any"
+    """Language that answers must be in."""
+    system: str = ""
+    """System prompt put before rows that have none, in training and in serving."""
+    input_as: Literal["user", "system"] = "user"
+    """Where the `input` of Alpaca rows goes."""
+    shortest: int = Field(1, ge=1)
+    """Fewest characters of an answer."""
+    longest: int = Field(20_000, ge=1)
+    """Most characters of an answer."""
+    near: float = Field(0.8, gt=0, le=1)
+    """Jaccard similarity (runs of three words) from which the later of two rows goes."""
+    semantic: Literal["auto", "off"] | float = "off"
+    """Cosine of two prompts from which the later row goes; `auto` chooses it from the data."""
+    held_out: float = Field(0.1, ge=0, lt=1)
+    """Share of the groups held out, where no source is a test part."""
+    tests: Literal["group", "phrasing"] = "group"
+    """What the held-out rows test: new groups, or new wordings of what was trained."""
+    rights: RightsSettings = RightsSettings()
+    """Licence of the sources."""
+    privacy: PrivacySettings = PrivacySettings()
+    """Personal data in the rows."""
+
+    @model_validator(mode="after")
+    def _something(self) -> "RowsSettings":
+        if not self.sources and self.synth is None:
+            raise ValueError("rows need `sources`, `synth`, or both")
+        return self

@@ -1,0 +1,97 @@
+"""The index of a guide: made offline or at a server, and only where the recipe allows it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from fake_embeddings import FakeEmbeddings, serving
+from kamerton import embedding
+from kamerton.develop.data.guide.facts import Passage
+from kamerton.develop.data.guide.index import allowed, build
+from kamerton.develop.settings import GuideSettings
+from kamerton.develop.settings.guide import EmbeddingsSettings
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_rows
+from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
+from kamerton.retrieval.search import search
+
+PASSAGES = [
+    Passage("idol", "It is carved from picrolite.", "c.yaml#idol", 0, 28, "Idol of Pomos"),
+    Passage("god", "It is cast in bronze.", "c.yaml#god", 0, 21),
+]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeEmbeddings]:
+    with serving(FakeEmbeddings()) as running:
+        yield running
+
+
+def meta_of(folder: Path) -> IndexMeta:
+    return IndexMeta.model_validate_json((folder / META).read_text())
+
+
+def test_offline_the_title_is_encoded_and_kept(tmp_path: Path) -> None:
+    build(PASSAGES, tmp_path)
+    meta = meta_of(tmp_path)
+    assert (meta.encoder, meta.endpoint, meta.chunks) == (embedding.ENCODER, None, 2)
+    chunks = read_rows(tmp_path / CHUNKS, Chunk)
+    assert [chunk.title for chunk in chunks] == ["Idol of Pomos", ""]
+    assert chunks[0].searched == "Idol of Pomos. It is carved from picrolite."
+    vectors = np.load(tmp_path / VECTORS)
+    assert np.allclose(vectors, embedding.encode([chunk.searched for chunk in chunks]), atol=1e-5)
+    assert [hit.chunk.id for hit in search(tmp_path, "idol", 1, "bm25")] == ["idol"]
+
+
+def test_at_a_server_the_index_notes_who_made_it(
+    tmp_path: Path, fake: FakeEmbeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EMBEDDINGS_KEY", "sk-very-secret")
+    at = EmbeddingsSettings(base_url=fake.url, model="m", api_key_env="EMBEDDINGS_KEY")
+    build(PASSAGES, tmp_path, at)
+    meta = meta_of(tmp_path)
+    assert meta.encoder == "m" and meta.dimensions == fake.size
+    assert meta.endpoint == Endpoint(base_url=fake.url, model="m", api_key_env="EMBEDDINGS_KEY")
+    assert fake.bodies[0]["input"][0].startswith("Idol of Pomos. ")
+    assert fake.keys == ["Bearer sk-very-secret"]
+    assert not any(b"sk-very" in file.read_bytes() for file in tmp_path.iterdir())
+    assert [hit.chunk.id for hit in search(tmp_path, "cast in bronze", 1, "cosine")] == ["god"]
+
+
+def test_texts_leave_this_machine_only_where_the_recipe_says_so(tmp_path: Path) -> None:
+    url = "https://api.example.com/v1"
+    with pytest.raises(InputError) as caught:
+        build(PASSAGES, tmp_path / "index", EmbeddingsSettings(base_url=url, model="m"))
+    told = str(caught.value)
+    assert caught.value.key == "formats.embed_outside_host" and "teacher" not in told
+    assert "data.embeddings.base_url" in told and "api.example.com" in told
+    assert not (tmp_path / "index").exists()
+    trusted = EmbeddingsSettings(base_url=url, model="m", trusted_hosts=["api.example.com"])
+    assert allowed(trusted).base_url == url
+    assert allowed(EmbeddingsSettings(base_url=url, model="m", leaves_machine=True)).model == "m"
+    bad = EmbeddingsSettings(base_url="https://me:secret@localhost/v1", model="m")
+    with pytest.raises(InputError) as caught:
+        allowed(bad)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_fails_leaves_no_index(tmp_path: Path, fake: FakeEmbeddings) -> None:
+    fake.faults = lambda number: 401
+    with pytest.raises(InputError) as caught:
+        build(PASSAGES, tmp_path / "index", EmbeddingsSettings(base_url=fake.url, model="m"))
+    assert caught.value.key == "formats.embed_refused"
+    assert not (tmp_path / "index").exists()
+
+
+def test_the_section_is_optional_and_holds_no_key() -> None:
+    assert GuideSettings().embeddings is None
+    tree = json.loads('{"embeddings": {"base_url": "http://localhost:1/v1", "model": "m"}}')
+    found = GuideSettings.model_validate(tree).embeddings
+    assert found is not None and found.api_key_env == ""
+    for wrong in ({"model": ""}, {"api_key": "sk"}, {"api_key_env": "sk-secret"}):
+        with pytest.raises(ValidationError):
+            GuideSettings.model_validate({"embeddings": tree["embeddings"] | wrong})
