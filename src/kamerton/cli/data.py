@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kamerton.cli import check_data, search
+from kamerton.cli import check_data, feedback, search
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -19,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 app.command("preview", help="cli.help_data_preview")(check_data.preview)
 app.command("check", help="cli.help_data_check")(check_data.check)
 app.command("search", help="cli.help_data_search")(search.search)
+app.command("feedback", help="cli.help_data_feedback")(feedback.feedback)
 SHOWN = 20
 _WIDEST = 48
 
