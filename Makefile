@@ -27,7 +27,7 @@ $(VENV)/.torch:
 
 $(VENV)/.run: $(VENV)/.torch requirements.lock pyproject.toml
 	@echo "Installing Kamerton and what it runs on."
-	@$(PIP) -r requirements.lock
+	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --no-deps --editable .
 	@touch $@
 
@@ -66,6 +66,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/retrieval.py
 
 # The peer of the data benchmark, in an environment of its own.
 PEER := .venv-peer
