@@ -41,7 +41,7 @@ class DropSettings(Section):
 class DuplicateSettings(Section):
     """What counts as written twice."""
 
-    near: float = Field(0.8, gt=0, le=1)
+    near: float = Field(0.5, gt=0, le=1)
     """Jaccard similarity of paragraphs (runs of three words) from which one of two goes."""
     words: int = Field(8, ge=1)
     """Paragraphs with fewer words are never duplicates: "- Yes, he said." comes again rightly."""

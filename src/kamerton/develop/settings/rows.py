@@ -46,7 +46,7 @@ class RowsSettings(Section):
     """Fewest characters of an answer."""
     longest: int = Field(20_000, ge=1)
     """Most characters of an answer."""
-    near: float = Field(0.8, gt=0, le=1)
+    near: float = Field(0.5, gt=0, le=1)
     """Jaccard similarity (runs of three words) from which the later of two rows goes."""
     semantic: Literal["auto", "off"] | float = "off"
     """Cosine of two prompts from which the later row goes; `auto` chooses it from the data."""

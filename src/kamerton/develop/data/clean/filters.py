@@ -9,13 +9,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-_NEIGHBOURS = re.compile("[їєґўђћљњџәғқңөұүһ]", re.I)
+from kamerton.develop.data.clean.prereform import is_old
+
+_NEIGHBOURS = re.compile("[іїєґўјђћљњџәғқңөұүһ]", re.I)
+_NEIGHBOURLY = 0.04
+"""Most letters of a paragraph that only the neighbours' alphabets have, as a share."""
+_A_NAME = 2
+"""So many of them may stand in any paragraph."""
 _WORTH = 15
 """Visible characters from which the share of letters says something: "— Да!!" is speech."""
 _PARAGRAPH = re.compile(r"[^\n]*\S[^\n]*")
 _LETTER = r"[^\W\d_]"
 _OWN = {"ru": "а-яёА-ЯЁ", "en": "a-zA-Z"}
 _ROMAN = re.compile(r"(?<!\w)[IVXLCDM]+(?!\w)")
+_ADDRESS = re.compile(r"<[A-Z]+>|\S*(?:@|://)\S*")
+"""Addresses, and what a mask put in the place of personal data: no words of any language."""
 _SINGLE = re.compile(rf"(?<!\w){_LETTER}(?!\w)")
 
 
@@ -25,7 +33,7 @@ class Limits:
 
     language: str = "ru"
     foreign: float = 0.2
-    """Most foreign letters in a sentence. Roman numerals and single letters do not count."""
+    """Most foreign letters in a sentence, without Roman numerals, single letters and addresses."""
     letters: float = 0.5
     """Fewest letters among the visible characters of a paragraph of fifteen or more."""
     repetition: float = 0.3
@@ -70,13 +78,14 @@ def foreign_sentences(paragraph: str, offset: int, limits: Limits) -> Iterator[D
 def foreign_share(sentence: str, language: str) -> float:
     """Share of a sentence's letters that are of another alphabet.
 
-    >>> foreign_share("Глава XIV", "ru"), foreign_share("Oui, сказал он", "ru")
-    (0.0, 0.25)
+    >>> foreign_share("Глава XIV", "ru"), foreign_share("Oui, сказала", "ru")
+    (0.0, 0.3)
     """
     pattern = _foreign_letter(language)
     if not pattern.search(sentence):
         return 0.0
-    counted = _SINGLE.sub(" ", _ROMAN.sub(" ", sentence)) if language == "ru" else sentence
+    counted = _ADDRESS.sub(" ", sentence)
+    counted = _SINGLE.sub(" ", _ROMAN.sub(" ", counted)) if language == "ru" else counted
     letters = sum(map(str.isalpha, counted))
     return len(pattern.findall(counted)) / letters if letters else 0.0
 
@@ -118,7 +127,12 @@ def _other_language(paragraph: str, limits: Limits) -> bool:
     """Letters that only the neighbours' alphabets have: Ukrainian, Belarusian, Serbian, Kazakh."""
     if limits.language != "ru":
         return False
-    return len(_NEIGHBOURS.findall(paragraph)) > 0.02 * len(paragraph)
+    found = len(_NEIGHBOURS.findall(paragraph))
+    return (
+        found > _A_NAME
+        and found > _NEIGHBOURLY * sum(map(str.isalpha, paragraph))
+        and not is_old(paragraph)
+    )
 
 
 PARAGRAPH: dict[str, Filter] = {

@@ -7,66 +7,88 @@ from statistics import quantiles
 
 from kamerton.develop.data.clean.edits import Edit
 
-_PAGE = re.compile(r"[ \t]*\{\d{1,4}\}")
-_NOTE = re.compile(r"[ \t]*\[\d{1,3}\]")
-_RETURN = re.compile("\r\n?")
-_SPACES = re.compile("[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
+# Not before a closing bracket: what is left of "[1[2]]" would be a mark itself.
+_MARK = re.compile(r"([ \t]*)(?:\{\d{1,4}\}|\[\d{1,3}\])(?!\d*[\]}])([ \t]*)(\n?)")
+_RETURN = re.compile("\r\n?|[\x0b\x0c\u2028\u2029]")
+_SPACES = re.compile("[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _LINE = re.compile(r"[^\n]+")
+_LETTER = re.compile(r"[^\W\d_]")
+_NEXT = re.compile(r"\S[^\S\n]*\n[^\S\n]*(?=(\S))")
+_SMALL = "а-яёѣіѳѵa-z"
+_PARTED = re.compile(rf"([{_SMALL}]+)-$")
+_COMPOUND = re.compile(
+    r"\w+-(?:либо|нибудь|таки)|(?:[кч][а-я]{1,2}|как\w*|где|куда|когда|откуда|почему|зачем)-то"
+    r"|кое-\w+|из-(?:за|под)|по-\w+(?:ки|му)|во?-\w+[иы]х"
+)
+"""Words with a hyphen of their own, wherever a line ends: "кто-нибудь", "по-русски"."""
+_ITEM = re.compile(r"(?:[-–—•*]{1,3}|\d{1,3}[.)])\s*(\S)")
 _WIDEST = 90
 _NARROWEST = 50
+_FEWEST = 8
+"""Lines of a text from which its width can be told."""
 _RAGGED = 16
 """A line that is this much shorter than the others is not full: nothing was wrapped after it."""
+_GOES_ON = 0.3
+"""Fewest lines of a wrapped text that go on with a small letter; wrapped novels have 0.5 and more,
+verse, lists and texts of one paragraph a line next to none."""
 
 
 def line_ends(text: str) -> Iterator[Edit]:
-    """Windows and old Mac line ends."""
+    """Line ends of Windows and old Macs, page breaks, and Unicode's own line ends."""
     for found in _RETURN.finditer(text):
         yield Edit(found.start(), found.end(), "\n")
 
 
 def page_marks(text: str) -> Iterator[Edit]:
-    """Page numbers in braces and the marks of footnotes in brackets: `{457}`, `[12]`."""
-    found = sorted([*_PAGE.finditer(text), *_NOTE.finditer(text)], key=lambda m: m.start())
-    for match in found:
-        yield Edit(match.start(), match.end(), "")
+    """Page numbers in braces and the marks of footnotes in brackets: `{457}`, `[12]`.
+
+    A line that holds nothing else goes whole, so that no paragraph ends there.
+    """
+    for found in _MARK.finditer(text):
+        start, end = found.start(), found.start(2)
+        if start == 0 or text[start - 1] == "\n":
+            # The indentation stays: it tells where a paragraph begins.
+            start, end = (start, found.end()) if found[3] else (found.end(1), found.end(2))
+        yield Edit(start, end, "")
 
 
 def unwrap(text: str) -> Iterator[Edit]:
     """Line breaks inside the paragraphs of a text that was wrapped at a fixed width.
 
     A line goes on into the next one where it is full, and the next one is neither empty nor
-    indented more than the text's ordinary lines.
+    indented more than the text's ordinary lines, nor the next item of a list or a dialogue.
     """
     width = wrap_width(text)
     if not width:
         return
     lines = list(_LINE.finditer(text))
     margin = _margin([match[0] for match in lines])
+    items = _items_at_margin(lines, margin)
     for line, after in pairwise(lines):
-        apart = text[line.end() : after.start()] != "\n"
-        indent = len(after[0]) - len(after[0].lstrip())
-        if apart or indent > margin or not after[0].strip() or not _full(line[0], width):
+        full, rest = line[0].rstrip(), after[0].lstrip()
+        if len(full) < width - _RAGGED or not _LETTER.search(rest):
             continue
-        end = after.start() + indent
-        hyphen = _hyphenated(line[0], after[0].strip())
-        start = line.end() - (len(line[0]) - len(line[0].rstrip())) - hyphen
-        yield Edit(start, end, "" if hyphen else " ")
+        if _apart(line, after, margin) or (items and _new_item(full, rest)):
+            continue
+        joint, hyphen = _joint(full, rest)
+        yield Edit(line.start() + len(full) - hyphen, after.end() - len(rest), joint)
 
 
 def wrap_width(text: str) -> int:
     """The width at which a text was wrapped, in characters; 0 where it was not."""
     lengths = [len(line.rstrip()) for line in text.split("\n") if line.strip()]
-    if len(lengths) < 20:
+    if len(lengths) < _FEWEST:
         return 0
     tenths = quantiles(lengths, n=10)
-    wide = tenths[8]
-    return (
-        round(wide) if wide <= _WIDEST and tenths[4] >= _NARROWEST and tenths[4] > 0.7 * wide else 0
-    )
+    wide, middle = tenths[8], tenths[4]
+    if wide > _WIDEST or middle < _NARROWEST or middle <= 0.7 * wide:
+        return 0
+    return round(wide) if _goes_on(text) else 0
 
 
-def _full(line: str, width: int) -> bool:
-    return len(line.rstrip()) >= width - _RAGGED
+def _goes_on(text: str) -> bool:
+    firsts = [found[1] for found in _NEXT.finditer(text)]
+    return sum(map(str.islower, firsts)) > _GOES_ON * len(firsts)
 
 
 def _margin(lines: list[str]) -> int:
@@ -75,10 +97,42 @@ def _margin(lines: list[str]) -> int:
     return max(set(indents), key=lambda n: (indents.count(n), -n)) if indents else 0
 
 
-def _hyphenated(line: str, after: str) -> int:
-    """1 where a word was parted at the line's end, so that its hyphen goes too."""
-    parted = re.search(r"[а-яёa-z]-$", line.rstrip()) and re.match("[а-яёa-z]", after)
-    return 1 if parted else 0
+def _apart(line: "re.Match[str]", after: "re.Match[str]", margin: int) -> bool:
+    """Whether an empty line or an indentation parts two lines."""
+    indent = len(after[0]) - len(after[0].lstrip())
+    return not line[0].strip() or after.start() - line.end() > 1 or indent > margin
+
+
+def _items_at_margin(lines: "list[re.Match[str]]", margin: int) -> bool:
+    """Whether speeches and items of lists begin where any line does.
+
+    Where they are set apart, a dash at the margin is one inside a speech.
+    """
+    found = [
+        _apart(line, after, margin)
+        for line, after in pairwise(lines)
+        if _ITEM.match(after[0].lstrip())
+    ]
+    return 2 * sum(found) < len(found)
+
+
+def _new_item(line: str, after: str) -> bool:
+    """Whether a full line's sentence ends, and a dash, bullet or number begins the next line."""
+    item = _ITEM.match(after)
+    if not item:
+        return False
+    return line[-1] in ":;" or (line[-1] in '.!?…»")' and not item[1].islower())
+
+
+def _joint(line: str, after: str) -> tuple[str, int]:
+    """What stands between two joined lines, and how many characters of the first one's end go.
+
+    A hyphen goes where it parts a word, and stays where the word has one of its own.
+    """
+    parted, rest = _PARTED.search(line), re.match(f"[{_SMALL}]+", after)
+    if not parted or not rest:
+        return " ", 0
+    return "", 0 if _COMPOUND.fullmatch(f"{parted[0]}{rest[0]}") else 1
 
 
 def spaces(text: str) -> Iterator[Edit]:

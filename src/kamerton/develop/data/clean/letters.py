@@ -3,22 +3,30 @@
 import re
 from collections.abc import Iterator
 
-from kamerton.develop.data.clean.edits import Edit
+from kamerton.develop.data.clean.edits import Edit, edited
+from kamerton.develop.data.clean.prereform import is_old
 
 LATIN = "aceopxyABCEHKMOPTXYk"
 CYRILLIC = "асеорхуАВСЕНКМОРТХУк"
 _ALIKE = str.maketrans(LATIN, CYRILLIC)
 _WORD = re.compile(r"[^\W\d_]+")
-_SEAM = re.compile("[а-яёѣіѳѵА-ЯЁѢІѲѴ][A-Za-z]|[A-Za-z][а-яёѣіѳѵА-ЯЁѢІѲѴ]")
+_OWN = "а-яёѣіѳѵА-ЯЁѢІѲѴ"
+_SEAM = re.compile(f"[{_OWN}][A-Za-z]|[A-Za-z][{_OWN}]")
 _ROMAN = re.compile("[IVXLCDM]+")
 _TO_ROMAN = str.maketrans("ХСМІ", "XCMI")
-_ALONE = re.compile(r"(?<=[а-яё,] )[acoyk](?= [а-яё])")
-_BOX = re.compile("(?<=[а-яёѣѳѵА-ЯЁѢѲѴ])╕|╕(?=[а-яёѣѳѵА-ЯЁ])")
-_HASH = re.compile(r"(?<=[а-яёА-ЯЁѣ])#(?=[а-яёА-ЯЁ])")
-_HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
-# What UTF-8 read as cp1251 looks like: pairs that begin with Р or С and a sign no Russian word has.
+_RUSSIAN_ROMAN = re.compile(r"(?<!\w)[ХСМ]*І[ХСМІ]*(?!\w)")
+"""A numeral typed with the old letter І, which no word has alone: "Николай І", "ХІІ"."""
+_LATIN_I = re.compile("i|^I(?=[аеоуюи][а-яёѣіѳѵ]{2})")
+_ALONE = re.compile("(?<=[а-яёѣіѳѵ,] )[acoyk](?= [а-яёѣіѳѵ])")
+_BOX = re.compile(f"(?<=[{_OWN}{LATIN}iI])╕+|╕+(?=[{_OWN}{LATIN}iI])")
+_HASH = re.compile(f"(?<=[{_OWN}])#(?=[{_OWN}])")
+_SOFT = "\u00ad"
+_INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_HIDDEN = re.compile(rf"([{_INVISIBLE}]+)([ \t]*\n[ \t]*(?=[^\W\d_]))?")
+# What UTF-8 read as cp1251 looks like: pairs that begin with Р or С and a sign no Russian word has,
+# or, of a dash, quotation marks and what was damaged twice, a Serbian letter after в.
 _DAMAGED = re.compile(
-    "(?:[РС][\u00a0-\u00bf\u0402-\u040f\u0452-\u045f\u2018-\u203a\u20ac\u2116\u2122]){2,}"
+    "(?:[РС][\u00a0-\u00bf\u0401-\u040f\u0451-\u045f\u0490\u0491\u2018-\u203a\u20ac\u2116\u2122]){2,}|вЂ"
 )
 
 
@@ -26,14 +34,18 @@ def encoding(text: str) -> Iterator[Edit]:
     """Lines whose UTF-8 was once read as another charset, put right by ftfy."""
     if not _DAMAGED.search(text):
         return
+    for line in re.finditer(r"[^\n]+", text):
+        if (fixed := _decoded(line[0])) != line[0]:
+            yield Edit(line.start(), line.end(), fixed)
+
+
+def _decoded(line: str) -> str:
+    """A line put right as often as it was damaged."""
     from ftfy import fix_encoding
 
-    for line in re.finditer(r"[^\n]+", text):
-        if (
-            _DAMAGED.search(line[0])
-            and (fixed := _recoded(line[0]) or fix_encoding(line[0])) != line[0]
-        ):
-            yield Edit(line.start(), line.end(), fixed)
+    while _DAMAGED.search(line) and (fixed := _recoded(line) or fix_encoding(line)) != line:
+        line = fixed
+    return line
 
 
 def _recoded(line: str) -> str | None:
@@ -45,20 +57,21 @@ def _recoded(line: str) -> str | None:
 
 
 def hidden(text: str) -> Iterator[Edit]:
-    """Soft hyphens, zero-width and control characters go."""
+    """Soft hyphens, zero-width and control characters go; so does a line end that parts a word."""
     for found in _HIDDEN.finditer(text):
-        yield Edit(found.start(), found.end(), "")
+        parts = _SOFT in found[1] and text[max(0, found.start() - 1) : found.start()].isalpha()
+        yield Edit(found.start(), found.end(2) if parts and found[2] else found.end(1), "")
 
 
 def box_letter(text: str) -> Iterator[Edit]:
     """`╕` in a Russian word is і of a lost codepage, today's и."""
-    for found in _BOX.finditer(text):
-        yield Edit(found.start(), found.end(), "и")
+    for found in _BOX.finditer(text) if "╕" in text else ():
+        yield Edit(found.start(), found.end(), "и" * len(found[0]))
 
 
 def hash_hyphen(text: str) -> Iterator[Edit]:
     """`#` between Russian letters is a hyphen: "Из#за"."""
-    for found in _HASH.finditer(text):
+    for found in _HASH.finditer(text) if "#" in text else ():
         yield Edit(found.start(), found.end(), "-")
 
 
@@ -66,15 +79,30 @@ def look_alikes(text: str) -> Iterator[Edit]:
     """Latin letters that look Russian, inside a Russian word or alone between Russian words.
 
     A word with any Latin letter that looks like no Russian one stays as it is; a Roman numeral with
-    a Russian letter in it becomes wholly Latin.
+    a Russian letter in it becomes wholly Latin. In the old spelling Latin i looks like і.
     """
-    for start, end in sorted({*_mixed(text), *(m.span() for m in _ALONE.finditer(text))}):
-        word = text[start:end]
-        roman, fixed = word.translate(_TO_ROMAN), word.translate(_ALIKE)
-        if _ROMAN.fullmatch(roman):
-            yield Edit(start, end, roman)
-        elif not re.search("[A-Za-z]", fixed):
-            yield Edit(start, end, fixed)
+    odd = _odd(text)
+    old = any("i" in text[start:end].lower() for start, end in odd) and is_old(text)
+    words = [Edit(start, end, new) for start, end in odd if (new := _plain(text[start:end], old))]
+    # No edit changes the length, and a letter's neighbours must be put right before it is judged.
+    alone = [Edit(*m.span(), m[0].translate(_ALIKE)) for m in _ALONE.finditer(edited(text, words))]
+    yield from sorted([*words, *alone], key=lambda edit: edit.start)
+
+
+def _odd(text: str) -> list[tuple[int, int]]:
+    """Words of two alphabets, and Roman numerals in Russian letters."""
+    numerals = _RUSSIAN_ROMAN.finditer(text) if "І" in text else ()
+    return sorted({*_mixed(text), *(found.span() for found in numerals)})
+
+
+def _plain(word: str, old: bool) -> str | None:
+    """The word in one alphabet; None where that cannot be."""
+    roman, fixed = word.translate(_TO_ROMAN), word.translate(_ALIKE)
+    if _ROMAN.fullmatch(roman):
+        return roman
+    if old:
+        fixed = _LATIN_I.sub(lambda m: "і" if m[0] == "i" else "І", fixed)
+    return None if re.search("[A-Za-z]", fixed) else fixed
 
 
 def _mixed(text: str) -> Iterator[tuple[int, int]]:

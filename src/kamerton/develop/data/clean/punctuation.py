@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterator
 
-from kamerton.develop.data.clean.edits import Edit
+from kamerton.develop.data.clean.edits import Edit, edited
 
-_REPEATED = re.compile(r"([!?])\1{3,}|\.{4,}|(?:\. ?){4,}|,{2,}|;{2,}|:{2,}")
-_DIALOGUE = re.compile(r"(?m)^(--?|–|—|•)(?=[ \u00a0]?\S)")
-_INNER = re.compile(r"(?<= )(--?|–)(?= )|(?<=[,.!?…»\"]) ?--(?= )")
+# Not ",,слово": that is a quotation mark of old typewriters.
+_REPEATED = re.compile(r"([!?])\1{3,}|\.(?: ?\.){3,}|,{2,}(?![^\W\d_])|;{2,}|:{2,}")
+_DIALOGUE = re.compile(r"(?m)^(-{1,3}(?!-)|–|—|•)(?=[ \u00a0]?\S)")
+_INNER = re.compile(r"(?<= )(-{1,3}|–)(?= )|(?<=[,.!?…»\"]) ?-{2,3}(?= )")
+_NUMBER = re.compile(r"[ \u00a0]?\d")
 _QUOTED = re.compile(r"(?<![\w\"])\"(?=\S)([^\"\n]*?\S)\"(?!\w)")
 _RULER = re.compile(r"(?m)^[ \t]*([-_*=~.]{5,})[ \t]*$")
 
@@ -29,21 +31,35 @@ def dashes(text: str) -> Iterator[Edit]:
     """Hyphens, double hyphens and bullets that stand for a dash: one long dash."""
     found = {m.start(): m for m in (*_INNER.finditer(text), *_DIALOGUE.finditer(text))}
     for _, match in sorted(found.items()):
-        if match[0].strip() == "-" and not _speaks(text, match):
+        mark = match[0].strip()
+        if mark in ("-", "–") and (_glued(text, match) or _minus(text, match)):
             continue
         new = " —" if match[0].startswith(" ") else "—"
         if new != match[0]:
             yield Edit(match.start(), match.end(), new)
 
 
-def _speaks(text: str, match: "re.Match[str]") -> bool:
-    """A single hyphen at a line's begin is a dash only before a space: else it may be a minus."""
-    return text[match.end() : match.end() + 1] in (" ", "\u00a0")
+def _glued(text: str, match: "re.Match[str]") -> bool:
+    """A single hyphen is a dash only before a space, a short dash not before a figure."""
+    after = text[match.end() : match.end() + 1]
+    return after.isdigit() if match[0] == "–" else after not in (" ", "\u00a0")
+
+
+def _minus(text: str, match: "re.Match[str]") -> bool:
+    """Between figures it is a minus, or the hyphen of "1905 - 1907"."""
+    before = text[max(0, match.start() - 2) : match.start()].rstrip(" \u00a0")[-1:]
+    return before.isdigit() and bool(_NUMBER.match(text, match.end()))
 
 
 def quotes(text: str) -> Iterator[Edit]:
-    """Straight quotation marks in pairs within a line: « and »."""
-    for found in _QUOTED.finditer(text):
-        if re.search("[а-яё]", found[1], re.I):
-            yield Edit(found.start(), found.start() + 1, "«")
-            yield Edit(found.end() - 1, found.end(), "»")
+    """Straight quotation marks in pairs within a line: « and », the inner pair first."""
+    left, found = text, dict[int, str]()
+    while '"' in left and (inner := list(filter(_russian, _QUOTED.finditer(left)))):
+        new = {m.start(): "«" for m in inner} | {m.end() - 1: "»" for m in inner}
+        left = edited(left, [Edit(at, at + 1, mark) for at, mark in sorted(new.items())])
+        found |= new
+    yield from (Edit(at, at + 1, mark) for at, mark in sorted(found.items()))
+
+
+def _russian(quoted: "re.Match[str]") -> bool:
+    return re.search("[а-яё]", quoted[1], re.I) is not None

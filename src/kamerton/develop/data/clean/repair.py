@@ -12,18 +12,19 @@ RULES: dict[str, Rule] = {
     "encoding": letters.encoding,
     "line_ends": layout.line_ends,
     "hidden": letters.hidden,
-    "box_letter": letters.box_letter,
-    "hash_hyphen": letters.hash_hyphen,
-    "look_alikes": letters.look_alikes,
-    "pre_reform": prereform.pre_reform,
     "page_marks": layout.page_marks,
     "unwrap": layout.unwrap,
     "spaces": layout.spaces,
+    "box_letter": letters.box_letter,
+    "look_alikes": letters.look_alikes,
+    "hash_hyphen": letters.hash_hyphen,
+    "pre_reform": prereform.pre_reform,
     "repeated": punctuation.repeated,
     "dashes": punctuation.dashes,
     "quotes": punctuation.quotes,
 }
-"""Order matters: letters before words, words before lines, lines before spaces and marks."""
+"""Order matters: parted words are joined before they are looked at, letters are put right before
+words, and words before marks. So a repaired text has nothing left to repair."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The card of a corpus: what was read, what was done to it, what is left; JSON, Markdown, HTML."""
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from itertools import pairwise
@@ -20,6 +21,8 @@ from kamerton.formats.language import current, say
 JSON, MARKDOWN, HTML = "card.json", "card.md", "card.html"
 _BOUNDS = (0, 100, 200, 500, 1000, 2000, 5000, 10000)
 _SHOWN = 10
+_CYRILLIC = re.compile("[\u0400-\u052f]")
+_LATIN = re.compile("[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]")
 
 
 class Rule(BaseModel):
@@ -73,6 +76,8 @@ class Card(BaseModel):
     naive_most: list[Work]
     """The same documents, those first in which the naive rule would have cost the largest share."""
     paragraph_lengths: dict[str, int]
+    letters: dict[str, int]
+    """Letters of what is left, by alphabet."""
     rights: dict[str, int]
     held_out: list[str]
     tokens: dict[str, Packed]
@@ -120,6 +125,16 @@ def contained(twice: Duplicates) -> list[tuple[str, float, dict[str, float]]]:
 def near_counts(twice: Duplicates) -> dict[str, int]:
     """Documents by how many of their paragraphs went as near duplicates, the most first."""
     return dict(Counter(t.dropped for t in twice.dropped if t.level == "near").most_common())
+
+
+def letters(texts: Iterable[str]) -> dict[str, int]:
+    """Cyrillic, Latin and other letters of all texts."""
+    found: Counter[str] = Counter()
+    for text in texts:
+        every = sum(map(str.isalpha, text))
+        cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
+        found += Counter(cyrillic=cyrillic, latin=latin, other=every - cyrillic - latin)
+    return dict(found)
 
 
 def works(accounts: Sequence[Account], splits: Mapping[str, str]) -> list[Work]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kamerton.develop.data.clean.edits import Edit, Tracked, apply
 from kamerton.develop.data.clean.filters import Drop, Limits, drops, naive_drops
 from kamerton.develop.data.clean.repair import Change, repair
-from kamerton.develop.data.corpus.log import Log, Masked, write
+from kamerton.develop.data.corpus.log import Log, Masked, blackened, write
 from kamerton.develop.data.dedup import contained, near
 from kamerton.develop.data.dedup.shingles import shingles, word_hashes
 from kamerton.develop.data.document import Document
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from kamerton.develop.data.dedup.shingles import Hashes
 
-SAMPLED = 16
+SAMPLED = 8
 """One in so many runs of eight words stands for a whole text (FracMinHash, Irber 2022)."""
 SAMPLES = 3
+PERSONAL = "personal"
+"""Reason of a paragraph that goes because of the personal data in it."""
 _SHOWN = 160
 
 
@@ -54,7 +56,7 @@ class Cleaned:
     naive: int
     """Characters that the naive rule would have dropped."""
     words: str
-    """Hash of all its words in order: equal for equal texts."""
+    """Hash of all its words in order: equal for equal texts; empty without words."""
     pieces: "NDArray[np.int64]"
     """What is left, one row each: start and end in the repaired text, characters of the source,
     characters of the source that were touched. [pieces, 4]"""
@@ -76,7 +78,8 @@ def clean(document: Document, settings: CorpusSettings, folder: Path) -> Cleaned
     limits = Limits(language=settings.language, **settings.drop.model_dump())
     found = sorted([*drops(masked.text, limits), *private], key=lambda d: (d.start, -d.end))
     found = _apart(found)
-    log = Log(document.id, tuple(changes), tuple(found), tuple(hidden))
+    told = blackened(document.text, changes, hidden, tracked.origin) if hidden else tuple(changes)
+    log = Log(document.id, told, tuple(found), tuple(hidden))
     write(folder, log, masked.text)
     return _measured(document, masked, log, personal, settings)
 
@@ -96,22 +99,24 @@ def _private(
         edits = [Edit(f.start, f.end, f"<{f.kind.upper()}>") for f in found]
         masked = [Masked(f.start, f.end - f.start, f.kind) for f in found]
         return apply(tracked, edits), masked, [], personal
-    lines = {_line(tracked.text, f.start) for f in found}
-    gone = [Drop(start, end, "personal") for start, end in sorted(lines)]
+    lines = {_lines(tracked.text, f.start, f.end) for f in found}
+    gone = [Drop(start, end, PERSONAL) for start, end in sorted(lines)]
     return tracked, [], gone if settings.privacy.action == "drop" else [], personal
 
 
-def _line(text: str, place: int) -> tuple[int, int]:
-    end = text.find("\n", place)
-    return text.rfind("\n", 0, place) + 1, end if end >= 0 else len(text)
+def _lines(text: str, start: int, end: int) -> tuple[int, int]:
+    """From the beginning of the line of `start` to the end of that of `end`."""
+    after = text.find("\n", end)
+    return text.rfind("\n", 0, start) + 1, after if after >= 0 else len(text)
 
 
 def _apart(found: Sequence[Drop]) -> list[Drop]:
-    """Without those inside another: a dropped paragraph has no sentences left to drop."""
+    """Without what lies inside another: a dropped paragraph has no sentences left to drop."""
     kept: list[Drop] = []
     for drop in found:
-        if not kept or drop.start >= kept[-1].end:
-            kept.append(drop)
+        start = max(drop.start, kept[-1].end) if kept else drop.start
+        if start < drop.end:
+            kept.append(Drop(start, drop.end, drop.rule))
     return kept
 
 
@@ -137,7 +142,7 @@ def _measured(
         dropped=int(gone.sum()),
         repaired=int((tracked.touched & ~gone).sum()),
         naive=naive_loss(document.text, settings.language),
-        words=blake2b(every.tobytes(), digest_size=16).hexdigest(),
+        words=blake2b(every.tobytes(), digest_size=16).hexdigest() if len(every) else "",
         pieces=rows,
         paragraphs=np.array(long, np.int64),
         signatures=near.signatures([shingles(words[i], near.WORDS) for i in long]),
@@ -204,12 +209,15 @@ def _seen(text: str) -> str:
 
 
 def _drop_counts(tracked: Tracked, found: Sequence[Drop]) -> dict[str, Count]:
-    """Characters are those of the source: with them kept, repaired and dropped add up."""
+    """Characters are those of the source: with them kept, repaired and dropped add up.
+
+    Samples go into the card, so there are none of personal data.
+    """
     counts = {}
     for rule in dict.fromkeys(drop.rule for drop in found):
         of = [drop for drop in found if drop.rule == rule]
         longest = sorted(of, key=lambda d: (d.start - d.end, d.start))[:SAMPLES]
-        samples = tuple(tracked.text[d.start : d.end][:_SHOWN] for d in longest)
+        samples = tuple(tracked.text[d.start : d.end][:_SHOWN] for d in longest if rule != PERSONAL)
         lost = sum(int(tracked.origin[d.end] - tracked.origin[d.start]) for d in of)
         counts[rule] = Count(len(of), lost, samples)
     return counts

@@ -1,4 +1,7 @@
-"""A repaired text and its change log on disk: from both, the text that was read comes back."""
+"""A repaired text and its change log on disk: from both, the text that was read comes back.
+
+All but personal data that was masked: it stands in neither.
+"""
 
 import gzip
 import json
@@ -6,10 +9,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kamerton.develop.data.clean.edits import Edit
+from kamerton.develop.data.clean.edits import Edit, apply, track, undone
 from kamerton.develop.data.clean.filters import Drop
 from kamerton.develop.data.clean.repair import Change, restore
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.clean.edits import Offsets
+
+BLACK = "█"
+"""Stands for each character of personal data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,38 @@ def _change(rule: str, rows: Sequence[tuple[int, str, str]]) -> Change:
 
 
 def restored(folder: Path, document_id: str) -> str:
-    """The text as it was read; where personal data was masked, the mask stands in its place."""
+    """The text as it was read; each character of personal data that was masked is a `█`."""
     log = read(folder, document_id)
-    text = read_text(folder, document_id)
-    return text if log.masked else restore(text, log.changes)
+    masks = [Edit(m.start, m.start + m.length, f"<{m.kind.upper()}>") for m in log.masked]
+    text = undone(read_text(folder, document_id), masks, [BLACK * m.length for m in log.masked])
+    return restore(text, log.changes)
+
+
+def blackened(
+    source: str, changes: Sequence[Change], masked: Sequence[Masked], origin: "Offsets"
+) -> tuple[Change, ...]:
+    """The changes of a text without the personal data that they touch.
+
+    `origin` is that of the repaired text. A log that kept what a mask hides would undo the mask.
+    """
+    import numpy as np
+
+    secret = np.zeros(len(source) + 1, np.int64)
+    for of in masked:
+        secret[origin[of.start] + 1 : origin[of.start + of.length] + 1] = 1
+    before, step, found = np.cumsum(secret), track(source), []
+    for change in changes:
+        ends = [(step.origin[e.start], step.origin[e.end]) for e in change.edits]
+        hide = [bool(before[end] > before[start]) for start, end in ends]
+        found.append(_black(change, hide))
+        step = apply(step, change.edits)
+    return tuple(found)
+
+
+def _black(change: Change, hide: Sequence[bool]) -> Change:
+    edits = zip(change.edits, hide, strict=True)
+    return Change(
+        change.rule,
+        tuple(Edit(e.start, e.end, BLACK * len(e.new)) if black else e for e, black in edits),
+        tuple(BLACK * len(o) if b else o for o, b in zip(change.old, hide, strict=True)),
+    )

@@ -4,7 +4,8 @@ A passage (the text between two gaps) is cut into runs that leave room for their
 and end; runs that do not fill a row share one, so that no token is lost and few are padding.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -34,6 +35,8 @@ class Packed:
     """Of the texts, without marks and padding."""
     padding: int
     passages: int
+    lengths: dict[int, int]
+    """Passages by their tokens: of more than half the number and at most the number."""
 
 
 def train_tokenizer(documents: Iterable[CorpusText], vocabulary: int, folder: Path) -> Any:
@@ -70,12 +73,12 @@ def pack(
         raise ValueError("more tokens than two bytes can number")
     ordered = sorted(documents, key=lambda d: blake2b(f"{seed}:{d.id}".encode()).digest())
     runs: list[Ids] = []
-    passages = tokens = 0
+    lengths: Counter[int] = Counter()
     with progress(say("develop.corpus_packing"), len(ordered), say("develop.texts")) as bar:
         for document in ordered:
             parts = list(cut(document))
             for ids in _encoded(tokenizer, parts):
-                passages, tokens = passages + 1, tokens + len(ids)
+                lengths[len(ids)] += 1
                 runs += marked(ids, tokenizer, context)
             bar.update()
     rows = layout([len(run) for run in runs], context)
@@ -86,7 +89,21 @@ def pack(
         matrix[place, : len(joined)] = joined
     matrix.flush()
     used = sum(len(run) for run in runs)
-    return Packed(len(rows), tokens, len(rows) * context - used, passages)
+    return Packed(
+        rows=len(rows),
+        tokens=sum(length * count for length, count in lengths.items()),
+        padding=len(rows) * context - used,
+        passages=lengths.total(),
+        lengths=_doubling(lengths),
+    )
+
+
+def _doubling(lengths: Mapping[int, int]) -> dict[int, int]:
+    """Counts by the next power of two."""
+    found: Counter[int] = Counter()
+    for length, count in lengths.items():
+        found[1 << max(0, length - 1).bit_length()] += count
+    return dict(sorted(found.items()))
 
 
 def cut(document: CorpusText) -> Iterator[str]:
@@ -99,6 +116,8 @@ def cut(document: CorpusText) -> Iterator[str]:
 def _encoded(tokenizer: Any, parts: list[str]) -> Iterator["Ids"]:
     import numpy as np
 
+    # A text may hold "<eos>" itself: there it is five characters and no mark.
+    tokenizer.encode_special_tokens = True
     # The library encodes a batch on all cores.
     for encoding in tokenizer.encode_batch(parts):
         yield np.array(encoding.ids, np.uint16)

@@ -138,8 +138,9 @@ def _write(
     seed: int,
 ) -> None:
     left = {a.id: a.kept + a.repaired for a in accounted}
-    held_out = texts.held_out_works(left, sources.works, settings.held_out, seed)
-    rows = texts.texts(cleaned, twice.dropped, sources.works, held_out, out / CHANGES)
+    works = texts.related(sources.works, twice.told, settings.duplicates.contained)
+    held_out = texts.held_out_works(left, works, settings.held_out, seed)
+    rows = texts.texts(cleaned, twice.dropped, works, held_out, out / CHANGES)
     write_rows(out / texts.FILE, rows)
     write_json(out / "accounts.json", [asdict(account) for account in accounted])
     write_json(out / "duplicates.json", asdict(twice))
@@ -196,6 +197,7 @@ def _card(
         paragraph_lengths=card.histogram(
             [end - start for d in documents for start, end in d.lines]
         ),
+        letters=card.letters(d.text for d in documents),
         rights=dict(Counter(r.decision for r in (*sources.kept, *sources.dropped))),
         held_out=sorted({d.work for d in documents if d.split == "held_out"}),
         tokens=packed,

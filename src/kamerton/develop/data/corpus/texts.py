@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from kamerton.develop.data.corpus.cleaning import Cleaned
 from kamerton.develop.data.corpus.log import read_text
 from kamerton.develop.data.corpus.twice import Twice
+from kamerton.develop.data.dedup.contained import Containment
 
 FILE = "documents.jsonl"
 _LARGEST = 2.0
@@ -73,6 +74,17 @@ def _text(
         length += end - start + 1
         last = end
     return "\n".join(parts), gaps, lines
+
+
+def related(works: Mapping[str, str], told: Sequence[Containment], least: float) -> dict[str, str]:
+    """Works, texts that contain each other in part being one: a draft and its novel never part."""
+    joined = dict(works)
+    for containment in told:
+        for other, share in sorted(containment.within.items()):
+            if share >= least:
+                one, two = sorted((joined[containment.id], joined[other]))
+                joined = {name: one if work == two else work for name, work in joined.items()}
+    return joined
 
 
 def held_out_works(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 WORDS = 8
 _TOLD = 0.01
+_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -28,37 +29,47 @@ class Containment:
 def containments(documents: Mapping[str, "Hashes"], least: float) -> list[Containment]:
     """Every text of which at least `least` stands in others, by id.
 
-    Counts distinct shingles. Memory: 12 bytes for each distinct shingle of each text.
+    Counts distinct shingles. Memory: 20 bytes for each distinct shingle of each text, and 24 for
+    each one that two texts share. `within` may be low where more than `_FEW` texts share a shingle.
     """
     import numpy as np
 
     names = sorted(documents)
     distinct = [np.unique(documents[name]) for name in names]
-    hashes = np.concatenate(distinct) if distinct else np.zeros(0, np.uint64)
-    owners = np.repeat(np.arange(len(names), dtype=np.int32), [len(d) for d in distinct])
+    sizes = np.array([len(of) for of in distinct], np.int64)
+    hashes = np.concatenate([np.zeros(0, np.uint64), *distinct])
+    owners = np.repeat(np.arange(len(names), dtype=np.int64), sizes)
     order = np.argsort(hashes, kind="stable")
     hashes, owners = hashes[order], owners[order]
     repeats = np.zeros(len(hashes), bool)
-    shared = np.zeros((len(names), len(names)), np.int64)
-    step = 1
-    while (same := hashes[step:] == hashes[:-step]).any():
-        repeats[step:] |= same
-        repeats[:-step] |= same
-        np.add.at(shared, (owners[:-step][same], owners[step:][same]), 1)
-        step += 1
-    shared += shared.T
-    anywhere = np.bincount(owners[repeats], minlength=len(names))
+    repeats[1:] = hashes[1:] == hashes[:-1]
+    repeats[:-1] |= repeats[1:]
+    anywhere = np.bincount(owners[repeats], minlength=len(names)) / np.maximum(1, sizes)
+    within = _within(hashes, owners, sizes, names)
     return [
-        Containment(name, anywhere[i] / len(distinct[i]), _within(shared, distinct, names, i))
+        Containment(name, float(anywhere[i]), within.get(i, {}))
         for i, name in enumerate(names)
-        if len(distinct[i]) and anywhere[i] / len(distinct[i]) >= least
+        if sizes[i] and anywhere[i] >= least
     ]
 
 
 def _within(
-    shared: "NDArray[np.int64]", distinct: "list[Hashes]", names: list[str], i: int
-) -> dict[str, float]:
-    shares = {
-        other: float(shared[i, j] / len(distinct[i])) for j, other in enumerate(names) if j != i
-    }
-    return {other: share for other, share in shares.items() if share >= _TOLD}
+    hashes: "Hashes", owners: "NDArray[np.int64]", sizes: "NDArray[np.int64]", names: list[str]
+) -> dict[int, dict[str, float]]:
+    """For each text, by number, its share in each other text, from sorted shingles."""
+    import numpy as np
+
+    codes = []
+    for step in range(1, _FEW):
+        same = hashes[step:] == hashes[:-step]
+        if not same.any():
+            break
+        codes.append(owners[:-step][same] * len(names) + owners[step:][same])
+    pairs, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *codes]), return_counts=True)
+    found: dict[int, dict[str, float]] = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        ends = divmod(pair, len(names))
+        for one, other in (ends, ends[::-1]):
+            if count >= _TOLD * sizes[one]:
+                found.setdefault(one, {})[names[other]] = float(count / sizes[one])
+    return found

@@ -4,12 +4,15 @@ from collections.abc import Iterable
 
 
 def repeats(hashes: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Of (id, hash of the words), in order of preference: each repeat and the id it repeats."""
+    """Of (id, its words or their hash), in order of preference: each repeat and what it repeats.
+
+    An empty value is a text without words: it repeats nothing.
+    """
     first: dict[str, str] = {}
     found = {}
     for name, value in hashes:
         if value in first:
             found[name] = first[value]
-        else:
+        elif value:
             first[value] = name
     return found

@@ -69,14 +69,13 @@ def _near(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons
 def _semantic(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
     if settings.semantic == "off" or len(rows) < 2:
         return {}
-    from kamerton.develop.data.dedup import semantic
+    from kamerton.develop.data.dedup.semantic import pairs, threshold
     from kamerton.embedding import encode
 
     vectors = encode([row.prompt for row in rows])
-    threshold = settings.semantic
-    if threshold == "auto":
-        threshold = semantic.threshold(vectors, seed)
-    return _later(rows, semantic.pairs(vectors, float(threshold)), "semantic")
+    given = settings.semantic
+    least = threshold(vectors, seed) if given == "auto" else float(given)
+    return _later(rows, pairs(vectors, least), "semantic")
 
 
 def _later(rows: Sequence[ChatRow], pairs: Sequence[tuple[int, int, float]], level: str) -> Reasons:
