@@ -48,6 +48,13 @@ def source_of(settings: CorpusSettings) -> str:
     )
 
 
+def _told_source(settings: CorpusSettings) -> str:
+    """The source as the card names it; of a stand-in the name, not where it lies here."""
+    if source_of(settings) == settings.source:
+        return settings.source
+    return f"{STAND_IN}/{settings.stand_in}"
+
+
 def local_sources(settings: CorpusSettings, home: Path) -> list[Path]:
     """The file or folder that is read, where it lies on this machine: a changed one counts."""
     place = _place(settings, home)
@@ -178,7 +185,7 @@ def _card(
     for account in accounted:
         dropped.update(account.dropped)
     return card.Card(
-        source=settings.source,
+        source=_told_source(settings),
         language=settings.language,
         documents=len(accounted),
         read=sum(a.read for a in accounted),
