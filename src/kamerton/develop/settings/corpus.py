@@ -59,7 +59,7 @@ class CorpusSettings(Section):
     source: str
     """A folder, a file, a URL, or `git+https://host/owner/name@commit#folder`."""
     stand_in: str = ""
-    """Folder below KAMERTON_TEST_DATA that is read instead where that variable is set."""
+    """Folder below KAMERTON_TEST_DATA, read in place of a remote source where that is set."""
     include: list[str] = ["*"]
     """Patterns of the files to read."""
     exclude: list[str] = []

@@ -43,9 +43,9 @@ class Sources:
 def source_of(settings: CorpusSettings) -> str:
     """Where the texts are read: the source, or its stand-in on a machine without a network."""
     folder = os.environ.get(STAND_IN)
-    return (
-        str(Path(folder) / settings.stand_in) if folder and settings.stand_in else settings.source
-    )
+    if not folder or not settings.stand_in or "://" not in settings.source:
+        return settings.source
+    return str(Path(folder) / settings.stand_in)
 
 
 def _told_source(settings: CorpusSettings) -> str:
