@@ -62,6 +62,14 @@ def test_a_good_dataset_is_told_so_and_a_bad_one_ends_with_1(home: Path) -> None
     (data / "leaks.json").unlink()
 
 
+def test_a_run_without_a_model_is_listed_shown_and_not_served(home: Path) -> None:
+    listed = kamerton(home, "runs", "ls")
+    assert listed.returncode == 0 and "novels/1" in listed.stdout
+    assert kamerton(home, "runs", "show", "novels").returncode == 0
+    served = kamerton(home, "serve", "novels")
+    assert served.returncode == 2 and "Traceback" not in served.stderr
+
+
 def test_unknown_rights_stop_before_anything_is_cleaned(tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "Somebody_Novel.txt").write_text("Жил-был корпус текстов.\n", "utf-8")

@@ -1,6 +1,7 @@
 """`kamerton runs ls|show|gc`: what was run, and what of it can go."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +30,10 @@ def ls(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = F
         typer.echo(table(lines))
 
 
-def _verdicts(run: Any) -> dict[str, str]:
+def _verdicts(run: Path) -> dict[str, str]:
+    """Primary verdicts; a run that only made a dataset has none."""
+    if not (run / SUMMARY).is_file():
+        return {}
     comparisons = json.loads(read_text(run / SUMMARY))["comparisons"]
     return {c["name"]: c["verdict"] for c in comparisons if c["family"] == "primary"}
 

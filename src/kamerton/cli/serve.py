@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kamerton.cli.recipe import Recipe
+from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.questions import Question
 from kamerton.formats.retrieval import How
@@ -60,6 +61,8 @@ def _what(run: str) -> tuple[Path, ServeSettings, list[str]]:
         return Path(run), ServeSettings(), []
     place = resolve_run(run)
     record = read_run(place)
+    if "export" not in record.stages:
+        raise InputError("cli.nothing_to_serve", where=str(place))
     recipe = Recipe.model_validate_json(read_text(place / RECIPE))
     known = read_rows(record.stage(place, "data") / "known.jsonl", Question)
     step = max(1, len(known) // _EXAMPLES)
