@@ -7,12 +7,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.hosts import is_this_machine
 
 if TYPE_CHECKING:
     import httpx
@@ -128,14 +128,7 @@ def _client(base_url: str, key: str) -> "httpx.Client":
         raise InputError("formats.embed_gone", where=base_url, why=error) from error
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     timeout = httpx.Timeout(_TIMEOUT, connect=_CONNECT)
-    return httpx.Client(timeout=timeout, headers=headers, trust_env=not _this_machine(host))
-
-
-def _this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.casefold().rstrip(".") == "localhost"
+    return httpx.Client(timeout=timeout, headers=headers, trust_env=not is_this_machine(host))
 
 
 def _ask(client: "httpx.Client", base_url: str, model: str, texts: list[str]) -> "httpx.Response":

@@ -2,7 +2,8 @@
 
 import random
 
-from kamerton.develop.data.clean.repair import RULES, edited, repair
+from kamerton.develop.data.clean.edits import edited
+from kamerton.develop.data.clean.repair import RULES, repair
 
 ALL = list(RULES)
 

@@ -1,15 +1,13 @@
 """The planted corpus, and what the data stage makes of it."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from planted import Planted, plant
+from planted import KINDS, Planted, Prepare, plant
 
 from kamerton.develop.data.corpus.run import prepare
 from kamerton.develop.settings import CorpusSettings
 
-KINDS = ["email", "phone", "inn", "snils", "passport", "card"]
 SMALL: dict[str, object] = {
     "kind": "corpus",
     "rights": {"accept": "written for this test"},
@@ -19,7 +17,6 @@ SMALL: dict[str, object] = {
     "context": 64,
     "workers": 1,
 }
-Prepare = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,17 @@
 """A corpus of some forty short texts with planted faults, and clean ones that are like them."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
 
 from russian_prose import changed, paragraph, shouted, text
 
+KINDS = ["email", "phone", "inn", "snils", "passport", "card"]
+"""Personal data that the planted corpus is searched for."""
+Prepare = Callable[..., Path]
+"""The data stage as the fixture `make` offers it."""
 CHARSETS = ("cp1251", "koi8-r", "cp866", "mac-cyrillic", "utf-8")
 NEAR = (0.02, 0.05, 0.1, 0.15)
 """Shares of changed words of planted near copies."""

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted import PERSONAL, Planted
+from planted import KINDS, PERSONAL, Planted, Prepare
 
-from conftest import KINDS, Prepare
 from kamerton.develop.data.clean.edits import Edit
 from kamerton.develop.data.corpus.log import BLACK, name, read_text, restored
 from kamerton.develop.data.read.folder import read_documents

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from planted import Prepare
 
-from conftest import Prepare
 from kamerton.develop.data.corpus import run
 from kamerton.develop.data.document import Document
 from kamerton.develop.data.read.folder import read_documents

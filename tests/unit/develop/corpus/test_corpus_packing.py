@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from planted import Prepare
 
-from conftest import Prepare
 from kamerton.develop.data.corpus.log import read_text
 from kamerton.develop.data.corpus.packing import BOS, EOS, PAD, cut, layout, pack, train_tokenizer
 from kamerton.develop.data.corpus.texts import CorpusText

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted import FOREIGN, NEAR, PERSONAL, REFRAIN, WRONG, Planted
+from planted import FOREIGN, NEAR, PERSONAL, REFRAIN, WRONG, Planted, Prepare
 
-from conftest import Prepare
 from kamerton.develop.data.corpus.log import read_text
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.develop.data.dedup.shingles import normal

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from planted import Prepare
 
-from conftest import Prepare
+from kamerton.develop.data import card as shared
 from kamerton.develop.data.corpus import card
 from kamerton.develop.data.corpus.texts import held_out_works, related
 from kamerton.develop.data.dedup.contained import Containment
@@ -33,7 +34,7 @@ def test_the_seed_decides_and_not_the_order() -> None:
 
 
 def test_lengths_are_counted_between_bounds() -> None:
-    found = card.histogram([0, 99, 100, 9999, 10000, 10**6])
+    found = shared.histogram([0, 99, 100, 9999, 10000, 10**6])
     assert found["0-99"] == 2 and found["100-199"] == 1 and found["10000+"] == 2
     assert sum(found.values()) == 6
 
@@ -61,7 +62,7 @@ def test_the_card_is_one_page_in_either_language(
     page = (out / "card.html").read_text("utf-8")
     assert f'<html lang="{language}">' in page
     assert not re.search(r"(?:src|href)=|@import|url\(", page), "it needs another file"
-    assert card.number(told.read) in page and card.share(told.naive, told.read) in page
+    assert shared.number(told.read) in page and shared.share(told.naive, told.read) in page
     assert told.dataset_sha256 in page and "develop." not in page
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kamerton.develop.data.clean import layout, letters, prereform, punctuation
-from kamerton.develop.data.clean.edits import Edit, Tracked, apply, edited, track, undone
+from kamerton.develop.data.clean.edits import Edit, Tracked, apply, track, undone
 
 Rule = Callable[[str], Iterator[Edit]]
 
@@ -66,6 +66,3 @@ def preview(text: str, rules: Sequence[str]) -> dict[str, int]:
     for name in rules:
         found[name] = sum(edit.end - edit.start for edit in RULES[name](text))
     return found
-
-
-__all__ = ["RULES", "Change", "edited", "preview", "repair", "restore"]

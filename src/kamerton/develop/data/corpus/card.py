@@ -3,23 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 
-import jinja2
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.develop.data.card import render, write_card
 from kamerton.develop.data.corpus.account import Account
 from kamerton.develop.data.corpus.cleaning import Cleaned, Count
 from kamerton.develop.data.corpus.packing import Packed
 from kamerton.develop.data.corpus.twice import Duplicates
-from kamerton.formats.jsonl import write_text
-from kamerton.formats.language import current, say
+from kamerton.formats.language import say
 
-JSON, MARKDOWN, HTML = "card.json", "card.md", "card.html"
-_BOUNDS = (0, 100, 200, 500, 1000, 2000, 5000, 10000)
 _SHOWN = 10
 _CYRILLIC = re.compile("[\u0400-\u052f]")
 _LATIN = re.compile("[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]")
@@ -154,74 +148,15 @@ def works(accounts: Sequence[Account], splits: Mapping[str, str]) -> list[Work]:
     return sorted(rows, key=lambda w: (-w.dropped / max(1, w.read), w.id))
 
 
-def histogram(lengths: Sequence[int]) -> dict[str, int]:
-    """How many lengths lie between two bounds, by "from-to"."""
-    found = dict.fromkeys(_names(), 0)
-    for length in lengths:
-        place = max(i for i, bound in enumerate(_BOUNDS) if length >= bound)
-        found[_names()[place]] += 1
-    return found
-
-
-def _names() -> list[str]:
-    return [f"{low}-{high - 1}" for low, high in pairwise(_BOUNDS)] + [f"{_BOUNDS[-1]}+"]
-
-
 def write(card: Card, out: Path) -> None:
     """Write card.json, card.md and card.html, in the language in force."""
-    text = markdown(card)
-    write_text(out / JSON, card.model_dump_json(indent=1) + "\n")
-    write_text(out / MARKDOWN, text)
-    write_text(out / HTML, page(text))
+    write_card(card, markdown(card), _text("title"), out)
 
 
 def markdown(card: Card) -> str:
-    """The card as Markdown; what was found in texts is escaped where it is shown."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown; `cell` escapes what comes from the texts
-        loader=jinja2.FunctionLoader(_own),
-    )
-    environment.filters |= {"cell": cell, "share": share, "number": number}
-    return environment.get_template("card.md.jinja").render(card=card, t=_text, shown=_SHOWN)
-
-
-def page(text: str) -> str:
-    """Markdown as one HTML page that needs no other file."""
-    from markdown_it import MarkdownIt
-
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    title = escape(say("develop.card_title"))
-    return (
-        f'<!doctype html>\n<html lang="{current()}">\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_own('card.css')}</style>\n<main>{body}</main>\n</html>\n"
-    )
-
-
-def cell(text: str) -> str:
-    """A text as one cell of a table: nothing in it is markup."""
-    one_line = " ".join(str(text).split())
-    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>#|!" else letter for letter in one_line)
-
-
-def share(part: int, whole: int) -> str:
-    """A share in per cent."""
-    value = 100 * part / whole if whole else 0.0
-    return f"{value:.1f} %" if value >= 0.05 or not part else "< 0.1 %"
-
-
-def number(value: int) -> str:
-    """An integer with thin spaces between thousands, as both languages write it."""
-    return f"{value:,}".replace(",", "\u202f")
+    """The card as Markdown."""
+    return render("kamerton.develop.data.corpus", card=card, t=_text, shown=_SHOWN)
 
 
 def _text(key: str, /, **values: object) -> str:
     return say(f"develop.card_{key}", **values)
-
-
-def _own(name: str) -> str:
-    return (files("kamerton.develop.data.corpus") / name).read_text("utf-8")

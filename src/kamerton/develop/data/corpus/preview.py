@@ -11,7 +11,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.develop.data.clean.filters import Limits, drops
-from kamerton.develop.data.clean.repair import RULES, repair
+from kamerton.develop.data.clean.repair import preview as touched
+from kamerton.develop.data.clean.repair import repair
 from kamerton.develop.data.corpus.cleaning import naive_loss
 from kamerton.develop.data.corpus.run import read_source, survey
 from kamerton.develop.data.document import Document
@@ -52,7 +53,7 @@ def preview(settings: CorpusSettings, home: Path) -> list[Cost]:
 
 def costs(document: Document, settings: CorpusSettings) -> Iterable[Cost]:
     """The cost of each rule for one document, rules that do nothing left out."""
-    repairs = {name: _touched(name, document.text) for name in settings.repair}
+    repairs = touched(document.text, settings.repair)
     limits = Limits(language=settings.language, **settings.drop.model_dump())
     taken: dict[str, int] = {NAIVE: naive_loss(document.text, settings.language)}
     for drop in drops(repair(document.text, settings.repair)[0].text, limits):
@@ -67,7 +68,3 @@ def costs(document: Document, settings: CorpusSettings) -> Iterable[Cost]:
                     read=len(document.text),
                     characters=characters,
                 )
-
-
-def _touched(rule: str, text: str) -> int:
-    return sum(edit.end - edit.start for edit in RULES[rule](text))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kamerton.develop import hub
 from kamerton.develop.data import rights
+from kamerton.develop.data.card import histogram
 from kamerton.develop.data.corpus import card, texts
 from kamerton.develop.data.corpus.account import Account, accounts
 from kamerton.develop.data.corpus.cleaning import Cleaned, clean
@@ -201,9 +202,7 @@ def _card(
         near=card.near_counts(twice),
         works=works,
         naive_most=sorted(works, key=lambda w: (-w.naive / max(1, w.read), w.id)),
-        paragraph_lengths=card.histogram(
-            [end - start for d in documents for start, end in d.lines]
-        ),
+        paragraph_lengths=histogram([end - start for d in documents for start, end in d.lines]),
         letters=card.letters(d.text for d in documents),
         rights=dict(Counter(r.decision for r in (*sources.kept, *sources.dropped))),
         held_out=sorted({d.work for d in documents if d.split == "held_out"}),

@@ -1,18 +1,14 @@
 """The card of rows: what was read, what went and why, what is left; JSON, Markdown, HTML."""
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.corpus.card import HTML, JSON, MARKDOWN, cell, histogram, page, share
+from kamerton.develop.data.card import histogram, render, write_card
 from kamerton.develop.data.rows.filters import by_reason
-from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 
-__all__ = ["HTML", "JSON", "MARKDOWN", "RowsCard", "lengths", "reasons", "write"]
 _SAMPLES = 3
 
 
@@ -62,19 +58,8 @@ def lengths(answers: Sequence[str]) -> dict[str, int]:
 
 def write(card: RowsCard, out: Path) -> None:
     """Write card.json, card.md and card.html, in the language in force."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown; `cell` escapes what comes from the rows
-    )
-    environment.filters |= {"cell": cell, "share": share}
-    source = (files("kamerton.develop.data.rows") / "card.md.jinja").read_text("utf-8")
-    text = environment.from_string(source).render(card=card, t=_text)
-    write_text(out / JSON, card.model_dump_json(indent=1) + "\n")
-    write_text(out / MARKDOWN, text)
-    write_text(out / HTML, page(text))
+    text = render("kamerton.develop.data.rows", card=card, t=_text)
+    write_card(card, text, _text("title"), out)
 
 
 def _text(key: str, /, **values: object) -> str:

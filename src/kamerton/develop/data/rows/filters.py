@@ -62,7 +62,7 @@ def _exact(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reason
 def _near(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
     grams = [shingles(word_hashes(_text(row)), near.WORDS) for row in rows]
     sets = [frozenset(of.tolist()) for of in grams]
-    signed = near.signatures([of for of in grams])
+    signed = near.signatures(grams)
     return _later(rows, near.pairs(signed, sets.__getitem__, settings.near), "near")
 
 

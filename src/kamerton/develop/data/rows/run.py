@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop.data import rights
+from kamerton.develop.data.card import MARKDOWN
 from kamerton.develop.data.leaks.check import check
 from kamerton.develop.data.leaks.report import Report
 from kamerton.develop.data.rows import card
@@ -110,7 +111,7 @@ def _summary(told: card.RowsCard, settings: RowsSettings) -> dict[str, Any]:
 
 def _usable(train: list[ChatRow], found: Report, out: Path) -> None:
     if not train:
-        raise InputError("develop.no_train_rows", where=str(out / card.MARKDOWN))
+        raise InputError("develop.no_train_rows", where=str(out / MARKDOWN))
     if found.blocking:
         first = found.blocking[0]
         values = {"count": len(found.blocking), "shown": f"{first.held_out} = {first.seen_in}"}

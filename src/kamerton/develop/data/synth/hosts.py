@@ -1,10 +1,10 @@
 """The gate between this machine and other hosts: briefs leave it only where the recipe says so."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.hosts import is_this_machine, plain
 
 if TYPE_CHECKING:
     import httpx
@@ -17,16 +17,16 @@ def check_host(base_url: str, trusted_hosts: Sequence[str], leaves_machine: bool
     `api.example.com`.
     """
     host = _parsed(base_url).host
-    if leaves_machine or _this_machine(host):
+    if leaves_machine or is_this_machine(host):
         return
-    if _plain(host) in {_plain(name) for name in trusted_hosts}:
+    if plain(host) in {plain(name) for name in trusted_hosts}:
         return
     raise InputError("develop.synth_outside_host", where="base_url", host=host)
 
 
 def is_local(base_url: str) -> bool:
     """Whether the URL points to this machine: localhost, 127.0.0.0/8 or ::1."""
-    return _this_machine(_parsed(base_url).host)
+    return is_this_machine(_parsed(base_url).host)
 
 
 def host_of(base_url: str) -> str:
@@ -47,16 +47,3 @@ def _parsed(base_url: str) -> "httpx.URL":
     if url.scheme not in {"http", "https"} or not host or url.userinfo or url.query or url.fragment:
         raise InputError("develop.synth_bad_url", where="base_url")
     return url
-
-
-def _this_machine(host: str) -> bool:
-    if _plain(host) == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _plain(host: str) -> str:
-    return host.strip().casefold().rstrip(".")
