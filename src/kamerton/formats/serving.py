@@ -1,17 +1,24 @@
 """What an exported model offers to a server: `serving.json` beside the weights."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 FILE = "serving.json"
+Kind = Literal["lora", "merged", "prompt"]
 
 
 class Adapter(BaseModel):
-    """One LoRA adapter as GGUF; `name` is the model id that clients ask for."""
+    """One adaptation of the base; `name` is the model id that clients ask for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     file: str
     sha256: str
+    kind: Kind = "lora"
+    """`lora`: an adapter as GGUF, on the shared base. `merged`: a whole model as GGUF (DoRA, full
+    fine-tuning). `prompt`: a PEFT prompt-tuning adapter's `.safetensors`, beside it its
+    `adapter_config.json`, for the transformers engine; its float base is `weights`."""
 
 
 class ServingSpec(BaseModel):
@@ -25,6 +32,9 @@ class ServingSpec(BaseModel):
     base: str
     base_name: str
     base_sha256: str
+    weights: str = ""
+    """The base as the trainer names it (`embedded`, a folder, a hub id), where an adapter needs
+    the transformers engine."""
     adapters: list[Adapter]
     system: str = ""
     """System prompt put before chats that have none: the one of the training rows."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kamerton.develop.data.read.forms import KtoRow, PreferenceRow
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.feedback import Edit, FeedbackRow, Pair, Vote
+from kamerton.formats.preference import KtoRow, PreferenceRow
 
 Form = Literal["sft", "dpo", "kto"]
 TrainingRow = ChatRow | PreferenceRow | KtoRow

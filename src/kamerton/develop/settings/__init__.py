@@ -6,7 +6,7 @@ from pydantic import Discriminator, Tag
 
 from kamerton.develop.settings.corpus import CorpusSettings
 from kamerton.develop.settings.guide import GuideSettings
-from kamerton.develop.settings.model import ExportSettings, TuneSettings
+from kamerton.develop.settings.model import ExportSettings, PretrainSettings, TuneSettings
 from kamerton.develop.settings.rows import RowsSettings
 
 
@@ -29,6 +29,7 @@ __all__ = [
     "DataSettings",
     "ExportSettings",
     "GuideSettings",
+    "PretrainSettings",
     "RowsSettings",
     "TuneSettings",
     "kind_of",

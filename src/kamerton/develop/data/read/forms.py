@@ -7,12 +7,11 @@ begins with them. Columns that a form does not use are passed over.
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from kamerton.develop.data.read import turns
 from kamerton.develop.data.read.turns import Options
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
+from kamerton.formats.preference import PreferenceRow
 
 Form = Literal[
     "preference",
@@ -39,37 +38,6 @@ COLUMNS: dict[Form, tuple[str, ...]] = {
     "input_output": ("input", "output"),
 }
 """Columns that a row must have to be of a form; the first form that fits is taken."""
-
-
-class PreferenceRow(BaseModel):
-    """One prompt with a better and a worse answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str
-    prompt: list[Message]
-    """All turns before the answer; the last one is the user's."""
-    chosen: str = Field(min_length=1)
-    rejected: str = Field(min_length=1)
-    group: str | None = None
-    """What belongs together: a document, a user."""
-    origin: str = ""
-    """File and line that the row was made of."""
-
-
-class KtoRow(BaseModel):
-    """One prompt with an answer that is good or bad (Ethayarajh et al. 2024, KTO)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str
-    prompt: list[Message]
-    """All turns before the answer; the last one is the user's."""
-    completion: str = Field(min_length=1)
-    label: bool
-    """Whether the answer is good."""
-    group: str | None = None
-    """What belongs together: a document, a user."""
-    origin: str = ""
-    """File and line, or rating, that the row was made of."""
 
 
 def detect(row: Row) -> Form | None:

@@ -1,0 +1,36 @@
+"""Rows that say which answer is better, in the forms that the field's trainers read."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kamerton.formats.chat import Message
+
+
+class PreferenceRow(BaseModel):
+    """One prompt with a better and a worse answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    prompt: list[Message]
+    """All turns before the answer; the last one is the user's."""
+    chosen: str = Field(min_length=1)
+    rejected: str = Field(min_length=1)
+    group: str | None = None
+    """What belongs together: a document, a user."""
+    origin: str = ""
+    """File and line that the row was made of."""
+
+
+class KtoRow(BaseModel):
+    """One prompt with an answer that is good or bad (Ethayarajh et al. 2024, KTO)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    prompt: list[Message]
+    """All turns before the answer; the last one is the user's."""
+    completion: str = Field(min_length=1)
+    label: bool
+    """Whether the answer is good."""
+    group: str | None = None
+    """What belongs together: a document, a user."""
+    origin: str = ""
+    """File and line, or rating, that the row was made of."""
