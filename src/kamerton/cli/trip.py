@@ -86,7 +86,7 @@ def _guide(recipe: Recipe, data: GuideSettings, folder: Path) -> tuple[Stage, ..
     base = _pick(tree, "base", "name")
     return (
         Stage("check", (), _pick(tree, "data", "tune", "experiment", "seed", "base"), files),
-        Stage("data", (), _pick(tree, "data", "seed"), files, version=3),
+        Stage("data", (), _pick(tree, "data", "seed"), files, version=4),
         Stage(
             "tune", ("data",), _pick(tree, "tune", "base", "seed", "threads"), weights, resumes=True
         ),

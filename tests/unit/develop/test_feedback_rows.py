@@ -20,7 +20,7 @@ from kamerton.develop.data.feedback import (
     write,
 )
 from kamerton.develop.data.ratings import Form, TrainingRow
-from kamerton.develop.data.read.forms import KtoRow, PreferenceRow
+from kamerton.formats.preference import KtoRow, PreferenceRow
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import Edit, FeedbackRow, Pair, Vote, same_prompt

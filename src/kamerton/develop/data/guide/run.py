@@ -92,5 +92,5 @@ def _check(result: Plan, settings: GuideSettings) -> None:
         rows, most = len(result.train), settings.max_train_rows
         raise InputError("develop.too_many_rows", rows=rows, most=most)
     if found := leaks.find(result).blocking:
-        shown = ", ".join(f"{leak.question_id} = {leak.seen_in}" for leak in found[:3])
+        shown = ", ".join(f"{leak.held_out} = {leak.seen_in}" for leak in found[:3])
         raise InputError("develop.leak", count=len(found), shown=shown, level=found[0].level)
