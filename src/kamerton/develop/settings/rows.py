@@ -54,6 +54,11 @@ class RowsSettings(Section):
     """Share of the groups held out, where no source is a test part."""
     tests: Literal["group", "phrasing"] = "group"
     """What the held-out rows test: new groups, or new wordings of what was trained."""
+    few_shot: list[Path] = []
+    """Files of examples that stand before prompts in tests: held-out rows may not be among them."""
+    benchmarks: Path | None = None
+    """A folder with public benchmarks (`humaneval`, `gsm8k`, `mbpp`, each a folder in it), whose
+    test rows may not stand in the training rows; empty: not looked at, and the card says so."""
     rights: RightsSettings = RightsSettings()
     """Licence of the sources."""
     privacy: PrivacySettings = PrivacySettings()

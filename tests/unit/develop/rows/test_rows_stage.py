@@ -165,3 +165,29 @@ def test_a_drawn_part_is_the_same_every_time_and_grows(home: Path) -> None:
 
     assert drawn(5, 7) == drawn(5, 7) != drawn(5, 8)
     assert set(drawn(5, 7)) < set(drawn(9, 7))
+
+
+def test_a_benchmark_task_among_the_training_rows_stops_the_stage(
+    home: Path, tmp_path: Path
+) -> None:
+    task = {"question": "A pump lifts 12 litres a minute. How many litres in 5 minutes?"}
+    (home / "sets" / "gsm8k").mkdir(parents=True)
+    write(home / "sets" / "gsm8k" / "test.jsonl", [task | {"answer": "60 litres. #### 60"}])
+    clean = settings("rows.jsonl", held_out=0.25, benchmarks="sets")
+    prepare(clean, home, tmp_path / "clean", 7)
+    card = (tmp_path / "clean" / "card.md").read_text("utf-8")
+    assert "gsm8k" in card and "Cyrillic" in card
+    write(home / "leaky.jsonl", [task | {"answer": "Sixty.", "topic": "gsm8k"}])
+    with pytest.raises(InputError, match=r"leaks\.json"):
+        leaky = settings("rows.jsonl", "leaky.jsonl", held_out=0, benchmarks="sets")
+        prepare(leaky, home, tmp_path / "leaky", 7)
+
+
+def test_held_out_rows_among_the_few_shot_examples_stop_the_stage(
+    home: Path, tmp_path: Path
+) -> None:
+    write(home / "shots.jsonl", [row(topic, n) for n, topic in enumerate(TOPICS * 2)][:8])
+    with pytest.raises(InputError, match=r"leaks\.json"):
+        prepare(settings("rows.jsonl", few_shot=["shots.jsonl"]), home, tmp_path / "out", 7)
+    report = json.loads((tmp_path / "out" / "leaks.json").read_text())
+    assert {leak["level"] for leak in report["blocking"]} == {"few_shot:exact"}

@@ -1,11 +1,13 @@
 """The card of rows: what was read, what went and why, what is left; JSON, Markdown, HTML."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.develop.data.card import histogram, render, write_card
+from kamerton.develop.data.clean.filters import foreign_share
 from kamerton.develop.data.rows.filters import by_reason
 from kamerton.formats.language import say
 
@@ -40,6 +42,10 @@ class RowsCard(BaseModel):
     leaks: dict[str, int]
     printed: dict[str, int]
     lengths: dict[str, int]
+    languages: dict[str, int]
+    """Answers by the alphabet of most of their letters: `ru`, `en`, `none`."""
+    benchmarks: list[str]
+    """Public benchmarks that the training rows were checked against."""
     dataset_sha256: str
 
 
@@ -54,6 +60,17 @@ def reasons(gone: Mapping[str, str], texts: Mapping[str, str]) -> list[Reason]:
 def lengths(answers: Sequence[str]) -> dict[str, int]:
     """Answers by their number of characters."""
     return histogram([len(answer) for answer in answers])
+
+
+def languages(answers: Sequence[str]) -> dict[str, int]:
+    """Answers by the alphabet that most of their letters are of."""
+    return dict(Counter(map(_language, answers)).most_common())
+
+
+def _language(answer: str) -> str:
+    if not any(letter.isalpha() for letter in answer):
+        return "none"
+    return "ru" if foreign_share(answer, "ru") < foreign_share(answer, "en") else "en"
 
 
 def write(card: RowsCard, out: Path) -> None:
