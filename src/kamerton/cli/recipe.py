@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import Field
+from pydantic import Field, model_validator
 
 import kamerton
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.develop.settings import (
+    CorpusSettings,
     DataSettings,
     ExportSettings,
     GuideSettings,
+    PretrainSettings,
     TuneSettings,
 )
 from kamerton.experiment.settings import ExperimentSettings
@@ -25,10 +27,25 @@ FILE = "recipe.yaml"
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 
 
+NAME = r"^[\w][\w.-]*$"
+"""What may be the name of a folder and of a model id."""
+
+
+class Part(Section):
+    """One of several adapters on the same base: its data, its training, its proof."""
+
+    data: DataSettings
+    """Texts, questions or rows."""
+    tune: TuneSettings = TuneSettings()
+    """Training of the adapter."""
+    experiment: ExperimentSettings = ExperimentSettings()
+    """What is asked, and what is claimed."""
+
+
 class Recipe(Section):
     """One trip from texts to a proved, served model."""
 
-    name: str = Field("", pattern=r"^([\w][\w.-]*)?$")
+    name: str = Field("", pattern=rf"{NAME}|^$")
     """Name of the adapter and of the run folder; empty: the recipe folder's name."""
     about: str = ""
     """One sentence for `kamerton recipe ls`."""
@@ -42,14 +59,45 @@ class Recipe(Section):
     """Ask with one slot, so that the same answers come again; slower."""
     data: DataSettings = GuideSettings()
     """Texts and questions."""
-    tune: TuneSettings = TuneSettings()
-    """Training of the adapter."""
+    pretrain: PretrainSettings | None = None
+    """Training of a model from scratch, on a corpus; absent: the corpus is the result."""
+    tune: TuneSettings | None = None
+    """Training of the adapter; absent with rows: the dataset is the result."""
+    adapters: dict[Annotated[str, Field(pattern=NAME)], Part] = {}
+    """Several adapters on one base, by name, each with its own data, tune and experiment, in
+    place of these sections here."""
     export: ExportSettings = ExportSettings()
     """What is written for the engine."""
     serve: ServeSettings = ServeSettings()
     """Engine and gateway."""
     experiment: ExperimentSettings = ExperimentSettings()
     """What is asked, of whom, and what is claimed."""
+    then: list[str] = []
+    """Recipes that `kamerton run` runs after this one, with the same preset; paths start at this
+    recipe's folder."""
+
+    @model_validator(mode="after")
+    def _one_trip(self) -> "Recipe":
+        corpus = isinstance(self.data, CorpusSettings)
+        if self.pretrain and not corpus:
+            raise ValueError("pretrain needs data of kind corpus")
+        if self.tune and corpus:
+            raise ValueError("tune needs rows or a guide; name a recipe with them in `then`")
+        if any(isinstance(part.data, CorpusSettings) for part in self.adapters.values()):
+            raise ValueError("adapters need rows or guides")
+        if self.adapters and (self.tune or self.data != GuideSettings()):
+            raise ValueError("adapters have data and tune of their own: take these out here")
+        return self
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """The adapters that this trip makes, by name; none where it ends with a dataset."""
+        if self.adapters:
+            return self.adapters
+        if self.tune is None and not isinstance(self.data, GuideSettings):
+            return {}
+        tune = self.tune or TuneSettings()
+        return {self.name: Part(data=self.data, tune=tune, experiment=self.experiment)}
 
 
 RESERVED = ("base", "latest")
@@ -83,8 +131,9 @@ def resolve(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -
     """The recipe of a file, with preset and `--set` values laid over it, checked and named."""
     recipe = validate(load(path, preset, sets), Recipe, path, preset, sets)
     name = recipe.name or path.resolve().parent.name
-    if name in RESERVED or "+" in name:
-        raise InputError("cli.reserved_name", where=str(path), name=name)
+    for given in (name, *recipe.adapters):
+        if given in RESERVED or "+" in given:
+            raise InputError("cli.reserved_name", where=str(path), name=given)
     return recipe.model_copy(update={"name": name})
 
 

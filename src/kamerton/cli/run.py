@@ -1,24 +1,27 @@
 """`kamerton run`: make the trip that a recipe describes; running again is resuming."""
 
+import json
 import shlex
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from kamerton.cli import recipe as recipes
-from kamerton.cli.trip import RESULTS, Job, command, stages
+from kamerton.cli.checks import figures, lines
+from kamerton.cli.trip import Job, command, results, stages
 from kamerton.cli.words import print_json, table
-from kamerton.develop.settings import CorpusSettings, RowsSettings
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
+from kamerton.formats.pretraining import PRETRAINING
+from kamerton.formats.recipe import read_yaml
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget
-from kamerton.pipeline.graph import Planned, plan, select
+from kamerton.pipeline.graph import Planned, State, plan, select, state_of
 from kamerton.terminal import note
 
 REPORT, CARD, TABLE = "report.html", "card.html", "table.txt"
@@ -38,25 +41,60 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Run the stages that are not done, then show what came out."""
-    path = recipes.find(recipe)
     given = tuple(sets or ()) + (("deterministic=true",) if deterministic else ())
-    resolved = recipes.resolve(path, preset, given)
+    asked = _Asked(preset, given, only, start, dry_run, fresh, as_json)
+    first = recipes.find(recipe)
+    following = _trip(first, asked)
+    if not (only or start):
+        for path in (recipes.find(str(first.parent / name)) for name in following):
+            _trip(path, replace(asked, preset=_preset_of(path, preset), sets=()))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of `kamerton run`."""
+
+    preset: str | None
+    sets: tuple[str, ...]
+    only: str | None
+    start: str | None
+    dry_run: bool
+    fresh: bool
+    as_json: bool
+
+
+def _preset_of(path: Path, preset: str | None) -> str | None:
+    """The preset where a recipe has one of that name: the next recipe may have others."""
+    return preset if preset in (read_yaml(path).get("presets") or {}) else None
+
+
+def _trip(path: Path, asked: _Asked) -> list[str]:
+    """One recipe's trip; gives the recipes that come after it."""
+    resolved = recipes.resolve(path, asked.preset, asked.sets)
     home = path.resolve().parent
     planned = plan(stages(resolved, home), folders.ROOT, home)
-    chosen = select(planned, only, start)
-    if dry_run:
-        _show_plan(resolved, home, planned, recipes.origins(path, preset, given), as_json)
-        return
-    job = _job(resolved, path, planned, preset, given)
+    chosen = select(planned, asked.only, asked.start)
+    if asked.dry_run:
+        known = recipes.origins(path, asked.preset, asked.sets)
+        _show_plan(resolved, home, planned, known, asked.as_json)
+        return resolved.then
+    job = _job(resolved, path, planned, asked.preset, asked.sets)
     with folders.in_use(folders.ROOT):
-        if fresh:
+        if asked.fresh:
             forget(chosen)
         ran = execute(chosen, planned, lambda item: command(item, job))
-        if only and only != planned[-1].name:
-            _say_stage(planned, only, ran, as_json)
-            return
+        if asked.only and not _is_result(resolved, planned, asked.only):
+            _say_stage(planned, asked.only, ran, asked.as_json)
+            return resolved.then
         place = _record(job, path, planned, ran)
-    _show(place, ran, as_json)
+    _show(place, ran, asked.as_json)
+    return resolved.then
+
+
+def _is_result(resolved: recipes.Recipe, planned: list[Planned], stage: str) -> bool:
+    """Whether a stage alone makes something to show: the last one, and a dataset's card."""
+    made = results(resolved).get(CARD)
+    return stage == planned[-1].name or (made is not None and made[0] == stage)
 
 
 def _job(
@@ -78,15 +116,17 @@ def _job(
 
 def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Path:
     """The run's folder: a new one where anything ran, else the one that these stages made."""
-    names = {item.name: str(item.folder.relative_to(folders.ROOT)) for item in planned}
+    done = [item for item in planned if state_of(item.folder) is State.DONE]
+    names = {item.name: str(item.folder.relative_to(folders.ROOT)) for item in done}
     known = folders.find_run(folders.ROOT, job.recipe.name, names)
     if known and not ran:
         folders.point_latest(known)  # a setting put back: an older run is the recipe's again
         return known
     place = known or folders.new_run(folders.ROOT, job.recipe.name)
     write_text(place / folders.RECIPE, job.recipe.model_dump_json(indent=2) + "\n")
-    for stage, name in RESULTS[job.recipe.data.kind]:
-        shutil.copyfile(job.out(stage) / name, place / name)
+    for name, (stage, file) in results(job.recipe).items():
+        if stage in names:
+            shutil.copyfile(job.out(stage) / file, place / name)
     record = folders.RunRecord(
         recipe=job.recipe.name,
         recipe_file=str(path),
@@ -100,30 +140,30 @@ def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Pat
 
 
 def _show(place: Path, ran: list[str], as_json: bool) -> None:
-    if (place / CARD).is_file():
-        _show_card(place, ran, as_json)
-        return
-    summary = read_text(place / SUMMARY)
     if as_json:
-        sys.stdout.write(summary)
+        _print_figures(place)
         return
     if not ran:
         note(say("cli.nothing_to_do"))
+    if not (place / REPORT).is_file():
+        typer.echo("\n".join(read_text(place / "card.md").splitlines()[2:5]))
+        typer.echo(say("cli.card_lies", path=place / CARD))
+        return
     record = folders.read_run(place)
     typer.echo(read_text(record.stage(place, "report") / TABLE))
-    name = place.parent.name
     typer.echo(say("cli.report_lies", path=place / REPORT))
-    typer.echo(say("cli.next_serve", name=name))
+    if "export" in record.stages:
+        typer.echo(say("cli.next_serve", name=place.parent.name))
 
 
-def _show_card(place: Path, ran: list[str], as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(read_text(place / "card.json"))
+def _print_figures(place: Path) -> None:
+    """The comparison's summary, by adapter where there are several; else what else was made."""
+    several = {p.name.removesuffix(f".{SUMMARY}"): p for p in sorted(place.glob(f"*.{SUMMARY}"))}
+    if several:
+        print_json({name: json.loads(read_text(path)) for name, path in several.items()})
         return
-    if not ran:
-        note(say("cli.nothing_to_do"))
-    typer.echo("\n".join(read_text(place / "card.md").splitlines()[2:5]))
-    typer.echo(say("cli.card_lies", path=place / CARD))
+    made = (place / name for name in (SUMMARY, PRETRAINING, "card.json"))
+    sys.stdout.write(read_text(next(path for path in made if path.is_file())))
 
 
 def _say_stage(planned: list[Planned], only: str, ran: list[str], as_json: bool) -> None:
@@ -144,42 +184,14 @@ def _show_plan(
     as_json: bool,
 ) -> None:
     """The resolved plan with what it will cost and what it can show; nothing is run."""
-    figures, lines = _figures(resolved, home)
+    found = figures(resolved, home)
     states = {item.name: str(item.state) for item in planned}
     tree = resolved.model_dump(mode="json")
     if as_json:
-        print_json({"recipe": tree, "origins": origins, "stages": states} | figures)
+        print_json({"recipe": tree, "origins": origins, "stages": states} | found)
         return
     rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
     typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
     typer.echo("")
     typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in planned]))
-    typer.echo("\n" + "\n".join(lines))
-
-
-def _figures(resolved: recipes.Recipe, home: Path) -> tuple[dict[str, Any], list[str]]:
-    """What the trip will cost and can show: as data, and as lines to read."""
-    if isinstance(resolved.data, CorpusSettings):
-        from kamerton.develop.data.corpus.run import survey
-
-        sizes = survey(resolved.data, home).sizes
-        counts = {"documents": len(sizes), "characters": sum(sizes.values())}
-        return {"corpus": counts}, [say("cli.plan_corpus", **counts)]
-    if isinstance(resolved.data, RowsSettings):
-        from kamerton.develop.data.rows import run as rows
-
-        counts = rows.survey(resolved.data, home, resolved.seed)
-        return {"rows": counts}, [say("cli.check_read", **counts)]
-    from kamerton.develop.data.guide.run import plan as read_data
-    from kamerton.develop.tune.estimate import estimate
-    from kamerton.experiment.design import design
-
-    data = read_data(resolved.data, home, resolved.seed)
-    cost = asdict(estimate(resolved.tune, resolved.base, data.train))
-    shows = design(resolved.experiment, data.held_out, resolved.name)
-    claims = [
-        say("cli.check_claim", **asdict(power), points=100 * power.detectable)
-        for power in shows.hypotheses
-    ]
-    training = say("cli.plan_training", **cost, minutes=cost["seconds"] / 60)
-    return {"training": cost, "design": asdict(shows)}, [training, *claims]
+    typer.echo("\n" + "\n".join(lines(found)))

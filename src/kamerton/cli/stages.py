@@ -1,27 +1,18 @@
 """`kamerton stage NAME`: one stage in its own process, as `kamerton run` starts it."""
 
-import json
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from kamerton.cli.trip import Job
-from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
-from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import write_text
-from kamerton.formats.language import say
+from kamerton.cli.asking import serving, slots_of
+from kamerton.cli.checks import check
+from kamerton.cli.recipe import Part
+from kamerton.cli.trip import Job, name_of
+from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.pipeline.child import die_with_parent
-from kamerton.terminal import note
-
-CHECK = "check.json"
-_READY_SECONDS = 300.0
 
 
 def stage(
@@ -32,144 +23,87 @@ def stage(
     die_with_parent()
     told = Job.model_validate_json(job)
     told.out(name).mkdir(parents=True, exist_ok=True)
-    STAGES[name](told)
+    _jobs(told)[name]()
 
 
-def _check(job: Job) -> None:
-    """The recipe and its data are sound, and this is what the test can show."""
-    recipe = job.recipe
-    if isinstance(recipe.data, CorpusSettings):
-        _check_corpus(job, recipe.data)
-    elif isinstance(recipe.data, RowsSettings):
-        _check_rows(job, recipe.data)
-    else:
-        _check_guide(job, recipe.data)
+def _jobs(job: Job) -> dict[str, Callable[[], None]]:
+    """All stages of the trip by name."""
+    found: dict[str, Callable[[], None]] = {n: partial(do, job) for n, do in WHOLE.items()}
+    for adapter, part in job.recipe.parts.items():
+        for does, do in EACH.items():
+            found[name_of(job.recipe, does, adapter)] = partial(do, job, adapter, part)
+    return found
 
 
-def _check_corpus(job: Job, data: CorpusSettings) -> None:
-    """Everything can be read, and of every work it is known whether it may be used."""
-    from kamerton.develop.data.corpus.run import survey
-
-    found = survey(data, Path(job.folder))
-    counts = {
-        "documents": len(found.sizes),
-        "free": len(found.kept),
-        "dropped": len(found.dropped),
-        "works": len(set(found.works.values())),
-        "characters": sum(found.sizes.values()),
-    }
-    note(say("cli.check_corpus", **counts))
-    write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")
+def _dataset(job: Job) -> None:
+    """The data stage of a trip without an adapter."""
+    _prepare(job.recipe.data, job, job.out("data"))
 
 
-def _check_rows(job: Job, data: RowsSettings) -> None:
-    """Every row can be read, and the teacher may be asked; nothing is sent yet."""
-    from kamerton.develop.data.rows.run import survey
-
-    counts = survey(data, Path(job.folder), job.recipe.seed)
-    note(say("cli.check_read", **counts))
-    write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")
-
-
-def _check_guide(job: Job, data: GuideSettings) -> None:
-    from kamerton.develop.data.guide.run import plan, summary
-    from kamerton.develop.tune.estimate import estimate
-    from kamerton.experiment.design import design
-
-    recipe = job.recipe
-    found = plan(data, Path(job.folder), recipe.seed)
-    planned = design(recipe.experiment, found.held_out, recipe.name)
-    cost = estimate(recipe.tune, recipe.base, found.train)
-    counts = summary(found, data)
-    note(say("cli.check_rows", **counts))
-    for power in planned.hypotheses:
-        note(say("cli.check_claim", **asdict(power), points=100 * power.detectable))
-    figures = {"dataset": counts, "design": asdict(planned), "training": asdict(cost)}
-    write_text(job.out("check") / CHECK, json.dumps(figures, indent=2) + "\n")
-
-
-def _data(job: Job) -> None:
-    data, home, out = job.recipe.data, Path(job.folder), job.out("data")
+def _prepare(data: DataSettings, job: Job, out: Path) -> None:
+    home, seed = Path(job.folder), job.recipe.seed
     if isinstance(data, CorpusSettings):
         from kamerton.develop.data.corpus import run as corpus
 
-        corpus.prepare(data, home, out, job.recipe.seed)
+        corpus.prepare(data, home, out, seed)
     elif isinstance(data, RowsSettings):
         from kamerton.develop.data.rows import run as rows
 
-        rows.prepare(data, home, out, job.recipe.seed)
+        rows.prepare(data, home, out, seed)
     else:
         from kamerton.develop.data.guide import run as guide
 
-        guide.prepare(data, home, out, job.recipe.seed)
+        guide.prepare(data, home, out, seed)
 
 
-def _tune(job: Job) -> None:
+def _data(job: Job, name: str, part: Part) -> None:
+    _prepare(part.data, job, job.out(name_of(job.recipe, "data", name)))
+
+
+def _pretrain(job: Job) -> None:
+    from kamerton.develop.pretrain.run import pretrain
+
+    recipe, home = job.recipe, Path(job.folder)
+    assert recipe.pretrain is not None
+    data, out = job.out("data"), job.out("pretrain")
+    pretrain(recipe.pretrain, data, home, out, recipe.seed, recipe.threads)
+
+
+def _tune(job: Job, name: str, part: Part) -> None:
     from kamerton.develop.tune.run import tune
 
-    recipe, out = job.recipe, job.out("tune")
-    tune(recipe.tune, recipe.base, job.out("data"), out, recipe.seed, recipe.threads)
+    recipe = job.recipe
+    data, out = (job.out(name_of(recipe, stage, name)) for stage in ("data", "tune"))
+    tune(part.tune, recipe.base, data, out, recipe.seed, recipe.threads)
 
 
 def _export(job: Job) -> None:
-    from kamerton.develop.export.run import export
+    from kamerton.develop.export.run import export_all
 
     recipe = job.recipe
-    data, tuned, out = job.out("data"), job.out("tune"), job.out("export")
-    export(recipe.export, recipe.base, recipe.name, data, tuned, out)
+    folders = {
+        name: (job.out(name_of(recipe, "data", name)), job.out(name_of(recipe, "tune", name)))
+        for name in recipe.parts
+    }
+    export_all(recipe.export, recipe.base, folders, job.out("export"))
 
 
-def _compare(job: Job) -> None:
+def _compare(job: Job, name: str, part: Part) -> None:
     """Start the server as its own process, ask it over HTTP, end it."""
-    from kamerton.experiment.run import compare
-
-    recipe = job.recipe
-    slots = 1 if recipe.deterministic else recipe.serve.slots
-    options = ["--slots", str(slots), "--threads", str(recipe.threads or recipe.serve.threads)]
-    options += ["--passages", str(recipe.serve.passages), "--retrieval", recipe.serve.retrieval]
-    with _serving(job.out("export"), options) as base_url:
-        out, data = job.out("compare"), job.out("data")
-        compare(
-            recipe.experiment,
-            recipe.name,
-            data,
-            base_url,
-            out,
-            recipe.seed,
-            recipe.deterministic,
-            slots,
-        )
-
-
-@contextmanager
-def _serving(folder: Path, options: list[str]) -> Iterator[str]:
-    """The base URL of a server of `folder` on a free port; ended with the block."""
-    program = [sys.executable, "-m", "kamerton.cli.main", "serve", str(folder)]
-    child = subprocess.Popen(
-        [*program, "--port", "0", "--no-page", "--json", *options], stdout=subprocess.PIPE
+    recipe, slots = job.recipe, slots_of(job.recipe)
+    data, tuned, out = (
+        job.out(name_of(recipe, stage, name)) for stage in ("data", "tune", "compare")
     )
-    try:
-        yield _base_url(child)
-    finally:
-        child.terminate()
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
+    with serving(job.out("export"), recipe) as url:
+        if isinstance(part.data, GuideSettings):
+            from kamerton.experiment.run import compare
 
+            fixed = recipe.deterministic
+            compare(part.experiment, name, data, url, out, recipe.seed, fixed, slots)
+        else:
+            from kamerton.experiment.rows import compare_rows
 
-def _base_url(child: "subprocess.Popen[bytes]") -> str:
-    """Wait until the server answers; its own message tells why where it ends instead."""
-    assert child.stdout is not None
-    late = threading.Timer(_READY_SECONDS, child.kill)
-    late.start()
-    try:
-        for line in child.stdout:
-            if line.startswith(b"{"):
-                return str(json.loads(line)["base_url"])
-        raise InputError("cli.server_failed", code=child.wait())
-    finally:
-        late.cancel()
+            compare_rows(part.experiment, name, data, tuned, url, out, recipe.seed, slots)
 
 
 def _report(job: Job) -> None:
@@ -185,11 +119,18 @@ def _report(job: Job) -> None:
     report(inputs, job.out("report"))
 
 
-STAGES: dict[str, Callable[[Job], None]] = {
-    "check": _check,
-    "data": _data,
-    "tune": _tune,
+WHOLE: dict[str, Callable[[Job], None]] = {
+    "check": check,
+    "data": _dataset,
+    "pretrain": _pretrain,
     "export": _export,
-    "compare": _compare,
     "report": _report,
 }
+"""Stages of a whole trip."""
+
+EACH: dict[str, Callable[[Job, str, Part], None]] = {
+    "data": _data,
+    "tune": _tune,
+    "compare": _compare,
+}
+"""Stages of one adapter."""

@@ -1,30 +1,26 @@
-"""One trip as a graph: which settings, files and parents each stage depends on."""
+"""One trip as a graph: which settings, files and parents each stage depends on.
+
+A stage is called by what it does; where a recipe makes several adapters, with the adapter's name:
+`tune` of one, `tune-code` and `tune-summaries` of two.
+"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.cli.recipe import Recipe
-from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
+from kamerton.cli.recipe import Part, Recipe
+from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.formats.language import current
+from kamerton.formats.pretraining import PRETRAINING
 from kamerton.pipeline.graph import Planned, Stage
 
-ORDER = ("check", "data", "tune", "export", "compare", "report")
-"""The trip of a guide: from texts to a model that is proved and served."""
-_CARD = (("data", "card.html"), ("data", "card.md"), ("data", "card.json"))
-RESULTS: dict[str, tuple[tuple[str, str], ...]] = {
-    "guide": (
-        ("report", "report.html"),
-        ("report", "model_card.md"),
-        ("compare", "summary.json"),
-        ("compare", "samples.jsonl"),
-    ),
-    "corpus": _CARD,
-    "rows": _CARD,
-}
-"""Kind of data to the files, with their stages, that a run's folder shows."""
+CARD = ("card.html", "card.md", "card.json")
+PAGE = ("report.html", "model_card.md")
+FIGURES = ("summary.json", "samples.jsonl")
+Tree = dict[str, Any]
 
 
 class Job(BaseModel):
@@ -44,23 +40,35 @@ class Job(BaseModel):
         return Path(self.stages[stage])
 
 
+def name_of(recipe: Recipe, stage: str, adapter: str) -> str:
+    """The stage's name for one adapter."""
+    return f"{stage}-{adapter}" if recipe.adapters else stage
+
+
 def stages(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     """All stages in their order; whatever is not named here does not make a stage run again."""
     if isinstance(recipe.data, CorpusSettings):
         return _corpus(recipe, recipe.data, folder)
-    if isinstance(recipe.data, RowsSettings):
-        return _rows(recipe, recipe.data, folder)
-    return _guide(recipe, recipe.data, folder)
+    if not recipe.parts:
+        made = _data("data", recipe.data, recipe.seed, folder)
+        return (Stage("check", (), made.settings, made.sources), made)
+    return _adapters(recipe, folder)
 
 
-def _rows(recipe: Recipe, data: RowsSettings, folder: Path) -> tuple[Stage, ...]:
-    """The data stage resumes: what a teacher wrote before a kill is paid for."""
-    from kamerton.develop.data.rows import run as rows
-
-    tree = recipe.model_dump(mode="json")
-    chosen = {"data": tree["data"], "seed": recipe.seed, "language": current()}
-    files = tuple(rows.local_sources(data, folder))
-    return (Stage("check", (), chosen, files), Stage("data", (), chosen, files, resumes=True))
+def results(recipe: Recipe) -> dict[str, tuple[str, str]]:
+    """The files that a run's folder shows: name there to stage and name in the stage."""
+    shown: list[tuple[str, str, str]] = []
+    if not isinstance(recipe.data, GuideSettings):
+        shown += [(file, "data", file) for file in CARD]
+    if recipe.pretrain:
+        shown.append((PRETRAINING, "pretrain", PRETRAINING))
+    if recipe.parts or recipe.pretrain:
+        shown += [(file, "report", file) for file in PAGE]
+    for adapter in recipe.parts:
+        stage = name_of(recipe, "compare", adapter)
+        before = f"{adapter}." if recipe.adapters else ""
+        shown += [(before + file, stage, file) for file in FIGURES]
+    return {name: (stage, file) for name, stage, file in shown}
 
 
 def _corpus(recipe: Recipe, data: CorpusSettings, folder: Path) -> tuple[Stage, ...]:
@@ -72,37 +80,78 @@ def _corpus(recipe: Recipe, data: CorpusSettings, folder: Path) -> tuple[Stage, 
     chosen = {"data": settings, "seed": recipe.seed, "language": current()}
     table = data.rights.table
     files = (*corpus.local_sources(data, folder), *((folder / table,) if table else ()))
-    return (Stage("check", (), chosen, files), Stage("data", (), chosen, files))
+    made = (Stage("check", (), chosen, files), Stage("data", (), chosen, files, version=2))
+    if recipe.pretrain is None:
+        return made
+    prompts = (folder / recipe.pretrain.prompts,) if recipe.pretrain.prompts else ()
+    asked = _pick(tree, "pretrain", "seed", "threads")
+    trained = Stage("pretrain", ("data",), asked, prompts, resumes=True)
+    report = Stage("report", ("check", "data", "pretrain"), {"language": current()})
+    return (*made, trained, report)
 
 
-def _guide(recipe: Recipe, data: GuideSettings, folder: Path) -> tuple[Stage, ...]:
+def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
+    """Data, training and proof for each adapter; one export, for they are served together."""
+    tree = recipe.model_dump(mode="json")
+    parts = recipe.parts
+    data = {n: _data_of(recipe, n, part, folder) for n, part in parts.items()}
+    files = tuple(file for stage in data.values() for file in stage.sources)
+    sections = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    check = Stage("check", (), {"parts": sections} | _pick(tree, "seed", "base"), files)
+    weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
+    tuned = [_tune(recipe, name, part, weights) for name, part in parts.items()]
+    made = (*data.values(), *tuned)
+    names = {"base": recipe.base, "names": list(parts), "export": tree["export"]}
+    export = Stage("export", tuple(stage.name for stage in made), names, weights, version=3)
+    compared = [_compare(recipe, name, part) for name, part in parts.items()]
+    before = (check, *made, export, *compared)
+    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=2)
+    return (*before, report)
+
+
+def _data_of(recipe: Recipe, name: str, part: Part, folder: Path) -> Stage:
+    return _data(name_of(recipe, "data", name), part.data, recipe.seed, folder)
+
+
+def _data(name: str, data: DataSettings, seed: int, folder: Path) -> Stage:
+    chosen = {"data": data.model_dump(mode="json"), "seed": seed}
+    if isinstance(data, RowsSettings):
+        from kamerton.develop.data.rows import run as rows
+
+        # What a teacher wrote before a kill is paid for: the stage resumes.
+        files = tuple(rows.local_sources(data, folder))
+        return Stage(name, (), chosen | {"language": current()}, files, resumes=True)
     from kamerton.develop.data.guide.run import sources
 
-    tree = recipe.model_dump(mode="json")
-    files = tuple(sources(data, folder))
-    weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
-    engine = {key: tree["serve"][key] for key in ("slots", "threads", "passages", "retrieval")}
-    asked = {"experiment": tree["experiment"], "serve": engine, "threads": recipe.threads}
-    base = _pick(tree, "base", "name")
-    return (
-        Stage("check", (), _pick(tree, "data", "tune", "experiment", "seed", "base"), files),
-        Stage("data", (), _pick(tree, "data", "seed"), files, version=4),
-        Stage(
-            "tune", ("data",), _pick(tree, "tune", "base", "seed", "threads"), weights, resumes=True
-        ),
-        Stage("export", ("data", "tune"), base | _pick(tree, "export"), weights, version=2),
-        Stage(
-            "compare",
-            ("data", "export"),
-            asked | _pick(tree, "seed", "deterministic", "name"),
-            version=2,
-            resumes=True,
-        ),
-        Stage("report", ORDER[:-1], {"language": current()}),
-    )
+    assert isinstance(data, GuideSettings)
+    return Stage(name, (), chosen, tuple(sources(data, folder)), version=4)
 
 
-def _pick(tree: dict[str, Any], *names: str) -> dict[str, Any]:
+def _tune(recipe: Recipe, name: str, part: Part, weights: Sequence[Path]) -> Stage:
+    chosen = {"tune": part.tune.model_dump(mode="json"), "base": recipe.base}
+    chosen |= {"seed": recipe.seed, "threads": recipe.threads}
+    start = (Path(part.tune.start_from),) if part.tune.start_from else ()
+    parents = (name_of(recipe, "data", name),)
+    sources = (*weights, *start)
+    stage = name_of(recipe, "tune", name)
+    return Stage(stage, parents, chosen, sources, version=2, resumes=True)
+
+
+def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
+    served = recipe.serve.model_dump(mode="json")
+    engine = _pick(served, "slots", "threads", "passages", "retrieval")
+    asked: Tree = {
+        "experiment": part.experiment.model_dump(mode="json"),
+        "serve": engine,
+        "name": name,
+    }
+    asked |= {"threads": recipe.threads, "seed": recipe.seed, "deterministic": recipe.deterministic}
+    parents = (name_of(recipe, "data", name), name_of(recipe, "tune", name), "export")
+    stage = name_of(recipe, "compare", name)
+    return Stage(stage, parents, asked, version=2, resumes=True)
+
+
+def _pick(tree: Tree, *names: str) -> Tree:
     return {name: tree[name] for name in names}
 
 

@@ -157,13 +157,19 @@ def _walk(model: type[BaseModel], location: list[str]) -> tuple[list[str], type[
         if _is_model(node):
             plain.append(part)
             field = node.model_fields.get(part)
-            node = field.annotation if field else None
+            node = _present(field.annotation) if field else None
         elif (chosen := _tagged(node, part)) is not None:
             node = chosen
         else:
             plain.append(part)
             node = None
     return plain, node if _is_model(node) else None
+
+
+def _present(annotation: Any) -> Any:
+    """The model of a section that may be absent (`Model | None`); anything else as it is."""
+    members = [member for member in get_args(annotation) if member is not type(None)]
+    return members[0] if len(members) == 1 and _is_model(members[0]) else annotation
 
 
 def _is_model(node: Any) -> bool:

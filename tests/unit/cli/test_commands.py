@@ -7,7 +7,7 @@ import pytest
 
 from kamerton.cli.main import main
 from kamerton.cli.recipe import Recipe, resolve, shipped
-from kamerton.cli.trip import ORDER, stages
+from kamerton.cli.trip import results, stages
 
 ROOT = Path(__file__).parents[3]
 Capture = pytest.CaptureFixture[str]
@@ -71,10 +71,70 @@ def test_every_shipped_recipe_and_preset_is_parsed() -> None:
 def test_the_plan_as_json(capsys: Capture) -> None:
     assert call("run", "museum", "--preset", "smoke", "--dry-run", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found["stages"]) == list(ORDER)
-    assert found["training"]["rows"] == 44 and found["training"]["truncated"] == 0
+    assert list(found["stages"]) == ["check", "data", "tune", "export", "compare", "report"]
+    planned = found["adapters"]["museum"]
+    assert planned["training"]["rows"] == 44 and planned["training"]["truncated"] == 0
     assert found["origins"]["data.known_groups"] == "preset smoke"
-    assert 0 < found["design"]["hypotheses"][0]["detectable"] <= 1
+    assert 0 < planned["design"]["hypotheses"][0]["detectable"] <= 1
+
+
+def recipe_file(folder: Path, text: str) -> Path:
+    (folder / "rows.jsonl").write_text('{"question": "Q?", "answer": "A."}\n', "utf-8")
+    (folder / "recipe.yaml").write_text("name: two\n" + text, "utf-8")
+    return folder / "recipe.yaml"
+
+
+ROWS = "{kind: rows, rights: {licence: MIT}, sources: [{name: rows.jsonl}]}"
+
+
+def test_several_adapters_share_one_export_and_have_everything_else_apart(tmp_path: Path) -> None:
+    path = recipe_file(
+        tmp_path,
+        f"adapters:\n  code: {{data: {ROWS}, tune: {{rank: 4}}}}\n  papers: {{data: {ROWS}}}\n",
+    )
+    recipe = resolve(path)
+    planned = {stage.name: stage for stage in stages(recipe, tmp_path)}
+    assert list(planned) == [
+        *("check", "data-code", "data-papers", "tune-code", "tune-papers", "export"),
+        *("compare-code", "compare-papers", "report"),
+    ]
+    assert planned["tune-code"].parents == ("data-code",)
+    assert results(recipe)["code.summary.json"] == ("compare-code", "summary.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        (f"data: {ROWS}\n", ["check", "data"]),
+        (
+            f"data: {ROWS}\ntune: {{}}\n",
+            ["check", "data", "tune", "export", "compare", "report"],
+        ),
+        (
+            "data: {kind: corpus, source: texts}\npretrain: {}\n",
+            ["check", "data", "pretrain", "report"],
+        ),
+    ],
+)
+def test_a_trip_goes_as_far_as_its_recipe_says(text: str, made: list[str], tmp_path: Path) -> None:
+    recipe = resolve(recipe_file(tmp_path, text))
+    assert [stage.name for stage in stages(recipe, tmp_path)] == made
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("pretrain: {}\n", "pretrain needs data of kind corpus"),
+        ("data: {kind: corpus, source: x}\ntune: {}\n", "tune needs rows or a guide"),
+        (f"tune: {{}}\nadapters: {{a: {{data: {ROWS}}}}}\n", "take these out here"),
+        ("data: {kind: corpus, source: x}\npretrain: {step: 3}\n", "pretrain.step"),
+    ],
+)
+def test_sections_that_do_not_go_together_are_refused(
+    text: str, told: str, tmp_path: Path, capsys: Capture
+) -> None:
+    assert call("run", str(recipe_file(tmp_path, text))) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_recipe_show_and_schema(capsys: Capture) -> None:

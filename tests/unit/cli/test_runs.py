@@ -9,13 +9,14 @@ import pytest
 from kamerton.cli.main import main
 from kamerton.cli.recipe import Recipe
 from kamerton.cli.run import _record
-from kamerton.cli.trip import ORDER, Job
+from kamerton.cli.trip import Job
 from kamerton.cli.words import language_of, without_language
 from kamerton.formats.manifest import Manifest
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.graph import Planned, Stage, plan
 
 MUSEUM = str(Path(__file__).parents[3] / "recipes" / "museum")
+ORDER = ("check", "data", "tune", "export", "compare", "report")
 Capture = pytest.CaptureFixture[str]
 
 
@@ -32,6 +33,7 @@ def record(setting: int, ran: list[str]) -> Path:
         item.folder.mkdir(parents=True, exist_ok=True)
         for name in ("report.html", "model_card.md", "summary.json", "samples.jsonl"):
             (item.folder / name).write_text(name)
+        Manifest(stage=item.name, hash=item.hash).write(item.folder)
     places = {item.name: str(item.folder.resolve()) for item in planned}
     job = Job(recipe=Recipe(name="museum"), folder=".", command="kamerton run x", stages=places)
     return _record(job, Path("x"), planned, ran)

@@ -1,0 +1,90 @@
+"""The check stage: recipe and data are sound, before anything is computed or sent."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kamerton.cli.recipe import Part, Recipe
+from kamerton.cli.trip import Job
+from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
+from kamerton.formats.jsonl import write_text
+from kamerton.formats.language import say
+from kamerton.terminal import note
+
+CHECK = "check.json"
+Figures = dict[str, Any]
+
+
+def check(job: Job) -> None:
+    """Tell what the trip will cost and what it can show; InputError for what cannot be used."""
+    found = figures(job.recipe, Path(job.folder))
+    for line in lines(found):
+        note(line)
+    write_text(job.out("check") / CHECK, json.dumps(found, indent=2) + "\n")
+
+
+def figures(recipe: Recipe, home: Path) -> Figures:
+    """Counts of all data, and for each guide the cost of its training and the power of its test."""
+    if isinstance(recipe.data, CorpusSettings):
+        return {"corpus": _corpus(recipe.data, home)}
+    if not recipe.parts:
+        assert isinstance(recipe.data, RowsSettings)
+        return {"rows": _rows(recipe.data, home, recipe.seed)}
+    parts = recipe.parts.items()
+    return {"adapters": {name: _part(recipe, part, name, home) for name, part in parts}}
+
+
+def _corpus(data: CorpusSettings, home: Path) -> Figures:
+    from kamerton.develop.data.corpus.run import survey
+
+    found = survey(data, home)
+    return {
+        "documents": len(found.sizes),
+        "free": len(found.kept),
+        "dropped": len(found.dropped),
+        "works": len(set(found.works.values())),
+        "characters": sum(found.sizes.values()),
+    }
+
+
+def _rows(data: RowsSettings, home: Path, seed: int) -> Figures:
+    from kamerton.develop.data.rows.run import survey
+
+    return dict(survey(data, home, seed))
+
+
+def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
+    if isinstance(part.data, RowsSettings):
+        return {"rows": _rows(part.data, home, recipe.seed)}
+    from kamerton.develop.data.guide.run import plan, summary
+    from kamerton.develop.tune.estimate import estimate
+    from kamerton.experiment.design import design
+
+    assert isinstance(part.data, GuideSettings)
+    found = plan(part.data, home, recipe.seed)
+    planned = design(part.experiment, found.held_out, name)
+    cost = estimate(part.tune, recipe.base, found.train)
+    counts = summary(found, part.data)
+    return {"dataset": counts, "design": asdict(planned), "training": asdict(cost)}
+
+
+def lines(found: Figures) -> list[str]:
+    """The figures as lines to read."""
+    if "corpus" in found:
+        return [say("cli.check_corpus", **found["corpus"])]
+    if "rows" in found:
+        return [say("cli.check_read", **found["rows"])]
+    return [line for part in found["adapters"].values() for line in _part_lines(part)]
+
+
+def _part_lines(part: Figures) -> list[str]:
+    if "rows" in part:
+        return [say("cli.check_read", **part["rows"])]
+    cost = part["training"]
+    claims = [
+        say("cli.check_claim", **power, points=100 * power["detectable"])
+        for power in part["design"]["hypotheses"]
+    ]
+    training = say("cli.plan_training", **cost, minutes=cost["seconds"] / 60)
+    return [say("cli.check_rows", **part["dataset"]), training, *claims]
