@@ -19,10 +19,13 @@ class RowSource(Section):
     """Which of its parts; `test` and `validation` rows are held out."""
     copy_at: Path | None = None
     """Local copy of a named set: the same columns as parquet, JSONL or JSON."""
+    stand_in: str = ""
+    """Folder below KAMERTON_TEST_DATA, read in place of a set on the hub where that is set."""
     count: int | None = Field(None, ge=1)
     """Rows to take, drawn by their content; empty: all of them."""
     group: str | None = None
-    """Column that says what belongs together; empty: every row is its own group."""
+    """Column that says what belongs together; empty: the column `group` where rows have one, else
+    every row is its own group."""
     revision: str | None = None
     """Commit of a set on the hub, so that the same rows come again."""
 
@@ -54,6 +57,8 @@ class RowsSettings(Section):
     """Share of the groups held out, where no source is a test part."""
     tests: Literal["group", "phrasing"] = "group"
     """What the held-out rows test: new groups, or new wordings of what was trained."""
+    on_leak: Literal["stop", "drop"] = "stop"
+    """What a test that stands in the training rows does: stop the run, or drop these rows."""
     few_shot: list[Path] = []
     """Files of examples that stand before prompts in tests: held-out rows may not be among them."""
     benchmarks: Path | None = None

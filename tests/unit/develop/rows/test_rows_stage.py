@@ -181,6 +181,11 @@ def test_a_benchmark_task_among_the_training_rows_stops_the_stage(
     with pytest.raises(InputError, match=r"leaks\.json"):
         leaky = settings("rows.jsonl", "leaky.jsonl", held_out=0, benchmarks="sets")
         prepare(leaky, home, tmp_path / "leaky", 7)
+    mended = leaky.model_copy(update={"on_leak": "drop"})
+    prepare(mended, home, tmp_path / "mended", 7)
+    dropped = json.loads((tmp_path / "mended" / "dropped.json").read_text())
+    assert [why.split(":")[0] for why in dropped.values()] == ["leak"]
+    assert len(read(tmp_path / "mended" / "train.jsonl")) == 16
 
 
 def test_held_out_rows_among_the_few_shot_examples_stop_the_stage(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.data.read import hub, sample
+from kamerton.develop.data.read import arena, hub, sample
 from kamerton.develop.data.read.tabular import READERS, kind, read_table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -85,6 +85,8 @@ def load(
         sizes = {**SAMPLE, **(sample_sizes or {})}
         rows = _drawn(found, name_or_folder, split, place, cache, sizes, revision)
         yield from _told(rows, split, sizes, name_or_folder, sample_sizes)
+    elif place is not None and arena.is_arena(place):
+        yield from arena.rows(place)
     elif place is not None:
         yield from _local(place, split, found)
     else:

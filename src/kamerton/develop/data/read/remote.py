@@ -5,6 +5,7 @@ holds the content's hash; it is written last, so its presence means that the fet
 """
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SIZE_LIMIT = 2 * 1024**3
 """Most bytes of a file that is downloaded."""
 NOTE = "fetched.json"
+STAND_IN = "KAMERTON_TEST_DATA"
+"""Variable that names a folder of stand-ins for remote sources, for a machine without a network."""
 _SECONDS = 30.0
 _WEB = ("http://", "https://")
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -35,6 +38,12 @@ _LONGEST_NAME = 100
 def is_remote(source: str) -> bool:
     """Whether a source is a URL or a git repository, not a path."""
     return source.startswith(_WEB) or git.is_git(source)
+
+
+def stand_in(name: str) -> str:
+    """The folder that stands in for a remote source; empty without a name or the variable."""
+    folder = os.environ.get(STAND_IN)
+    return str(Path(folder) / name) if folder and name else ""
 
 
 def fetch(source: str, cache: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kamerton.develop import hub
 from kamerton.develop.data.read import forms, named
-from kamerton.develop.data.read.remote import fetch, is_remote
+from kamerton.develop.data.read.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.rows import RowSource, RowsSettings
 from kamerton.formats.chat import ChatRow
@@ -54,7 +54,8 @@ def from_source(
 
 def _placed(source: RowSource, home: Path) -> Iterator[named.Placed]:
     cache = hub.cache() / "sources"
-    name, copy = source.name, home / source.copy_at if source.copy_at else None
+    name = stand_in(source.stand_in) or source.name
+    copy = home / source.copy_at if source.copy_at else None
     if is_remote(name):
         name = str(fetch(name, cache))
     elif name not in named.NAMED:
@@ -74,7 +75,7 @@ def _chat(
     source: RowSource, number: int, origin: str, row: named.Row, settings: RowsSettings
 ) -> ChatRow:
     place = Path(origin).name
-    group = row.get(source.group) if source.group else None
+    group = row.get(source.group or "group")
     if source.group and group is None:
         raise InputError("develop.rows_no_group", where=origin, column=source.group)
     row_id, told = f"{number}.{place}", f"{source.name}: {place}"

@@ -8,15 +8,16 @@ from typing import Any
 from kamerton.develop.data import rights
 from kamerton.develop.data.card import MARKDOWN
 from kamerton.develop.data.leaks import files
-from kamerton.develop.data.leaks.check import check
-from kamerton.develop.data.leaks.report import Report, merged
+from kamerton.develop.data.leaks.report import Report
+from kamerton.develop.data.read.remote import STAND_IN, stand_in
 from kamerton.develop.data.rows import card
+from kamerton.develop.data.rows.apart import apart
 from kamerton.develop.data.rows.collect import Sourced, collect, from_source
 from kamerton.develop.data.rows.filters import private, reasons
 from kamerton.develop.data.rows.split import split
 from kamerton.develop.data.synth import hosts, plan
 from kamerton.develop.settings.rows import RowsSettings
-from kamerton.formats.chat import ChatRow, Message
+from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
@@ -26,7 +27,7 @@ TRAIN, HELD_OUT, LEAKS = "train.jsonl", "held_out.jsonl", "leaks.json"
 
 def local_sources(settings: RowsSettings, home: Path) -> list[Path]:
     """Files and folders of this machine that are read: a changed one counts."""
-    named = [s.copy_at or Path(s.name) for s in settings.sources]
+    named = [Path(stand_in(s.stand_in) or s.copy_at or s.name) for s in settings.sources]
     synth = plan.sources(settings.synth, home) if settings.synth else []
     named += [*settings.few_shot, *([settings.benchmarks] if settings.benchmarks else [])]
     return [home / path for path in named if (home / path).exists()] + synth
@@ -60,7 +61,8 @@ def prepare(settings: RowsSettings, home: Path, out: Path, seed: int) -> None:
     rows = [Sourced(row, of.held_out) for of, (row, _) in zip(collected, masked, strict=True)]
     gone = reasons(rows, settings, seed)
     train, held_out = split([r for r in rows if r.row.id not in gone], settings.held_out, seed)
-    found = _leaks(settings, home, train, held_out)
+    train, leaking, found = apart(settings, home, train, held_out)
+    gone |= leaking
     write_rows(out / TRAIN, train)
     write_rows(out / HELD_OUT, held_out)
     write_text(out / LEAKS, found.model_dump_json(indent=2) + "\n")
@@ -69,24 +71,6 @@ def prepare(settings: RowsSettings, home: Path, out: Path, seed: int) -> None:
     write_text(out / "dataset.json", json.dumps(_summary(told, settings), indent=2) + "\n")
     card.write(told, out)
     _usable(train, found, out)
-
-
-def _leaks(
-    settings: RowsSettings, home: Path, train: list[ChatRow], held_out: list[ChatRow]
-) -> Report:
-    """Held-out rows against all that was seen, and public benchmarks against the training rows."""
-    shots = [turn.content for path in settings.few_shot for turn in _turns(home / path)]
-    reports = [check(train, held_out, settings.tests, others={"few_shot": shots})]
-    checked = dict(reports[0].checked)
-    sets = files.benchmarks(home / settings.benchmarks) if settings.benchmarks else {}
-    for name, tasks in sets.items():
-        reports.append(check(train, tasks, "group"))
-        checked[name] = len(tasks)
-    return merged(reports, checked)
-
-
-def _turns(path: Path) -> list[Message]:
-    return [turn for row in files.read(path) for turn in row.messages if turn.role != "system"]
 
 
 def _licensed(settings: RowsSettings) -> None:
@@ -108,7 +92,7 @@ def _card(
     texts = {r.row.id: r.row.answer for r in rows}
     left = len(rows) - len(gone)
     return card.RowsCard(
-        sources=[s.name for s in settings.sources] + (["synth"] if settings.synth else []),
+        sources=_told_sources(settings),
         licence=settings.rights.licence or settings.rights.accept,
         read=len(rows),
         train=len(train),
@@ -125,6 +109,15 @@ def _card(
         benchmarks=[name for name in files.BENCHMARKS if name in found.checked],
         dataset_sha256=sha256(out / TRAIN),
     )
+
+
+def _told_sources(settings: RowsSettings) -> list[str]:
+    """The sources by name; of a stand-in its own name too, not where it lies here."""
+    named = [
+        f"{s.name} ({STAND_IN}/{s.stand_in})" if stand_in(s.stand_in) else s.name
+        for s in settings.sources
+    ]
+    return named + (["synth"] if settings.synth else [])
 
 
 def _summary(told: card.RowsCard, settings: RowsSettings) -> dict[str, Any]:
