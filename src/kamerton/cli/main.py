@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from kamerton import __version__
-from kamerton.cli import data, doctor, init, recipe, run, runs, serve, stages
+from kamerton.cli import data, doctor, init, push, recipe, run, runs, serve, stages
 from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import choose, say
@@ -36,6 +36,7 @@ def build() -> typer.Typer:
     app.callback()(_options)
     app.command("run", help="cli.help_run")(run.run)
     app.command("serve", help="cli.help_serve")(serve.serve)
+    app.command("push", help="cli.help_push")(push.push)
     app.command("init", help="cli.help_init")(init.init)
     app.command("doctor", help="cli.help_doctor")(doctor.doctor)
     app.command("stage", help="cli.help_stage", hidden=True)(stages.stage)

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from pydantic import Field, model_validator
@@ -72,6 +72,8 @@ class Recipe(Section):
     """Engine and gateway."""
     experiment: ExperimentSettings = ExperimentSettings()
     """What is asked, of whom, and what is claimed."""
+    tracking: Literal["mlflow", "off"] = "mlflow"
+    """Where finished runs are kept track of: MLflow, at MLFLOW_TRACKING_URI or in runs/.mlflow."""
     then: list[str] = []
     """Recipes that `kamerton run` runs after this one, with the same preset; paths start at this
     recipe's folder."""

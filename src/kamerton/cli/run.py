@@ -87,6 +87,8 @@ def _trip(path: Path, asked: _Asked) -> list[str]:
             _say_stage(planned, asked.only, ran, asked.as_json)
             return resolved.then
         place = _record(job, path, planned, ran)
+    if resolved.tracking == "mlflow":
+        _track(place, job)
     _show(place, ran, asked.as_json)
     return resolved.then
 
@@ -137,6 +139,17 @@ def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Pat
     record.write(place)  # last: its presence makes the folder a run
     folders.point_latest(place)
     return place
+
+
+def _track(place: Path, job: Job) -> None:
+    from kamerton.experiment.track import Run, track
+
+    record = folders.read_run(place)
+    stages = {name: record.stage(place, name) for name in record.stages}
+    track(
+        Run(record.recipe, place.name, job.recipe.model_dump(mode="json"), place, stages),
+        folders.ROOT,
+    )
 
 
 def _show(place: Path, ran: list[str], as_json: bool) -> None:

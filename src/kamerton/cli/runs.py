@@ -1,4 +1,4 @@
-"""`kamerton runs ls|show|gc`: what was run, and what of it can go."""
+"""`kamerton runs ls|show|diff|gc`: what was run, how two runs differ, what can go."""
 
 import json
 from pathlib import Path
@@ -57,6 +57,37 @@ def show(
         {k: v for m in found.values() if m for k, v in m.sources.items()}.items()
     ):
         typer.echo(f"{digest[:12]}  {name}")
+
+
+@app.command("diff", help="cli.help_runs_diff")
+def diff(
+    one: Annotated[str, typer.Argument(help="cli.arg_run_a")],
+    other: Annotated[str, typer.Argument(help="cli.arg_run_b")],
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
+) -> None:
+    """Print what differs between two runs."""
+    sides = [_told(folders.resolve_run(name)) for name in (one, other)]
+    names = dict.fromkeys(name for side in sides for name in side)
+    rows = {name: [side.get(name) for side in sides] for name in names}
+    different = {name: pair for name, pair in rows.items() if pair[0] != pair[1]}
+    if as_json:
+        print_json(different)
+    elif different:
+        lines = [(name, *("-" if v is None else v for v in of)) for name, of in different.items()]
+        typer.echo(table([("", one, other), *lines]))
+    else:
+        typer.echo(say("cli.runs_same"))
+
+
+def _told(place: Path) -> dict[str, str]:
+    """Settings, last figures and stage hashes of a run, by name."""
+    from kamerton.experiment.track import figures, leaves
+
+    record = folders.read_run(place)
+    stages = {name: record.stage(place, name) for name in record.stages}
+    found = {f"stage.{name}": folder.name for name, folder in stages.items()}
+    settings = json.loads(read_text(place / folders.RECIPE))
+    return dict(leaves(settings)) | {v.name: f"{v.value:.6g}" for v in figures(stages)} | found
 
 
 @app.command("gc", help="cli.help_runs_gc")

@@ -128,7 +128,7 @@ def _data(name: str, data: DataSettings, seed: int, folder: Path) -> Stage:
 
 
 def _tune(recipe: Recipe, name: str, part: Part, weights: Sequence[Path]) -> Stage:
-    chosen = {"tune": part.tune.model_dump(mode="json"), "base": recipe.base}
+    chosen: Tree = {"tune": part.tune.model_dump(mode="json"), "base": recipe.base}
     chosen |= {"seed": recipe.seed, "threads": recipe.threads}
     start = (Path(part.tune.start_from),) if part.tune.start_from else ()
     parents = (name_of(recipe, "data", name),)

@@ -1,0 +1,59 @@
+"""`kamerton push`: a run's models, with the card of what was measured, to a folder or a hub."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.pipeline.folder import RunRecord, read_run, resolve_run
+
+HUB = "hf:"
+
+
+def push(
+    run: Annotated[str, typer.Argument(help="cli.arg_run")],
+    target: Annotated[str, typer.Argument(help="cli.arg_push_target")],
+) -> None:
+    """Write the adaptations, their proofs and the model card to a folder or to `hf:OWNER/NAME`."""
+    from kamerton.develop.export.publish import publish, upload
+
+    place = resolve_run(run)
+    files = _files(place, read_run(place))
+    if target.startswith(HUB):
+        typer.echo(upload(files, place / "model_card.md", target.removeprefix(HUB)))
+        return
+    publish(files, place / "model_card.md", Path(target))
+    typer.echo(say("cli.pushed", path=target))
+
+
+def _files(place: Path, record: RunRecord) -> dict[str, Path]:
+    """Name in the target to file or folder of the run."""
+    found = _pretrained(place, record) | _tuned(place, record)
+    if not found:
+        raise InputError("cli.nothing_to_push", where=str(place))
+    shown = ("report.html", "summary.json", "card.html")
+    return found | {name: place / name for name in shown if (place / name).is_file()}
+
+
+def _pretrained(place: Path, record: RunRecord) -> dict[str, Path]:
+    if "pretrain" not in record.stages:
+        return {}
+    folder = record.stage(place, "pretrain")
+    return {"model": folder / "model", "pretraining.json": folder / "pretraining.json"}
+
+
+def _tuned(place: Path, record: RunRecord) -> dict[str, Path]:
+    """Adapters or models as the trainer wrote them, and as the engine reads them; no base."""
+    if "export" not in record.stages:
+        return {}
+    exported = record.stage(place, "export")
+    engine = {p.name: p for p in exported.iterdir() if p.is_file() and p.name != "base.gguf"}
+    trained = {}
+    for stage in (name for name in record.stages if name.partition("-")[0] == "tune"):
+        for made in ("adapter", "model"):
+            folder = record.stage(place, stage) / made
+            if folder.is_dir():
+                trained[stage.replace("tune", made, 1)] = folder
+    return engine | trained

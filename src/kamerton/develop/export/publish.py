@@ -1,0 +1,65 @@
+"""What leaves the house: files of a run, beside a model card that says what was measured."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from kamerton.formats.errors import InputError
+
+README = "README.md"
+PROOFS = ("parity.json", "pretraining.json")
+"""One of them has to be there: a model without any figure does not leave."""
+
+
+def publish(files: Mapping[str, Path], card: Path, target: Path) -> None:
+    """Copy files and folders, by their names there, into a new folder `target`; the card is README.
+
+    InputError: a target that is there already, a run without a proof or without a card.
+    """
+    _provable(files, card)
+    if target.exists():
+        raise InputError("develop.publish_exists", where=str(target))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+        fresh = Path(temporary) / target.name
+        fresh.mkdir()
+        for name, path in files.items():
+            _copy(path, fresh / name)
+        shutil.copyfile(card, fresh / README)
+        fresh.rename(target)
+
+
+def upload(files: Mapping[str, Path], card: Path, repository: str) -> str:
+    """The same files to a model repository of the Hugging Face hub, private; gives its address.
+
+    `HF_TOKEN` and `HF_ENDPOINT` are honoured. InputError where the hub does not take them.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
+        publish(files, card, folder)
+        try:
+            api = HfApi()
+            address = api.create_repo(repository, private=True, exist_ok=True)
+            api.upload_folder(repo_id=repository, folder_path=folder)
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise InputError("develop.publish_refused", where=repository, why=why) from error
+    return str(address)
+
+
+def _provable(files: Mapping[str, Path], card: Path) -> None:
+    if not any(name in files for name in PROOFS):
+        raise InputError("develop.publish_unproved", where=str(card.parent))
+    if not card.is_file():
+        raise InputError("develop.publish_no_card", where=str(card.parent))
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        shutil.copyfile(source, target)

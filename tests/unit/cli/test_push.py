@@ -1,0 +1,74 @@
+"""What a run hands on: its models with their card and proofs, whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kamerton.cli.main import main
+from kamerton.formats.manifest import Manifest
+from kamerton.pipeline import folder as folders
+
+Capture = pytest.CaptureFixture[str]
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main(list(arguments))
+    return int(end.value.code or 0)
+
+
+def stage(name: str, files: dict[str, str]) -> str:
+    folder = folders.stage_folder(folders.ROOT, name, f"{name}0")
+    for file, text in files.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(text)
+    Manifest(stage=name, hash=f"{name}0").write(folder)
+    return str(folder.relative_to(folders.ROOT))
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    tune = stage("tune", {"adapter/adapter_config.json": "{}", "training.json": "{}"})
+    exported = {"base.gguf": "b", "museum.gguf": "m", "parity.json": "{}", "serving.json": "{}"}
+    place = folders.new_run(folders.ROOT, "museum")
+    (place / "model_card.md").write_text("# Museum: 80 % against 1 %")
+    (place / folders.RECIPE).write_text(json.dumps({"name": "museum", "tune": {"rank": 4}}))
+    stages = {"tune": tune, "export": stage("export", exported)}
+    record = folders.RunRecord(
+        recipe="museum", recipe_file="x", folder=".", stages=stages, options=[]
+    )
+    record.write(place)
+    folders.point_latest(place)
+    return place
+
+
+def test_a_run_is_pushed_to_a_folder_with_its_card_and_without_its_base(
+    run: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    target = tmp_path / "out" / "museum"
+    assert call("push", "museum", str(target)) == 0
+    assert (target / "README.md").read_text() == "# Museum: 80 % against 1 %"
+    found = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
+    assert {"museum.gguf", "parity.json", "adapter/adapter_config.json"} <= found
+    assert "base.gguf" not in found
+    assert call("push", "museum", str(target)) == 2
+    assert "already" in capsys.readouterr().err
+
+
+def test_a_model_without_a_proof_does_not_leave(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    (folders.read_run(run).stage(run, "export") / "parity.json").unlink()
+    assert call("push", "museum", str(tmp_path / "out")) == 2
+    assert "parity" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_runs_differ_in_what_the_recipe_says(run: Path, capsys: Capture) -> None:
+    other = folders.new_run(folders.ROOT, "museum")
+    (other / folders.RECIPE).write_text(json.dumps({"name": "museum", "tune": {"rank": 8}}))
+    folders.read_run(run).write(other)
+    assert call("runs", "diff", "museum/1", "museum/2", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"tune.rank": ["4", "8"]}
+    assert call("runs", "diff", "museum/1", "museum/1") == 0
+    assert "Nothing differs" in capsys.readouterr().out
