@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
 from kamerton.pipeline.folder import RunRecord, read_run, resolve_run
 
@@ -21,10 +22,12 @@ def push(
 
     place = resolve_run(run)
     files = _files(place, read_run(place))
+    # Of several adapters each has its card; together they are the folder's.
+    card = "\n\n".join(read_text(path) for path in sorted(place.glob("*model_card.md")))
     if target.startswith(HUB):
-        typer.echo(upload(files, place / "model_card.md", target.removeprefix(HUB)))
+        typer.echo(upload(files, card, target.removeprefix(HUB)))
         return
-    publish(files, place / "model_card.md", Path(target))
+    publish(files, card, Path(target))
     typer.echo(say("cli.pushed", path=target))
 
 
@@ -33,8 +36,8 @@ def _files(place: Path, record: RunRecord) -> dict[str, Path]:
     found = _pretrained(place, record) | _tuned(place, record)
     if not found:
         raise InputError("cli.nothing_to_push", where=str(place))
-    shown = ("report.html", "summary.json", "card.html")
-    return found | {name: place / name for name in shown if (place / name).is_file()}
+    shown = [p for name in ("report.html", "summary.json") for p in place.glob(f"*{name}")]
+    return found | {path.name: path for path in shown}
 
 
 def _pretrained(place: Path, record: RunRecord) -> dict[str, Path]:

@@ -158,13 +158,15 @@ def _show(place: Path, ran: list[str], as_json: bool) -> None:
         return
     if not ran:
         note(say("cli.nothing_to_do"))
-    if not (place / REPORT).is_file():
+    pages = sorted(place.glob(f"*{REPORT}"))
+    if not pages:
         typer.echo("\n".join(read_text(place / "card.md").splitlines()[2:5]))
         typer.echo(say("cli.card_lies", path=place / CARD))
         return
     record = folders.read_run(place)
     typer.echo(read_text(record.stage(place, "report") / TABLE))
-    typer.echo(say("cli.report_lies", path=place / REPORT))
+    for page in pages:
+        typer.echo(say("cli.report_lies", path=page))
     if "export" in record.stages:
         typer.echo(say("cli.next_serve", name=place.parent.name))
 

@@ -12,6 +12,7 @@ from kamerton.cli.checks import check
 from kamerton.cli.recipe import Part
 from kamerton.cli.trip import Job, name_of
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
+from kamerton.formats.jsonl import read_text, write_text
 from kamerton.pipeline.child import die_with_parent
 
 
@@ -107,16 +108,28 @@ def _compare(job: Job, name: str, part: Part) -> None:
 
 
 def _report(job: Job) -> None:
-    from kamerton.experiment.report.run import ReportInputs, report
+    """One page and card for each adapter; their closing words together end the run."""
+    from kamerton.experiment.report.run import TABLE, ReportInputs, report
 
-    recipe = job.recipe
-    inputs = ReportInputs(
-        name=recipe.name,
-        recipe=recipe.model_dump(mode="json"),
-        command=job.command,
-        stages={name: folder for name, folder in job.stages.items() if name != "report"},
-    )
-    report(inputs, job.out("report"))
+    recipe, out = job.recipe, job.out("report")
+    tree = recipe.model_dump(mode="json")
+    if not recipe.adapters:
+        stages = {name: folder for name, folder in job.stages.items() if name != "report"}
+        report(ReportInputs(recipe.name, tree, job.command, stages), out)
+        return
+    for name, part in recipe.parts.items():
+        own = tree | part.model_dump(mode="json") | {"adapters": {}}
+        report(ReportInputs(name, own, job.command, _stages_of(job, name)), out / name)
+    words = [read_text(out / name / TABLE) for name in recipe.parts]
+    write_text(out / TABLE, "\n".join(words))
+
+
+def _stages_of(job: Job, adapter: str) -> dict[str, str]:
+    """The stages that made one adapter, called as in a trip of its own."""
+    own = {does: name_of(job.recipe, does, adapter) for does in EACH}
+    names = {"check": "check", "export": "export"} | own
+    order = ("check", "data", "tune", "export", "compare")
+    return {does: job.stages[names[does]] for does in order}
 
 
 WHOLE: dict[str, Callable[[Job], None]] = {

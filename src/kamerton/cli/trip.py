@@ -62,12 +62,12 @@ def results(recipe: Recipe) -> dict[str, tuple[str, str]]:
         shown += [(file, "data", file) for file in CARD]
     if recipe.pretrain:
         shown.append((PRETRAINING, "pretrain", PRETRAINING))
-    if recipe.parts or recipe.pretrain:
         shown += [(file, "report", file) for file in PAGE]
     for adapter in recipe.parts:
         stage = name_of(recipe, "compare", adapter)
-        before = f"{adapter}." if recipe.adapters else ""
-        shown += [(before + file, stage, file) for file in FIGURES]
+        dot, slash = (f"{adapter}.", f"{adapter}/") if recipe.adapters else ("", "")
+        shown += [(dot + file, stage, file) for file in FIGURES]
+        shown += [(dot + file, "report", slash + file) for file in PAGE]
     return {name: (stage, file) for name, stage, file in shown}
 
 

@@ -4,14 +4,14 @@ Primary family: the recipe's hypotheses on the primary criterion, Holm's correct
 Secondary family: tuned against base on each other criterion, Holm's correction within it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from kamerton import stats
 from kamerton.experiment.design import BASE, Design
 from kamerton.experiment.generate import Reply
-from kamerton.experiment.metrics import CRITERIA
+from kamerton.experiment.metrics import CRITERIA, Metric
 from kamerton.experiment.metrics.context import context_of
 from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothesis
 from kamerton.formats.questions import HeldOut, Question
@@ -21,6 +21,7 @@ RIGHT = 0.5
 """A score from here up counts as right where questions are counted."""
 UNPROVED: Verdict = "not enough evidence"
 SETS: tuple[HeldOut, ...] = ("known", "unknown", "safety")
+"""Held-out sets of a guide, in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Claim:
 
     family: Literal["primary", "secondary"]
     hypothesis: Hypothesis
-    criterion: Criterion
+    criterion: str
 
 
 @dataclass(frozen=True)
@@ -47,26 +48,31 @@ class Pairs:
 
 
 def scored(
-    questions: Sequence[Question], replies: Sequence[Reply], names: dict[str, str] | None = None
+    questions: Sequence[Question],
+    replies: Sequence[Reply],
+    names: dict[str, str] | None = None,
+    criteria: Mapping[str, Metric] | None = None,
 ) -> list[Sample]:
     """Score the first answer of every arm to every question on all criteria that apply.
 
-    `names`: group to name, of groups that no question is about too.
+    `names`: group to name, of groups that no question is about too. `criteria`: a guide's where
+    none are given.
     """
+    rules = CRITERIA if criteria is None else criteria
     context, by_id = context_of(questions, names or {}), {q.id: q for q in questions}
     samples = []
     for reply in (reply for reply in replies if reply.round == 0):
         question = by_id[reply.question_id]
-        found = {
+        found: dict[str, tuple[float, str]] = {
             name: score
-            for name, criterion in CRITERIA.items()
+            for name, criterion in rules.items()
             if (score := criterion(question, reply.answer, reply.finish_reason, context))
         }
         samples.append(_sample(question, reply, found))
     return samples
 
 
-def _sample(question: Question, reply: Reply, found: dict[Criterion, tuple[float, str]]) -> Sample:
+def _sample(question: Question, reply: Reply, found: dict[str, tuple[float, str]]) -> Sample:
     return Sample(
         arm=reply.arm,
         question_id=question.id,
@@ -84,12 +90,18 @@ def _sample(question: Question, reply: Reply, found: dict[Criterion, tuple[float
     )
 
 
-def cells(samples: Sequence[Sample], settings: ExperimentSettings, seed: int) -> list[Cell]:
+def cells(
+    samples: Sequence[Sample],
+    settings: ExperimentSettings,
+    seed: int,
+    sets: Sequence[HeldOut] = SETS,
+    criteria: Sequence[str] = tuple(CRITERIA),
+) -> list[Cell]:
     """Mean and interval of every arm on every criterion of every held-out set."""
     arms = list(dict.fromkeys(sample.arm for sample in samples))
     found = []
-    for held_out in SETS:
-        for criterion in CRITERIA:
+    for held_out in sets:
+        for criterion in criteria:
             for arm in arms:
                 of = [
                     s
@@ -104,7 +116,7 @@ def cells(samples: Sequence[Sample], settings: ExperimentSettings, seed: int) ->
 def _cell(
     arm: str,
     held_out: HeldOut,
-    criterion: Criterion,
+    criterion: str,
     samples: list[Sample],
     resamples: int,
     seed: int,

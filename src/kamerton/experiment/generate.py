@@ -10,7 +10,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
@@ -26,6 +27,10 @@ from kamerton.formats.questions import Question
 from kamerton.terminal import progress
 
 ANSWERS = "answers.jsonl"
+TOO_LONG = "too_long"
+"""The finish reason that we give where the server had no room for the prompt."""
+Chats = Mapping[str, Sequence[Message]]
+"""Question id to the turns to send, the question last, where it is not asked alone."""
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0)
 
 
@@ -42,6 +47,8 @@ class Asking:
     retries: int = 5
     backoff: float = 0.5
     """Seconds before the first retry; each later one waits twice as long."""
+    pass_over: bool = False
+    """Go on after a prompt that the server has no room for; else it is an error."""
 
 
 class Reply(BaseModel):
@@ -67,6 +74,7 @@ class _Job:
     arm: str
     question: Question
     round: int
+    chat: tuple[Message, ...]
 
 
 def models(base_url: str) -> list[str]:
@@ -79,17 +87,22 @@ def models(base_url: str) -> list[str]:
 
 
 def ask_all(
-    questions: Sequence[Question], arms: Sequence[str], asking: Asking, folder: Path
+    questions: Sequence[Question],
+    arms: Sequence[str],
+    asking: Asking,
+    folder: Path,
+    chats: Chats | None = None,
 ) -> list[Reply]:
     """All replies, arm by arm; those that `folder` has from an earlier start are not asked for.
 
+    A question is sent as one user turn, or as the turns that `chats` has for it.
     Raises InputError when the server is gone or refuses a question; what it answered is kept.
     """
     ordered = sorted(questions, key=lambda q: (q.held_out, q.group, q.id))
     again = repeated(ordered, asking)
+    rounds = [(q, 0) for q in ordered] + [(q, 1) for q in again]
     jobs = {
-        arm: [_job(arm, q, 0, asking) for q in ordered] + [_job(arm, q, 1, asking) for q in again]
-        for arm in arms
+        arm: [_job(arm, q, n, asking, (chats or {}).get(q.id)) for q, n in rounds] for arm in arms
     }
     partial = folder / ANSWERS
     done = _resume(partial)
@@ -114,9 +127,13 @@ def changed(replies: Sequence[Reply]) -> tuple[int, int]:
     return sum(first[r.arm, r.question_id] != r.answer for r in second), len(second)
 
 
-def _job(arm: str, question: Question, round_: int, asking: Asking) -> _Job:
-    parts = (arm, question.question, str(asking.max_tokens), str(asking.seed))
-    return _Job(digest(question.id, str(round_), *parts), arm, question, round_)
+def _job(
+    arm: str, question: Question, round_: int, asking: Asking, chat: Sequence[Message] | None
+) -> _Job:
+    turns = tuple(chat or [Message(role="user", content=question.question)])
+    said = [part for turn in chat or () for part in (turn.role, turn.content)]
+    parts = (arm, question.question, str(asking.max_tokens), str(asking.seed), *said)
+    return _Job(digest(question.id, str(round_), *parts), arm, question, round_, turns)
 
 
 def _resume(partial: Path) -> dict[str, Reply]:
@@ -194,6 +211,8 @@ async def _ask(client: httpx.AsyncClient, job: _Job, asking: Asking) -> Reply:
         if response.status_code == 429 or response.status_code >= 500:
             error = f"HTTP {response.status_code} {response.text[:200]}"
             continue
+        if asking.pass_over and _no_room(response):
+            return _passed_over(job)
         return _reply(job, response, time.monotonic() - start)
     raise InputError("experiment.server_gone", where=asking.base_url, why=error)
 
@@ -201,11 +220,37 @@ async def _ask(client: httpx.AsyncClient, job: _Job, asking: Asking) -> Reply:
 def _body(job: _Job, asking: Asking) -> dict[str, object]:
     return {
         "model": job.arm,
-        "messages": [{"role": "user", "content": job.question.question}],
+        "messages": [turn.model_dump() for turn in job.chat],
         "temperature": 0,
         "seed": asking.seed,
         "max_tokens": asking.max_tokens,
     }
+
+
+def _no_room(response: httpx.Response) -> bool:
+    """Whether the prompt is longer than the context; llama.cpp's type, OpenAI's code."""
+    if response.status_code != 400:
+        return False
+    try:
+        error = response.json()["error"]
+        told = {error.get("type"), error.get("code")}
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return False
+    return bool(told & {"exceed_context_size_error", "context_length_exceeded"})
+
+
+def _passed_over(job: _Job) -> Reply:
+    return Reply(
+        ask=job.ask,
+        arm=job.arm,
+        question_id=job.question.id,
+        round=job.round,
+        answer="",
+        finish_reason=TOO_LONG,
+        prompt_tokens=0,
+        completion_tokens=0,
+        seconds=0.0,
+    )
 
 
 def _reply(job: _Job, response: httpx.Response, seconds: float) -> Reply:

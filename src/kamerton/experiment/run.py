@@ -1,6 +1,7 @@
 """The compare stage: ask, score, compare, write."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from kamerton.experiment.compare import cells, claims, comparisons, scored
@@ -95,12 +96,18 @@ def _arms(settings: ExperimentSettings, name: str, base_url: str) -> list[str]:
     """Arms to ask: a declared one that is not served is an error, a default one is left out."""
     offered = models(base_url)
     wanted = arms(settings, name)
+    must = wanted if settings.arms else [name]
+    insist(must, offered)
+    return [arm for arm in wanted if arm in offered]
+
+
+def insist(wanted: Sequence[str], offered: Sequence[str]) -> None:
+    """Raise InputError where the server lacks a wanted arm."""
     missing = [arm for arm in wanted if arm not in offered]
-    if missing and (settings.arms or name in missing):
+    if missing:
         raise InputError(
             "experiment.arm_not_served", arm=", ".join(missing), known=", ".join(offered)
         )
-    return [arm for arm in wanted if arm in offered]
 
 
 def _declared(

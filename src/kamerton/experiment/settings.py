@@ -41,3 +41,13 @@ class ExperimentSettings(Section):
     """False where the run is too small to claim anything (the smoke preset)."""
     repeat_share: float = Field(0.05, ge=0, le=1)
     """Share of the questions asked a second time, to count answers that change."""
+    prompts: list[str] = []
+    """Prompts that all arms are asked where rows are compared, to be read side by side."""
+    held_out_prompts: int = Field(40, ge=0)
+    """Prompts of held-out rows that are asked too, where rows are compared: at most this many,
+    drawn by the seed from as many groups as there are. Tests of form rest on these."""
+    answer_tokens: int = Field(256, ge=1)
+    """Longest answer where rows are compared, in tokens (`max_tokens` is for a guide's)."""
+    loss_margin: float = Field(0.02, gt=0)
+    """Differences of held-out loss whose whole interval is below this, in nats per token, are
+    called equivalent, where no direction is proved: 0.02 is 2 per cent of the perplexity."""

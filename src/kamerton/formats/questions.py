@@ -4,8 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-HeldOut = Literal["known", "unknown", "safety"]
-"""`known`: new wordings of trained facts; `unknown`: groups never trained; `safety`: to decline."""
+HeldOut = Literal["known", "unknown", "safety", "rows", "prompts"]
+"""`known`: new wordings of trained facts; `unknown`: groups never trained; `safety`: to decline;
+`rows`: prompts of held-out training rows; `prompts`: those that a recipe names."""
 
 
 NAMES = "names.json"

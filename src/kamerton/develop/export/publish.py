@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_text
 
 README = "README.md"
 PROOFS = ("parity.json", "pretraining.json")
 """One of them has to be there: a model without any figure does not leave."""
 
 
-def publish(files: Mapping[str, Path], card: Path, target: Path) -> None:
-    """Copy files and folders, by their names there, into a new folder `target`; the card is README.
+def publish(files: Mapping[str, Path], card: str, target: Path) -> None:
+    """Copy files and folders, by their names there, into a new folder; the card is its README.
 
     InputError: a target that is there already, a run without a proof or without a card.
     """
-    _provable(files, card)
+    _provable(files, card, str(target))
     if target.exists():
         raise InputError("develop.publish_exists", where=str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -26,11 +27,11 @@ def publish(files: Mapping[str, Path], card: Path, target: Path) -> None:
         fresh.mkdir()
         for name, path in files.items():
             _copy(path, fresh / name)
-        shutil.copyfile(card, fresh / README)
+        write_text(fresh / README, card)
         fresh.rename(target)
 
 
-def upload(files: Mapping[str, Path], card: Path, repository: str) -> str:
+def upload(files: Mapping[str, Path], card: str, repository: str) -> str:
     """The same files to a model repository of the Hugging Face hub, private; gives its address.
 
     `HF_TOKEN` and `HF_ENDPOINT` are honoured. InputError where the hub does not take them.
@@ -51,11 +52,11 @@ def upload(files: Mapping[str, Path], card: Path, repository: str) -> str:
     return str(address)
 
 
-def _provable(files: Mapping[str, Path], card: Path) -> None:
+def _provable(files: Mapping[str, Path], card: str, where: str) -> None:
     if not any(name in files for name in PROOFS):
-        raise InputError("develop.publish_unproved", where=str(card.parent))
-    if not card.is_file():
-        raise InputError("develop.publish_no_card", where=str(card.parent))
+        raise InputError("develop.publish_unproved", where=where)
+    if not card:
+        raise InputError("develop.publish_no_card", where=where)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 
 from kamerton.experiment.metrics.context import Context, Score
+from kamerton.experiment.metrics.ended import ended
 from kamerton.experiment.metrics.expectation import expectation
 from kamerton.experiment.metrics.factual_accuracy import factual_accuracy
 from kamerton.experiment.metrics.format import format_
 from kamerton.experiment.metrics.relevance import relevance
+from kamerton.experiment.metrics.role_marks import role_marks
 from kamerton.experiment.metrics.safety import safety
+from kamerton.experiment.metrics.script import script
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.questions import Question
 
@@ -21,3 +24,11 @@ CRITERIA: dict[Criterion, Metric] = {
     "expectation": expectation,
     "format": format_,
 }
+"""What a guide's answers are scored by."""
+
+FORM: dict[str, Metric] = {
+    "script": script,
+    "ended": ended,
+    "role_marks": role_marks,
+}
+"""What answers to rows are scored by: their form, for what is right is not known by rule."""

@@ -1,11 +1,12 @@
 """The model card: the same figures as the report, in the form that model hubs read."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
 from kamerton.experiment.report import view, words
-from kamerton.experiment.report.material import Material
+from kamerton.experiment.report.material import Compared, Material, Trip
 from kamerton.experiment.report.table import plain_table
 from kamerton.formats.language import say
 
@@ -19,16 +20,16 @@ def card(material: Material) -> str:
         say("experiment.card_intro", base=material.base),
         f"**{say('experiment.verdict_label')}:** {words.verdict_sentence(material.summary)}",
         *(f"**{say('experiment.harm_title')}.** {text}" for text in words.harm(material.summary)),
-        _section("card_use", say("experiment.card_use")),
-        _section(
-            "card_data", _bullets([f"{what} {count}." for _, what, count in view.sets(material)])
+        section("card_use", say("experiment.card_use")),
+        section(
+            "card_data", bullets([f"{what} {count}." for _, what, count in view.sets(material)])
         ),
-        _section("card_training", _training(material)),
-        _section("card_results", f"```text\n{plain_table(material.summary)}\n```"),
-        _section("card_limits", _bullets(view.notes(material))),
-        _section("card_lineage", _lineage(material)),
+        section("card_training", training(material)),
+        section("card_results", f"```text\n{plain_table(material.summary)}\n```"),
+        section("card_limits", bullets(view.notes(material))),
+        section("card_lineage", lineage(material)),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return joined(sections)
 
 
 def _front(material: Material) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def _front(material: Material) -> dict[str, Any]:
         if cell.arm == material.name
     ]
     return {
-        "language": [_language(material)],
+        "language": [language_of(question.question for question in material.questions)],
         "base_model": material.base,
         "library_name": "peft",
         "pipeline_tag": "text-generation",
@@ -54,29 +55,38 @@ def _front(material: Material) -> dict[str, Any]:
     }
 
 
-def _language(material: Material) -> str:
-    """The language that the model was asked in, which need not be the card's."""
-    text = "".join(question.question for question in material.questions).casefold()
+def language_of(texts: Iterable[str]) -> str:
+    """The language that a model was asked in, which need not be the card's."""
+    text = "".join(texts).casefold()
     cyrillic = sum("а" <= letter <= "я" for letter in text)
     return "ru" if 2 * cyrillic > sum(letter.isalpha() for letter in text) else "en"
 
 
-def _training(material: Material) -> str:
-    settings = material.recipe.get("tune", {})
+def training(material: Compared) -> str:
+    """Settings and figures of the training, as a list."""
+    settings = material.recipe.get("tune") or {}
     rows = {**settings, **scalars(material.training)}
-    return _bullets([f"`{key}`: {value}" for key, value in rows.items()])
+    return bullets([f"`{key}`: {value}" for key, value in rows.items()])
 
 
-def _lineage(material: Material) -> str:
+def lineage(material: Trip) -> str:
+    """Hashes of the stages, and the command that makes them again."""
     stages = [f"{view.stage_name(s)}: `{m.hash}`" for s, m in material.manifests.items()]
-    return _bullets(stages) + f"\n\n```sh\n{material.command}\n```"
+    return bullets(stages) + f"\n\n```sh\n{material.command}\n```"
 
 
-def _section(key: str, body: str) -> str:
+def joined(sections: Iterable[str]) -> str:
+    """The card of its sections, empty ones left out."""
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def section(key: str, body: str) -> str:
+    """A section under its title; empty where its body is."""
     return f"## {say(f'experiment.{key}_title')}\n\n{body}" if body else ""
 
 
-def _bullets(lines: list[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
+    """A Markdown list."""
     return "\n".join(f"- {line}" for line in lines)
 
 

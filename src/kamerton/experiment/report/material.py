@@ -28,22 +28,31 @@ class ReportInputs:
     command: str
     """The command that made this run."""
     stages: dict[str, str]
-    """Stage name to the folder of its outputs; data and compare must be there."""
+    """Stage name to the folder of its outputs; data must be there, and compare or pretrain."""
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Stage name to folder."""
+        return {stage: Path(folder) for stage, folder in self.stages.items()}
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a report shows, in memory."""
+class Trip:
+    """What every report shows: how it was made."""
 
     name: str
     recipe: dict[str, Any]
     command: str
-    summary: Summary
-    samples: list[Sample]
-    questions: list[Question]
-    design: Design
     manifests: dict[str, Manifest]
     """Finished stages in their order."""
+
+
+@dataclass(frozen=True)
+class Compared(Trip):
+    """What a report of a comparison shows, whatever was compared."""
+
+    summary: Summary
+    samples: list[Sample]
     base: str
     """Name of the base model, as its maker calls it where that is known."""
     training: dict[str, Any]
@@ -52,28 +61,49 @@ class Material:
     @property
     def settings(self) -> ExperimentSettings:
         """The recipe's section about the comparison."""
-        return ExperimentSettings.model_validate(self.recipe.get("experiment", {}))
+        return settings_of(self.recipe)
+
+
+@dataclass(frozen=True)
+class Material(Compared):
+    """What a guide's report shows, in memory."""
+
+    questions: list[Question]
+    design: Design
 
 
 def load(inputs: ReportInputs) -> Material:
     """Read what the stages left; tune and export may be missing (a comparison alone)."""
-    folders = {stage: Path(folder) for stage, folder in inputs.stages.items()}
-    questions = read_questions(folders["data"])
-    settings = ExperimentSettings.model_validate(inputs.recipe.get("experiment", {}))
-    found = {stage: read_manifest(folder) for stage, folder in folders.items()}
-    return Material(
-        name=inputs.name,
-        recipe=inputs.recipe,
-        command=inputs.command,
+    questions = read_questions(inputs.folders["data"])
+    planned = design(settings_of(inputs.recipe), questions, inputs.name)
+    return Material(**vars(compared(inputs)), questions=questions, design=planned)
+
+
+def compared(inputs: ReportInputs) -> Compared:
+    """What every comparison leaves, whatever was compared."""
+    folders = inputs.folders
+    samples = folders["compare"] / SAMPLES
+    return Compared(
+        **vars(trip(inputs)),
         summary=Summary.model_validate_json(read_text(folders["compare"] / SUMMARY)),
-        samples=read_rows(folders["compare"] / SAMPLES, Sample),
-        questions=questions,
-        design=design(settings, questions, inputs.name),
-        manifests={stage: manifest for stage, manifest in found.items() if manifest},
+        # A comparison of losses alone asked nothing.
+        samples=read_rows(samples, Sample) if samples.stat().st_size else [],
         base=_base(folders.get("export"), inputs.recipe),
-        training=_figures(folders.get("tune"), "training.json"),
-        parity=_figures(folders.get("export"), "parity.json"),
+        training=figures(folders.get("tune"), "training.json"),
+        parity=figures(folders.get("export"), "parity.json"),
     )
+
+
+def trip(inputs: ReportInputs) -> Trip:
+    """The recipe, and the manifests of the stages that are finished."""
+    found = {stage: read_manifest(folder) for stage, folder in inputs.folders.items()}
+    done = {stage: manifest for stage, manifest in found.items() if manifest}
+    return Trip(inputs.name, inputs.recipe, inputs.command, done)
+
+
+def settings_of(recipe: dict[str, Any]) -> ExperimentSettings:
+    """The recipe's section about the comparison."""
+    return ExperimentSettings.model_validate(recipe.get("experiment") or {})
 
 
 def _base(export: Path | None, recipe: dict[str, Any]) -> str:
@@ -82,7 +112,8 @@ def _base(export: Path | None, recipe: dict[str, Any]) -> str:
     return str(recipe.get("base", ""))
 
 
-def _figures(folder: Path | None, name: str) -> dict[str, Any]:
+def figures(folder: Path | None, name: str) -> dict[str, Any]:
+    """A JSON file of figures; empty where there is none."""
     if not folder or not (folder / name).is_file():
         return {}
     found = json.loads(read_text(folder / name))

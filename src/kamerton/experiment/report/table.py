@@ -19,7 +19,7 @@ def plain_table(summary: Summary) -> str:
         }
         name = f"{say(f'experiment.set_{held_out}')}: {say(f'experiment.criterion_{criterion}')}"
         rows.append([name, *(_cell(found.get(arm)) for arm in summary.arms)])
-    return _aligned(rows)
+    return aligned(rows)
 
 
 def closing_words(summary: Summary) -> str:
@@ -37,7 +37,8 @@ def _cell(cell: Cell | None) -> str:
     return f"{mean} [{low}-{high}]"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned(rows: list[list[str]]) -> str:
+    """A table in plain text: the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kamerton.experiment.compare import SETS
 from kamerton.experiment.design import BASE, RAG
 from kamerton.experiment.report import plot, words
-from kamerton.experiment.report.material import Material
+from kamerton.experiment.report.material import Compared, Material, Trip
 from kamerton.formats.language import say
 from kamerton.formats.manifest import Manifest
 from kamerton.formats.scores import Cell, Comparison
@@ -56,14 +56,14 @@ class Span:
     share: float
 
 
-def claims(material: Material, family: str) -> tuple[list[Claim], plot.Scale]:
+def claims(material: Compared, family: str) -> tuple[list[Claim], plot.Scale]:
     """The comparisons of a family on one common scale."""
     chosen = [c for c in material.summary.comparisons if c.family == family]
     scale = plot.differences([c.effect for c in chosen])
     return [_claim(c, material, scale) for c in chosen], scale
 
 
-def _claim(comparison: Comparison, material: Material, scale: plot.Scale) -> Claim:
+def _claim(comparison: Comparison, material: Compared, scale: plot.Scale) -> Claim:
     criterion = say(f"experiment.criterion_{comparison.criterion}")
     code = words.verdict_code(comparison.verdict)
     effect = words.effect(comparison)
@@ -96,13 +96,13 @@ def _test(comparison: Comparison) -> str:
     )
 
 
-def score_sets(material: Material) -> list[tuple[str, list[ScoreRow]]]:
+def score_sets(material: Compared) -> list[tuple[str, list[ScoreRow]]]:
     """Held-out set to its rows, in the order of the page."""
     cells: dict[tuple[str, str], dict[str, Cell]] = defaultdict(dict)
     for cell in material.summary.cells:
         cells[cell.held_out, cell.criterion][cell.arm] = cell
     sets: list[tuple[str, list[ScoreRow]]] = []
-    for held_out in SETS:
+    for held_out in dict.fromkeys(of for of, _ in cells):
         rows = [
             _score_row(criterion, by_arm, material)
             for (of, criterion), by_arm in cells.items()
@@ -113,7 +113,7 @@ def score_sets(material: Material) -> list[tuple[str, list[ScoreRow]]]:
     return sets
 
 
-def _score_row(criterion: str, by_arm: dict[str, Cell], material: Material) -> ScoreRow:
+def _score_row(criterion: str, by_arm: dict[str, Cell], material: Compared) -> ScoreRow:
     return ScoreRow(
         say(f"experiment.criterion_{criterion}"),
         criterion == material.settings.primary,
@@ -138,7 +138,7 @@ def arm_plots(material: Material) -> list[tuple[str, list[tuple[str, str, plot.S
     return list(found.items())
 
 
-def arms(material: Material) -> list[tuple[str, str]]:
+def arms(material: Compared) -> list[tuple[str, str]]:
     """Every arm with what it is, in words."""
     return [(arm, _arm(arm, material.name, material.base)) for arm in material.summary.arms]
 
@@ -163,7 +163,7 @@ def sets(material: Material) -> list[tuple[str, str, str]]:
     return found
 
 
-def spans(material: Material) -> list[Span]:
+def spans(material: Trip) -> list[Span]:
     """Times of the stages, with their share of the whole."""
     whole = sum(m.seconds for m in material.manifests.values()) or 1.0
     return [
@@ -178,8 +178,10 @@ def _time(manifest: Manifest) -> str:
 
 
 def stage_name(stage: str) -> str:
-    """A stage as a reader calls it."""
-    return say(f"experiment.stage_{stage}")
+    """A stage as a reader calls it; one of several adapters has its adapter's name too."""
+    does, _, adapter = stage.partition("-")
+    name = say(f"experiment.stage_{does}")
+    return f"{name} ({adapter})" if adapter else name
 
 
 def notes(material: Material) -> list[str]:
@@ -210,12 +212,12 @@ def notes(material: Material) -> list[str]:
     return [*plain, detectable, changed] if listed else [*plain, changed]
 
 
-def sources(material: Material) -> list[tuple[str, str]]:
+def sources(material: Trip) -> list[tuple[str, str]]:
     """Every file outside the run that any stage read, with its SHA-256."""
     found = {k: v for m in material.manifests.values() for k, v in m.sources.items()}
     return sorted(found.items())
 
 
-def versions(material: Material) -> dict[str, str]:
+def versions(material: Trip) -> dict[str, str]:
     """Software versions that the stages noted."""
     return {k: v for m in material.manifests.values() for k, v in m.versions.items()}

@@ -1,0 +1,1 @@
+"""What every training run stands on: repeatable, resumable, checked, measured."""

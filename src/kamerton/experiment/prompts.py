@@ -1,0 +1,103 @@
+"""What the arms of a rows recipe are asked: the recipe's prompts, and those of held-out rows."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kamerton.experiment.settings import ExperimentSettings
+from kamerton.formats.chat import ChatRow, Message
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import check_row, read_objects
+from kamerton.formats.preference import KtoRow, PreferenceRow
+from kamerton.formats.questions import Question
+
+HELD_OUT = "held_out.jsonl"
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One thing to ask, with the turns that come before it."""
+
+    question: Question
+    """Its last user turn, with the reference answer where one is known."""
+    turns: tuple[Message, ...]
+    """All turns to send, the user's last."""
+
+
+def prompts(settings: ExperimentSettings, data: Path, seed: int) -> list[Prompt]:
+    """The recipe's prompts, then the drawn ones of held-out rows."""
+    own = [_own(number, text) for number, text in enumerate(settings.prompts, start=1)]
+    return own + drawn(held_out(data), settings.held_out_prompts, seed)
+
+
+def held_out(data: Path) -> list[Prompt]:
+    """Every prompt of `data`/held_out.jsonl once; none where there is no such file.
+
+    Of equal prompts (KTO has several answers to one) the one with a reference is kept. InputError
+    names the line of a row that asks nothing.
+    """
+    path = data / HELD_OUT
+    if not path.is_file() or not path.stat().st_size:
+        return []
+    found: dict[tuple[Message, ...], Prompt] = {}
+    for number, row in read_objects(path):
+        prompt = _prompt(row, f"{path}:{number}")
+        known = found.get(prompt.turns)
+        if known is None or (prompt.question.answer and not known.question.answer):
+            found[prompt.turns] = prompt
+    return list(found.values())
+
+
+def drawn(known: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
+    """At most `count` prompts, by the seed; a second one of a group only after one of each.
+
+    The group is the unit of every test: twenty groups say more than one group twenty times.
+    """
+    ordered = sorted(known, key=lambda prompt: prompt.question.id)
+    random.Random(seed).shuffle(ordered)
+    seen: Counter[str] = Counter()
+    ranked = []
+    for prompt in ordered:
+        ranked.append((seen[prompt.question.group], prompt))
+        seen[prompt.question.group] += 1
+    return [prompt for _, prompt in sorted(ranked, key=lambda pair: pair[0])][:count]
+
+
+def _own(number: int, text: str) -> Prompt:
+    name = f"experiment.prompts.{number}"
+    if not text.strip():
+        raise InputError("experiment.empty_prompt", where=name)
+    question = Question(id=name, question=text, answer="", group=name, held_out="prompts")
+    return Prompt(question, (Message(role="user", content=text),))
+
+
+def _prompt(row: dict[str, object], where: str) -> Prompt:
+    """A held-out row of one of the three forms as a prompt."""
+    if "chosen" in row:
+        pair = check_row(row, PreferenceRow, where)
+        return _asked(pair.id, pair.group, pair.prompt, pair.chosen, where)
+    if "completion" in row:
+        rated = check_row(row, KtoRow, where)
+        reference = rated.completion if rated.label else ""
+        return _asked(rated.id, rated.group, rated.prompt, reference, where)
+    chat = check_row(row, ChatRow, where)
+    ends = [i for i, turn in enumerate(chat.messages) if turn.role == "assistant"]
+    before = chat.messages[: ends[-1]] if ends else []
+    return _asked(chat.id, chat.group, before, chat.answer if ends else "", where)
+
+
+def _asked(
+    row_id: str, group: str | None, turns: Sequence[Message], reference: str, where: str
+) -> Prompt:
+    if not turns or turns[-1].role != "user":
+        raise InputError("experiment.row_asks_nothing", where=where)
+    question = Question(
+        id=row_id,
+        question=turns[-1].content,
+        answer=reference,
+        group=group or row_id,
+        held_out="rows",
+    )
+    return Prompt(question, tuple(turns))

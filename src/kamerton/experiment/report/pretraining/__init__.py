@@ -1,0 +1,1 @@
+"""The report of a pretraining: its figures, and how the model learnt to speak."""

@@ -1,0 +1,75 @@
+"""What the report of a rows comparison is made of."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kamerton.experiment import likelihood
+from kamerton.experiment.likelihood import LIKELIHOOD
+from kamerton.experiment.prompts import prompts
+from kamerton.experiment.report.material import Compared, ReportInputs, compared, figures
+from kamerton.experiment.rows import SETS
+from kamerton.formats.losses import LossRow
+from kamerton.formats.scores import Comparison, Summary
+
+__all__ = ["SETS", "RowsMaterial", "form_only", "load", "loss_verdict", "of_form"]
+
+CHECKS = "checks.json"
+
+
+@dataclass(frozen=True)
+class RowsMaterial(Compared):
+    """What the page shows, in memory."""
+
+    losses: list[LossRow]
+    checks: dict[str, Any]
+    """What the training's self-tests found."""
+    passed_over: int
+    """Prompts that the server had no room for."""
+
+    @property
+    def method(self) -> str:
+        """How the model was trained, as the training says, else the recipe."""
+        return self._of_training("method", "lora")
+
+    @property
+    def objective(self) -> str:
+        """What was learnt, as the training says, else the recipe."""
+        return self._of_training("objective", "sft")
+
+    def _of_training(self, key: str, default: str) -> str:
+        tune = self.recipe.get("tune") or {}
+        return str(self.training.get(key) or tune.get(key) or default)
+
+    @property
+    def formal(self) -> Compared:
+        """The same with the criteria of form alone: those that are shares."""
+        return replace(self, summary=form_only(self.summary))
+
+
+def load(inputs: ReportInputs) -> RowsMaterial:
+    """Read what the stages left; the training may have left no losses."""
+    folders, found = inputs.folders, compared(inputs)
+    planned = prompts(found.settings, folders["data"], found.summary.seed)
+    asked = {sample.question_id for sample in found.samples}
+    return RowsMaterial(
+        **vars(found),
+        checks=figures(folders.get("tune"), CHECKS),
+        losses=likelihood.losses(folders["tune"]) if "tune" in folders else [],
+        passed_over=len(planned) - len(asked),
+    )
+
+
+def loss_verdict(summary: Summary) -> Comparison | None:
+    """The comparison of held-out losses, where there were any."""
+    return next((c for c in summary.comparisons if c.criterion == LIKELIHOOD), None)
+
+
+def of_form(summary: Summary) -> list[Comparison]:
+    """The comparisons of the answers' form."""
+    return [c for c in summary.comparisons if c.criterion != LIKELIHOOD]
+
+
+def form_only(summary: Summary) -> Summary:
+    """The summary without what is in nats."""
+    cells = [cell for cell in summary.cells if cell.criterion != LIKELIHOOD]
+    return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})

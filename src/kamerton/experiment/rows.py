@@ -1,0 +1,110 @@
+"""The compare stage of rows: held-out loss, and the form of answers, before and after.
+
+The primary family is one hypothesis, on held-out loss. The secondary family are the criteria of
+form on the prompts of held-out rows, Holm's correction within it. The recipe's own prompts are
+asked, scored and shown; they are few and chosen by hand, so no test rests on them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kamerton.experiment import likelihood
+from kamerton.experiment.compare import Claim, comparisons, scored
+from kamerton.experiment.compare import cells as form_cells
+from kamerton.experiment.design import BASE, Design
+from kamerton.experiment.generate import TOO_LONG, Asking, Reply, ask_all, changed, models
+from kamerton.experiment.metrics import FORM
+from kamerton.experiment.prompts import Prompt, prompts
+from kamerton.experiment.run import insist, why_no_verdict
+from kamerton.experiment.settings import ExperimentSettings, Hypothesis
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_rows, write_text
+from kamerton.formats.questions import HeldOut
+from kamerton.formats.scores import SAMPLES, SUMMARY, Cell, Comparison, Sample, Summary
+
+SETS: tuple[HeldOut, ...] = ("rows", "prompts")
+
+
+def compare_rows(
+    settings: ExperimentSettings,
+    name: str,
+    data: Path,
+    tune: Path,
+    base_url: str,
+    out: Path,
+    seed: int,
+    slots: int = 8,
+) -> None:
+    """Judge the adapter `name` by `tune`/losses.jsonl and by its answers at `base_url`.
+
+    Writes samples.jsonl and summary.json into `out`. `slots` is how many answers the server
+    computes at the same time. A second start asks only what the first left open. Raises InputError
+    where there is nothing to compare, the server lacks an arm, or a file is wrong.
+    """
+    if settings.hypotheses:
+        raise InputError("experiment.rows_hypotheses", where="experiment.hypotheses")
+    asked, rows = prompts(settings, data, seed), likelihood.losses(tune)
+    if not asked and not rows:
+        raise InputError("experiment.nothing_to_compare", where=str(data))
+    arms = settings.arms or [BASE, name]
+    replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
+    samples = scored([prompt.question for prompt in asked], replies, criteria=FORM)
+    why = why_no_verdict(settings, data)
+    found = [likelihood.comparison(rows, name, BASE, settings, seed, not why)] if rows else []
+    of_loss = likelihood.cells(rows, name, BASE, settings, seed) if rows else []
+    form, means = _form(samples, arms, settings, seed, not why)
+    times_changed, times_repeated = changed(replies)
+    summary = Summary(
+        claims_verdict=not why,
+        why_no_verdict=why,
+        comparisons=found + form,
+        cells=of_loss + means,
+        changed_answers=times_changed if times_repeated else None,
+        repeated_answers=times_repeated,
+        arms=arms,
+        seed=seed,
+    )
+    write_rows(out / SAMPLES, samples)
+    write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
+
+
+def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) -> Asking:
+    return Asking(
+        base_url=base_url,
+        max_tokens=settings.answer_tokens,
+        seed=seed,
+        concurrency=slots,
+        repeat_share=settings.repeat_share,
+        pass_over=True,
+    )
+
+
+def _ask(asked: Sequence[Prompt], arms: Sequence[str], asking: Asking, out: Path) -> list[Reply]:
+    """The replies of all arms; a prompt that one arm had no room for is left out for all."""
+    if not asked:
+        return []
+    insist(arms, models(asking.base_url))
+    questions = [prompt.question for prompt in asked]
+    chats = {prompt.question.id: prompt.turns for prompt in asked}
+    replies = ask_all(questions, arms, asking, out, chats)
+    without = {reply.question_id for reply in replies if reply.finish_reason == TOO_LONG}
+    return [reply for reply in replies if reply.question_id not in without]
+
+
+def _form(
+    samples: Sequence[Sample],
+    arms: Sequence[str],
+    settings: ExperimentSettings,
+    seed: int,
+    claims_verdict: bool,
+) -> tuple[list[Comparison], list[Cell]]:
+    """Every arm against the base on every criterion of form, and the means of all."""
+    claimed = [_claim(criterion, arm) for arm in arms if arm != BASE for criterion in FORM]
+    planned = Design("", (), settings.alpha)
+    found = comparisons(samples, claimed, settings, planned, seed, claims_verdict)
+    return found, form_cells(samples, settings, seed, SETS, tuple(FORM))
+
+
+def _claim(criterion: str, arm: str) -> Claim:
+    hypothesis = Hypothesis(name=criterion, arm=arm, against=BASE, held_out="rows")
+    return Claim("secondary", hypothesis, criterion)

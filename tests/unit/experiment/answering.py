@@ -1,0 +1,65 @@
+"""A model server of a few lines whose answers a function gives, on a real port."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+Answer = tuple[str, str] | None
+"""Text and finish reason; None where the prompt is too long for the context."""
+
+
+@dataclass
+class Answering:
+    """The state of a running server."""
+
+    arms: list[str]
+    answer: Callable[[str, list[dict[str, str]]], Answer]
+    url: str = ""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    async def chat(self, request: Request) -> JSONResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        said = self.answer(body["model"], body["messages"])
+        if said is None:
+            error = {"message": "too many tokens", "type": "exceed_context_size_error"}
+            return JSONResponse({"error": error}, 400)
+        message = {"role": "assistant", "content": said[0]}
+        usage = {"prompt_tokens": 9, "completion_tokens": 5}
+        choices = [{"message": message, "finish_reason": said[1]}]
+        return JSONResponse({"choices": choices, "usage": usage})
+
+    async def models(self, request: Request) -> JSONResponse:
+        return JSONResponse({"data": [{"id": arm} for arm in self.arms]})
+
+
+@contextmanager
+def answering(
+    arms: list[str], answer: Callable[[str, list[dict[str, str]]], Answer]
+) -> Iterator[Answering]:
+    """A running server; ended with the block."""
+    state = Answering(arms, answer)
+    app = Starlette(
+        routes=[
+            Route("/v1/chat/completions", state.chat, methods=["POST"]),
+            Route("/v1/models", state.models),
+        ]
+    )
+    runner = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+    thread = threading.Thread(target=runner.run, daemon=True)
+    thread.start()
+    while not runner.started:
+        time.sleep(0.01)
+    state.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
+    yield state
+    runner.should_exit = True
+    thread.join(10)

@@ -1,0 +1,107 @@
+"""A made-up rows recipe: Russian rows in groups, losses, and a server's answers to them."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from kamerton.formats.chat import ChatRow, Message
+from kamerton.formats.jsonl import write_rows
+from kamerton.formats.losses import LossRow
+from kamerton.formats.manifest import Manifest
+
+PROMPTS = [
+    "Сколько планет в нашей солнечной системе?",
+    "Расскажи стих",
+    "Когда собирать крыжовник?",
+    "Как быстро выучить новый язык?",
+]
+THINGS = ["чайник", "велосипед", "сад", "печь", "лодка", "часы", "мост", "рояль", "улей", "компас"]
+ASKED = ["Что такое {}?", "Как ухаживать за вещью: {}?", "Зачем нужен предмет «{}»?"]
+
+
+def rows(groups: int = 10) -> list[ChatRow]:
+    """Three rows about each thing, with a system turn in every third."""
+    found = []
+    for group, thing in enumerate(THINGS[:groups]):
+        for number, text in enumerate(ASKED):
+            turns = [Message(role="system", content="Отвечай кратко.")] if number == 2 else []
+            turns.append(Message(role="user", content=text.format(thing)))
+            said = f"Это полезная вещь: {thing}. Её берегут."
+            turns.append(Message(role="assistant", content=said))
+            found.append(ChatRow(id=f"r{group}.{number}", messages=turns, group=thing))
+    return found
+
+
+def losses(
+    known: list[ChatRow], gain: float = 0.4, spread: float = 0.15, seed: int = 1
+) -> list[LossRow]:
+    """Losses before and after; the gain varies by group and by row."""
+    chance = random.Random(seed)
+    by_group = {row.group: chance.gauss(gain, spread) for row in known}
+    found = []
+    for row in known:
+        before = chance.uniform(1.6, 3.2)
+        after = max(0.05, before - by_group[row.group] - chance.gauss(0, spread))
+        found.append(
+            LossRow(id=row.id, group=row.group, tokens=len(row.answer), before=before, after=after)
+        )
+    return found
+
+
+def write(folder: Path, known: list[ChatRow], lost: list[LossRow]) -> tuple[Path, Path]:
+    """The data and tune folders of a finished trip."""
+    data, tune = folder / "data", folder / "tune"
+    write_rows(data / "held_out.jsonl", known)
+    (data / "leaks.json").write_text('{"blocking": [], "printed": [], "checked": {}}')
+    tune.mkdir(parents=True, exist_ok=True)
+    if lost:
+        write_rows(tune / "losses.jsonl", lost)
+    figures = {"method": "lora", "objective": "sft", "rows": 400, "last_loss": 1.31}
+    (tune / "training.json").write_text(json.dumps(figures))
+    return data, tune
+
+
+def base_says(text: str) -> tuple[str, str]:
+    """A jumble of languages that goes on for ever, as a base model answers."""
+    kinds = [
+        (f"The answer is 答案 {text} 是的 the the the", "length"),
+        (f"{text} assistant\nuser\nЧто?", "length"),
+        (f"{text}\n### Response:\nYes, it is {text}", "length"),
+        ("Это хорошая вещь.", "stop"),
+    ]
+    return kinds[len(text) % len(kinds)]
+
+
+def tuned_says(text: str) -> tuple[str, str]:
+    """A short Russian sentence, now and then cut."""
+    return (
+        f"Это {text.lower().rstrip('?')}, и это полезно.",
+        "length" if len(text) == 28 else "stop",
+    )
+
+
+def manifests(*names: str) -> dict[str, Manifest]:
+    """Finished stages with times and hashes."""
+    seconds = {"check": 2.0, "data": 6.5, "pretrain": 5400.0, "tune": 491.0, "export": 22.0}
+    found: dict[str, Manifest] = {}
+    for number, stage in enumerate(names):
+        found[stage] = Manifest(
+            stage=stage,
+            hash=f"{number + 10:012x}",
+            parents={names[number - 1]: f"{number + 9:012x}"} if number else {},
+            sources={"rows.ru.jsonl": "ab" * 32} if stage == "data" else {},
+            outputs={"a": "1"},
+            seconds=seconds.get(stage, 98.0),
+            versions={"torch": "2.13.0"},
+        )
+    return found
+
+
+RECIPE: dict[str, Any] = {
+    "name": "ru",
+    "base": "Qwen/Qwen2.5-0.5B",
+    "data": {"kind": "rows", "language": "ru"},
+    "tune": {"method": "lora", "objective": "sft", "rank": 16},
+    "experiment": {"prompts": PROMPTS, "resamples": 500},
+}
