@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 SCRIPT = """
 import os
@@ -37,7 +40,7 @@ def served(folder: Path, slots: int = 4, page: bool = False) -> Iterator[tuple[s
     arguments = [str(folder), str(slots), str(ready), "page" if page else ""]
     child = subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not ready.is_file():
             assert child.poll() is None, child.stderr.read().decode() if child.stderr else ""
             assert time.monotonic() < deadline, "the server did not get ready"
@@ -46,6 +49,37 @@ def served(folder: Path, slots: int = 4, page: bool = False) -> Iterator[tuple[s
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(30)
+
+
+def body(model: str, text: str, **more: object) -> dict[str, object]:
+    """A greedy chat request of one turn."""
+    turns = [{"role": "user", "content": text}]
+    return {"model": model, "messages": turns, "temperature": 0.0, "max_tokens": 12, **more}
+
+
+def post(base_url: str, model: str, text: str, **more: object) -> httpx.Response:
+    """The gateway's reply to such a request."""
+    asked = body(model, text, **more)
+    return httpx.post(f"{base_url}/v1/chat/completions", json=asked, timeout=60)
+
+
+def ask(base_url: str, model: str, text: str, **more: object) -> str:
+    """The text of an answer."""
+    answer = post(base_url, model, text, **more)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["model"] == model
+    return str(found["choices"][0]["message"]["content"])
+
+
+def stream(base_url: str, model: str, text: str, **more: object) -> list[str]:
+    """The pieces of an answer, as the OpenAI client gets them."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=f"{base_url}/v1", api_key="none")
+    asked: Any = body(model, text, **more)
+    chunks = client.chat.completions.create(**asked, stream=True)
+    return [chunk.choices[0].delta.content or "" for chunk in chunks]
 
 
 def children(pid: int) -> list[int]:

@@ -1,5 +1,7 @@
 """A tiny random llama as GGUF, with LoRA adapters: loads in the engine in a moment.
 
+Soft prompts run on another tiny model, of `tiny_model`: serving asks nowhere that both are one.
+
 Its vocabulary is the 256 bytes and ChatML's marks; its answers are nonsense, yet they depend
 on every token of the prompt and on the adapter, which is all that serving tests need.
 """
@@ -12,7 +14,7 @@ from kamerton.formats import templates
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
-from kamerton.formats.serving import FILE, Adapter, ServingSpec
+from kamerton.formats.serving import FILE, Adapter, Kind, ServingSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -112,23 +114,57 @@ def write_index(
     return folder
 
 
+def write_prompt(folder: Path, seed: int, hidden: int = 128, virtual_tokens: int = 4) -> Path:
+    """Write a soft prompt as PEFT keeps it, over a base of `hidden` units; returns the file."""
+    import numpy as np
+    from peft import PromptTuningConfig
+    from safetensors.numpy import save_file
+
+    config = PromptTuningConfig(
+        task_type="CAUSAL_LM",
+        num_virtual_tokens=virtual_tokens,
+        token_dim=hidden,
+        num_transformer_submodules=1,
+        inference_mode=True,
+    )
+    config.save_pretrained(folder)
+    rows = np.random.default_rng(seed).standard_normal((virtual_tokens, hidden)) / 2
+    file = folder / "adapter_model.safetensors"
+    save_file({"prompt_embeddings": rows.astype(np.float32)}, file)
+    return file
+
+
 def write_spec(
     folder: Path,
     names: tuple[str, ...] = ("museum",),
     strength: float = 1.0,
     index: bool = False,
+    merged: tuple[str, ...] = (),
+    prompts: tuple[str, ...] = (),
+    weights: str = "",
 ) -> Path:
-    """A whole exported model with one adapter for each name; returns the folder."""
+    """A whole exported model with one adaptation for each name of a kind; returns the folder.
+
+    `weights` is the float base of soft prompts, of 128 hidden units.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     base = write_base(folder / "base.gguf")
-    adapters = []
+    files: list[tuple[Kind, str, Path]] = []
     for seed, name in enumerate(names, start=1):
-        file = write_adapter(folder / f"{name}.gguf", seed, strength)
-        adapters.append(Adapter(name=name, file=file.name, sha256=sha256(file)))
+        files.append(("lora", name, write_adapter(folder / f"{name}.gguf", seed, strength)))
+    for seed, name in enumerate(merged, start=101):
+        files.append(("merged", name, write_base(folder / f"{name}.gguf", seed)))
+    for seed, name in enumerate(prompts, start=201):
+        files.append(("prompt", name, write_prompt(folder / name, seed)))
+    adapters = [
+        Adapter(name=name, file=str(file.relative_to(folder)), sha256=sha256(file), kind=kind)
+        for kind, name, file in files
+    ]
     spec = ServingSpec(
         base=base.name,
         base_name="tiny",
         base_sha256=sha256(base),
+        weights=weights,
         adapters=adapters,
         system="Answer briefly.",
         index=write_index(folder / "index").name if index else None,

@@ -1,8 +1,10 @@
-"""One base and two adapters behind the OpenAI API, on a tiny model in the real engine."""
+"""Every kind of adaptation behind the OpenAI API, on tiny models in the real engines."""
 
 import json
+import math
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,16 +17,26 @@ from pathlib import Path
 
 import httpx
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.retrieval import with_context
-from kamerton.serve.engines.llamacpp import Engine, EngineSettings, scales
-from kamerton.serve.run import load_spec, serve
+from kamerton.formats.serving import FILE
+from kamerton.serve.engines.llamacpp import EngineSettings, engine, scales
+from kamerton.serve.engines.process import Engine
+from kamerton.serve.folder import load_spec
+from kamerton.serve.run import serve
 from kamerton.serve.settings import ServeSettings
-from serving import SCRIPT, children, served
+from serving import SCRIPT, ask, body, children, post, served, stream
 from tiny import PASSAGES, write_spec
+from tiny_model import make_model
 
 ARMS = ["base", "museum", "desk", "base+rag", "museum+rag", "desk+rag"]
+KINDS = ["base", "museum", "whole", "soft", "base+rag", "museum+rag", "whole+rag", "soft+rag"]
+ENGINES = [("base", "museum"), ("whole",), ("soft",)]
+"""Arms of each engine, in the order in which the engines are started."""
+SURE = "Сколько ему лет?"
+"""Every arm of KINDS is surer of each token of its answer than rounding can change (0.1 nats)."""
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +50,17 @@ def server(folder: Path) -> Iterator[str]:
         yield base_url
 
 
-def body(model: str, text: str, **more: object) -> dict[str, object]:
-    turns = [{"role": "user", "content": text}]
-    return {"model": model, "messages": turns, "temperature": 0.0, "max_tokens": 12, **more}
+@pytest.fixture(scope="module")
+def kinds_folder(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kinds")
+    kinds = {"merged": ("whole",), "prompts": ("soft",), "weights": str(tiny)}
+    return write_spec(folder, ("museum",), index=True, **kinds)
 
 
-def ask(base_url: str, model: str, text: str, **more: object) -> str:
-    answer = httpx.post(
-        f"{base_url}/v1/chat/completions", json=body(model, text, **more), timeout=60
-    )
-    assert answer.status_code == 200, answer.text
-    found = answer.json()
-    assert found["model"] == model
-    return str(found["choices"][0]["message"]["content"])
+@pytest.fixture(scope="module")
+def kinds(kinds_folder: Path) -> Iterator[str]:
+    with served(kinds_folder) as (base_url, _):
+        yield base_url
 
 
 def test_the_openai_client_lists_models_and_streams_from_each(server: str) -> None:
@@ -58,18 +68,37 @@ def test_the_openai_client_lists_models_and_streams_from_each(server: str) -> No
 
     client = OpenAI(base_url=f"{server}/v1", api_key="none")
     assert [model.id for model in client.models.list()] == ARMS
-    texts = {}
-    for arm in ARMS:
-        stream = client.chat.completions.create(
-            model=arm,
-            messages=[{"role": "user", "content": "hello"}],
-            stream=True,
-            temperature=0,
-            max_tokens=12,
-        )
-        texts[arm] = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    texts = {arm: "".join(stream(server, arm, "hello")) for arm in ARMS}
     assert len(set(texts.values())) == 6, "each adapter and each passage changes the answer"
     assert all(texts[arm] == ask(server, arm, "hello") for arm in ARMS)
+
+
+def test_every_kind_is_listed_answers_and_streams(kinds: str) -> None:
+    from openai import OpenAI
+
+    client = OpenAI(base_url=f"{kinds}/v1", api_key="none")
+    assert [model.id for model in client.models.list()] == KINDS
+    pieces = {arm: stream(kinds, arm, SURE) for arm in KINDS}
+    assert {arm: "".join(found) for arm, found in pieces.items()} == {
+        arm: ask(kinds, arm, SURE) for arm in KINDS
+    }
+    assert len({"".join(found) for found in pieces.values()}) == len(KINDS)
+    assert min(len([piece for piece in found if piece]) for found in pieces.values()) > 2
+    assert httpx.get(f"{kinds}/health", timeout=60).json()["models"] == dict.fromkeys(KINDS, "ok")
+
+
+def test_a_soft_prompt_ends_counts_and_refuses_like_the_others(kinds: str) -> None:
+    for arm in ("base", "soft"):
+        found = post(kinds, arm, "hello", max_tokens=3).json()
+        assert found["choices"][0]["finish_reason"] == "length"
+        assert found["usage"]["completion_tokens"] == 3
+        long = post(kinds, arm, "word " * 1100)
+        assert long.status_code == 400
+        assert long.json()["error"]["type"] == "exceed_context_size_error"
+    unknown = post(kinds, "soft", "hello", response_format={"type": "json_object"})
+    assert unknown.status_code == 400 and "response_format" in unknown.text
+    forged = {"adapter": "other", "id_slot": 7}
+    assert ask(kinds, "soft", "hello", **forged) == ask(kinds, "soft", "hello")
 
 
 def test_an_unknown_model_is_a_404_in_openais_form(server: str) -> None:
@@ -112,8 +141,8 @@ def test_passages_are_named_and_reach_the_model(server: str) -> None:
     assert answer.json()["choices"][0]["message"]["content"] == ask(server, "base", by_hand)
     with httpx.stream(
         "POST", f"{server}/v1/chat/completions", json=body("museum+rag", text, stream=True)
-    ) as stream:
-        first = next(line for line in stream.iter_lines() if line)
+    ) as events:
+        first = next(line for line in events.iter_lines() if line)
     assert json.loads(first.removeprefix("data: "))["kamerton"]["passages"] == found
 
 
@@ -122,28 +151,32 @@ def test_a_client_cannot_choose_adapters_or_slots(server: str) -> None:
     assert ask(server, "base", "hello", **forged) == ask(server, "base", "hello")
 
 
-def prompts() -> list[tuple[str, str]]:
+def prompts(arms: list[str]) -> list[tuple[str, str]]:
     """Chats that share long beginnings across arms: what a mixed cache would get wrong."""
     rng = random.Random(5)
     stems = ["the old bronze idol from the hill by the sea", "a bowl of red clay with two bulls"]
-    asked = [(arm, f"{stem} {n}") for arm in ARMS for stem in stems for n in range(3)]
+    asked = [(arm, f"{stem} {n}") for arm in arms for stem in stems for n in range(3)]
     rng.shuffle(asked)
     return asked
 
 
-def test_no_arm_answers_from_another_arms_cache(folder: Path, server: str) -> None:
+@pytest.mark.parametrize(("name", "arms"), [("server", ARMS), ("kinds", KINDS)])
+def test_no_arm_answers_from_another_arms_cache(
+    request: pytest.FixtureRequest, name: str, arms: list[str]
+) -> None:
     """Every answer of mixed, concurrent requests equals the cold answer of its arm.
 
     Requests in one batch are summed in another order: a token may change where the two likeliest
     were as good as equal. Another arm's cache changes tokens that were sure.
     """
-    asked = prompts()
+    folder = request.getfixturevalue({"server": "folder", "kinds": "kinds_folder"}[name])
+    base_url, asked = request.getfixturevalue(name), prompts(arms)
     with served(folder, slots=1) as (cold_url, _):
         cold = {p: cold_answer(cold_url, *p) for p in asked}
     with ThreadPoolExecutor(1) as one:
-        in_turn = list(one.map(lambda p: tokens(server, *p), asked))
+        in_turn = list(one.map(lambda p: tokens(base_url, *p), asked))
     with ThreadPoolExecutor(4) as many:
-        mixed = list(many.map(lambda p: tokens(server, *p), asked))
+        mixed = list(many.map(lambda p: tokens(base_url, *p), asked))
     for found in (in_turn, mixed):
         pairs = list(zip(asked, found, strict=True))
         assert [p for p, given in pairs if margin(cold[p], given) > CLOSE] == []
@@ -158,10 +191,9 @@ Tokens = list[tuple[str, float]]
 
 
 def tokens(base_url: str, model: str, text: str) -> Tokens:
-    more: dict[str, object] = {"logprobs": True, "top_logprobs": 2}
-    answer = httpx.post(
-        f"{base_url}/v1/chat/completions", json=body(model, text, **more), timeout=60
-    )
+    if model.startswith("soft"):  # no batches, and no log-probabilities: the text must be the same
+        return [(ask(base_url, model, text), math.inf)]
+    answer = post(base_url, model, text, logprobs=True, top_logprobs=2)
     assert answer.status_code == 200, answer.text
     found = answer.json()["choices"][0]["logprobs"]["content"]
     tops = [[top["logprob"] for top in token["top_logprobs"]] for token in found]
@@ -175,8 +207,8 @@ def margin(cold: Tokens, given: Tokens) -> float:
 
 
 def cold_answer(base_url: str, arm: str, text: str) -> Tokens:
-    """The answer after another arm had the only slot: its cache is never gone on from."""
-    other = next(a for a in ARMS if a != arm)
+    """The answer after the other arm of its engine had the only slot: nothing to go on from."""
+    other = arm.removesuffix("+rag") if arm.endswith("+rag") else f"{arm}+rag"
     ask(base_url, other, "something else entirely", max_tokens=1)
     return tokens(base_url, arm, text)
 
@@ -187,20 +219,20 @@ def test_the_naive_way_would_be_wrong(folder: Path) -> None:
     settings = EngineSettings(
         str(folder / spec.base), tuple(str(folder / a.file) for a in spec.adapters), 256, 1, 2
     )
-    engine = Engine(settings)
-    engine.start()
+    bare = engine(settings)
+    bare.start()
     try:
         full = scales("museum", ("museum", "desk"))
         right = [
-            complete(engine, text, {"lora": scales(None, ("museum", "desk"))}, False)
+            complete(bare, text, {"lora": scales(None, ("museum", "desk"))}, False)
             for text in TEXTS
         ]
         mixed = []
         for text in TEXTS:
-            complete(engine, text, {"lora": full}, True)
-            mixed.append(complete(engine, text, {}, True))
+            complete(bare, text, {"lora": full}, True)
+            mixed.append(complete(bare, text, {}, True))
     finally:
-        engine.stop()
+        bare.stop()
     assert mixed != right
 
 
@@ -245,45 +277,93 @@ def test_an_adapter_that_does_nothing_is_not_served(tmp_path: Path) -> None:
     assert "museum" in str(caught.value)
 
 
-def test_a_killed_engine_comes_back(folder: Path) -> None:
-    with served(folder) as (base_url, pid):
-        before = ask(base_url, "museum", "hello")
-        os.kill(children(pid)[0], signal.SIGKILL)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            answer = httpx.post(
-                f"{base_url}/v1/chat/completions", json=body("museum", "hello"), timeout=60
-            )
-            if answer.status_code == 200:
-                break
-            assert answer.status_code in {502, 503}, answer.text
-            time.sleep(0.1)
-        assert answer.json()["choices"][0]["message"]["content"] == before
+def test_a_merged_model_that_is_the_base_is_not_served(tmp_path: Path) -> None:
+    write_spec(tmp_path, (), merged=("whole",))
+    spec = load_spec(tmp_path)
+    shutil.copyfile(tmp_path / spec.base, tmp_path / "whole.gguf")
+    same = spec.adapters[0].model_copy(update={"sha256": spec.base_sha256})
+    whole = spec.model_copy(update={"adapters": [same]})
+    (tmp_path / FILE).write_text(whole.model_dump_json())
+    with pytest.raises(InputError) as caught:
+        serve(tmp_path, ServeSettings(port=0))
+    assert caught.value.key == "serve.adapter_inert" and caught.value.where == "whole"
+
+
+def test_a_soft_prompt_that_its_base_does_not_see_is_not_served(tmp_path: Path) -> None:
+    """A base whose attention adds nothing says the same with every prompt before it."""
+    deaf = make_model(tmp_path / "deaf")
+    tensors = load_file(deaf / "model.safetensors")
+    closed = {k: v * 0 if "o_proj" in k else v for k, v in tensors.items()}
+    save_file(closed, deaf / "model.safetensors", metadata={"format": "pt"})
+    write_spec(tmp_path / "spec", (), prompts=("soft",), weights=str(deaf))
+    with pytest.raises(InputError) as caught:
+        serve(tmp_path / "spec", ServeSettings(port=0, threads=1))
+    assert caught.value.key == "serve.adapter_inert" and caught.value.where == "soft"
+
+
+def test_a_killed_engine_comes_back_and_the_others_go_on(kinds_folder: Path) -> None:
+    with served(kinds_folder) as (base_url, pid):
+        before = {arm: ask(base_url, arm, SURE) for arm in KINDS}
+        running = dict(zip(ENGINES, children(pid), strict=True))
+        for arms, killed in list(running.items()):
+            os.kill(killed, signal.SIGKILL)
+            until(base_url, arms[-1], {502, 503})
+            others = [arm for other in ENGINES if other != arms for arm in other]
+            if arms == ("soft",):  # the slowest to come back
+                assert unwell(base_url) == ["soft", "soft+rag"]
+            assert [ask(base_url, arm, SURE) for arm in others] == [before[a] for a in others]
+            back = until(base_url, arms[-1], {200})
+            assert back.json()["choices"][0]["message"]["content"] == before[arms[-1]]
+            (running[arms],) = set(children(pid)) - set(running.values())
+            assert set(children(pid)) == set(running.values()), "only this one began again"
+        assert {arm: ask(base_url, arm, SURE) for arm in KINDS} == before
+
+
+def unwell(base_url: str) -> list[str]:
+    """Arms of which /health says that they do not answer."""
+    answer = httpx.get(f"{base_url}/health", timeout=60)
+    found = [arm for arm, state in answer.json()["models"].items() if state != "ok"]
+    assert answer.status_code == (503 if found else 200)
+    return found
+
+
+def until(base_url: str, arm: str, statuses: set[int]) -> httpx.Response:
+    """The first reply of an arm with one of these statuses."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        answer = post(base_url, arm, SURE)
+        if answer.status_code in statuses:
+            return answer
+        assert answer.status_code in {200, 502, 503}, answer.text
+        time.sleep(0.05)
+    raise AssertionError(f"{arm} never gave {statuses}")
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0), (signal.SIGKILL, -9)]
 )
-def test_nothing_is_left_behind(folder: Path, tmp_path: Path, number: int, code: int) -> None:
+def test_nothing_is_left_behind(kinds_folder: Path, tmp_path: Path, number: int, code: int) -> None:
     """However the server ends: no engine goes on, and no temporary file stays."""
+    folder, log = kinds_folder, kinds_folder / "stderr.txt"
     ready = folder / f"ready-{number}"
     arguments = [str(folder), "1", str(ready), ""]
     child = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *arguments],
-        stderr=subprocess.DEVNULL,
+        stderr=log.open("w"),
         start_new_session=True,
         env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     while not ready.is_file():
         assert child.poll() is None
         time.sleep(0.05)
-    (engine,) = children(child.pid)
+    running = [Path(f"/proc/{engine}") for engine in children(child.pid)]
     child.send_signal(number)
     assert child.wait(30) == code
+    assert len(running) == 3 and "3 engines: llama.cpp (base, museum)" in log.read_text()
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and Path(f"/proc/{engine}").exists():
+    while time.monotonic() < deadline and any(engine.exists() for engine in running):
         time.sleep(0.05)
-    assert not Path(f"/proc/{engine}").exists()
+    assert not [engine for engine in running if engine.exists()]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -292,20 +372,20 @@ def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
     base.write_bytes(b"not a model at all")
     settings = EngineSettings(str(base), (), 256, 1, 2)
     with pytest.raises(InputError) as caught:
-        Engine(settings).start()
+        engine(settings).start()
     said = str(caught.value)
     assert "base.gguf" in said and "failed to load model" in said and "Traceback" not in said, said
 
 
 def test_the_engine_answers_nobody_but_its_gateway(folder: Path) -> None:
-    engine = Engine(EngineSettings(str(folder / "base.gguf"), (), 256, 1, 2))
-    engine.start()
+    bare = engine(EngineSettings(str(folder / "base.gguf"), (), 256, 1, 2))
+    bare.start()
     try:
         asked = {"prompt": "x", "n_predict": 1}
-        assert httpx.post(f"{engine.address}/completion", json=asked).status_code == 401
-        told = httpx.post(f"{engine.address}/completion", json=asked, headers=engine.headers)
+        assert httpx.post(f"{bare.address}/completion", json=asked).status_code == 401
+        told = httpx.post(f"{bare.address}/completion", json=asked, headers=bare.headers)
         assert told.status_code == 200
-        command = Path(f"/proc/{engine.pid}/cmdline").read_text()
-        assert engine.headers["Authorization"].split()[1] not in command
+        command = Path(f"/proc/{bare.pid}/cmdline").read_text()
+        assert bare.headers["Authorization"].split()[1] not in command
     finally:
-        engine.stop()
+        bare.stop()

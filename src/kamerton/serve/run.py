@@ -1,20 +1,19 @@
-"""Serve one exported folder: check it, start the engine, prove the adapters, open the port."""
+"""Serve one exported folder: check it, start its engines, prove the adapters, open the port."""
 
-import json
 import signal
 import socket
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
-from kamerton.formats.manifest import sha256
-from kamerton.formats.serving import FILE, ServingSpec
-from kamerton.serve.engines.llamacpp import Engine, EngineSettings, cores, scales
+from kamerton.formats.serving import ServingSpec
+from kamerton.serve.arms import BASE
+from kamerton.serve.fleet import Member, fleet
+from kamerton.serve.folder import load_spec, weights
+from kamerton.serve.proof import prove
 from kamerton.serve.settings import ServeSettings
 from kamerton.terminal import note
 
@@ -28,8 +27,6 @@ Ready = Callable[[str], None]
 """Told the base URL once the port answers."""
 
 _QUEUE = 64
-_ACTS = 1e-3
-"""Least change of the next token's log-probability that counts as acting, in nats."""
 
 
 def serve(
@@ -42,19 +39,35 @@ def serve(
 
     `ready` is called with the base URL when the port answers.
     Raises InputError for a port in use (before anything is loaded), for files that do not have
-    the hash that serving.json says, and for an adapter that changes nothing.
+    the hash that serving.json says, for a soft prompt without its base, and for an adaptation
+    that changes nothing.
     """
     listener = _bind(settings)
     spec = load_spec(folder)
-    engine = Engine(_engine_settings(folder, spec, settings))
-    with _ended_by_sigterm():
-        try:
-            engine.start()
-            prove_adapters(engine, spec)
-            engine.watch()
-            _listen(folder, spec, settings, engine, listener, mount, ready)
-        finally:
-            engine.stop()
+    members = fleet(folder, spec, settings, weights(folder, spec))
+    if len(members) > 1:
+        note(say("serve.engines", count=len(members), engines=_titles(members)))
+    with _ended_by_sigterm(), _running(members):
+        prove(members)
+        for member in members:
+            member.engine.watch()
+        _listen(folder, spec, settings, members, listener, mount, ready)
+
+
+def _titles(members: Sequence[Member]) -> str:
+    arms = [", ".join(name or BASE for name in member.adapters) for member in members]
+    titles = [member.title for member in members]
+    return "; ".join(f"{title} ({names})" for title, names in zip(titles, arms, strict=True))
+
+
+@contextmanager
+def _running(members: Sequence[Member]) -> Iterator[None]:
+    """All engines started, and ended with the block, however it ends."""
+    with ExitStack() as ends:
+        for member in members:
+            ends.callback(member.engine.stop)
+            member.engine.start()
+        yield
 
 
 @contextmanager
@@ -69,49 +82,6 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def load_spec(folder: Path) -> ServingSpec:
-    """serving.json of a folder, with the hashes of the files it names checked."""
-    spec = ServingSpec.model_validate_json(read_text(folder / FILE))
-    files = [(spec.base, spec.base_sha256), *((a.file, a.sha256) for a in spec.adapters)]
-    for name, expected in files:
-        path = folder / name
-        if not path.is_file() or sha256(path) != expected:
-            raise InputError("serve.corrupt", where=str(path))
-    return spec
-
-
-def prove_adapters(engine: Engine, spec: ServingSpec) -> None:
-    """Every adapter must change what the base says next; one that does not is not served."""
-    names = tuple(adapter.name for adapter in spec.adapters)
-    plain = _next_token(engine, scales(None, names))
-    for name in names:
-        adapted = _next_token(engine, scales(name, names))
-        change = max(abs(adapted.get(t, -30.0) - p) for t, p in plain.items())
-        if change < _ACTS:
-            raise InputError("serve.adapter_inert", where=name)
-
-
-def _next_token(engine: Engine, lora: list[dict[str, float]]) -> dict[int, float]:
-    body = {"prompt": "What is this?", "n_predict": 1, "n_probs": 10, "temperature": 0.0}
-    body |= {"cache_prompt": False, "ignore_eos": True, "lora": lora}
-    data = json.dumps(body).encode()
-    headers = {"Content-Type": "application/json", **engine.headers}
-    request = urllib.request.Request(engine.address + "/completion", data, headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        first = json.load(answer)["completion_probabilities"][0]
-    return {int(t["id"]): float(t["logprob"]) for t in first["top_logprobs"]}
-
-
-def _engine_settings(folder: Path, spec: ServingSpec, settings: ServeSettings) -> EngineSettings:
-    return EngineSettings(
-        base=str(folder / spec.base),
-        adapters=tuple(str(folder / adapter.file) for adapter in spec.adapters),
-        context=spec.context,
-        slots=settings.slots,
-        threads=cores(settings.threads),
-    )
 
 
 def _bind(settings: ServeSettings) -> socket.socket:
@@ -133,7 +103,7 @@ def _listen(
     folder: Path,
     spec: ServingSpec,
     settings: ServeSettings,
-    engine: Engine,
+    members: Sequence[Member],
     listener: socket.socket,
     mount: Mount | None,
     ready: Ready | None,
@@ -141,12 +111,10 @@ def _listen(
     import uvicorn
 
     from kamerton.serve.gateway.app import Gateway, create
-    from kamerton.serve.gateway.slots import Slots
     from kamerton.serve.gateway.upstream import Upstream
     from kamerton.serve.retrieval import Retriever
 
-    names = tuple(adapter.name for adapter in spec.adapters)
-    upstream = Upstream(engine, names, Slots(settings.slots, _QUEUE))
+    upstream = Upstream(members, _QUEUE)
     retriever = Retriever(folder / spec.index, settings.retrieval) if spec.index else None
     gateway = Gateway(spec, upstream, retriever, settings.passages)
     host, port = listener.getsockname()[:2]

@@ -14,9 +14,10 @@ class ServeSettings(Section):
     port: int = Field(8000, ge=0, le=65535)
     """Port of the gateway; 0 takes a free one."""
     slots: int = Field(8, ge=1)
-    """Answers computed at the same time; one slot makes answers repeatable."""
+    """Answers computed at the same time, divided among the engines where there are several; one
+    slot makes answers repeatable."""
     threads: int = Field(0, ge=0)
-    """Processor threads of the engine; 0: all cores."""
+    """Processor threads, divided among the engines where there are several; 0: all cores."""
     passages: int = Field(1, ge=1)
     """Passages that retrieval puts before a question."""
     retrieval: How = DEFAULT

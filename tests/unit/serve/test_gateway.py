@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from fastapi import Request
 
-from kamerton.serve.gateway.app import while_connected
+from kamerton.serve.gateway.connection import while_connected
 from kamerton.serve.gateway.errors import ApiError
 
 

@@ -78,8 +78,10 @@ class CorpusSettings(Section):
     """Personal data in the texts."""
     held_out: float = Field(0.02, ge=0, lt=1)
     """Share of the characters held out, in whole works."""
-    vocabulary: int = Field(3000, ge=300)
-    """Tokens of the tokenizer that is trained on the corpus."""
+    vocabulary: int = Field(3000, ge=1)
+    """Tokens of the tokenizer that is trained on the corpus; its marks and all bytes are 261."""
+    tokenizer: Literal["byte_level", "metaspace"] = "byte_level"
+    """What its tokens are merged of: bytes, or characters (rare ones are spelt with bytes)."""
     context: int = Field(512, ge=16)
     """Tokens of one piece, its marks of beginning and end among them."""
     workers: int = Field(0, ge=0)

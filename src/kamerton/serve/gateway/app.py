@@ -3,21 +3,21 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from kamerton.formats.serving import ServingSpec
 from kamerton.serve.arms import Arm, arms
+from kamerton.serve.gateway.connection import while_connected
 from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.gateway.prompt import OWN_FIELDS, ChatRequest, Turn, build, parse, question
 from kamerton.serve.gateway.upstream import Upstream
 from kamerton.serve.retrieval import Retriever
 
-T = TypeVar("T")
 _FRESH = 5.0
 """Seconds for which a proof of health is believed."""
 
@@ -91,20 +91,6 @@ class Gateway:
         except TimeoutError:
             return "no answer within 30 seconds"
         return "ok"
-
-
-async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`, cancelled when the client leaves: the engine then stops computing."""
-    task, left = asyncio.create_task(work), asyncio.ensure_future(request.receive())
-    try:
-        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ApiError(499, "the client left before the answer was whole")
-        return task.result()
-    finally:
-        task.cancel()
-        left.cancel()
-        await asyncio.gather(task, left, return_exceptions=True)
 
 
 async def _events(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:

@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from kamerton.formats.retrieval import Chunk, with_context
 from kamerton.serve.gateway.errors import ApiError
 
-OWN_FIELDS = frozenset({"model", "messages", "stream", "lora", "id_slot", "cache_prompt"})
+OWN_FIELDS = frozenset(
+    {"model", "messages", "stream", "lora", "adapter", "id_slot", "cache_prompt"}
+)
 """Fields of a request that the gateway decides; all others pass through to the engine."""
 
 

@@ -1,13 +1,14 @@
-"""Requests to the engine: one slot each, every adapter named, streams passed on as they come."""
+"""Requests to an arm's engine: one slot each, the adapter named, streams passed on as they come."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
 
 from kamerton.serve.arms import Arm
-from kamerton.serve.engines.llamacpp import Engine, scales
+from kamerton.serve.fleet import Member
 from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.gateway.slots import Lease, Slots
 
@@ -15,10 +16,13 @@ _ROUTE = "/v1/chat/completions"
 
 
 class Upstream:
-    """The engine as the gateway uses it."""
+    """The engines as the gateway uses them: every arm has one, every engine its own slots."""
 
-    def __init__(self, engine: Engine, adapters: tuple[str, ...], slots: Slots) -> None:
-        self._engine, self._adapters, self._slots = engine, adapters, slots
+    def __init__(self, fleet: Sequence[Member], queue: int) -> None:
+        """`queue`: requests that may wait for a slot of one engine."""
+        self._members = {name: member for member in fleet for name in member.adapters}
+        slots = [(member, Slots(member.slots, queue)) for member in fleet]
+        self._slots = {name: own for member, own in slots for name in member.adapters}
         self._client = httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0))
 
     async def close(self) -> None:
@@ -27,10 +31,12 @@ class Upstream:
 
     async def complete(self, arm: Arm, body: dict[str, Any]) -> dict[str, Any]:
         """One whole answer."""
-        async with self._slots.lease(arm.id, _prefix(body), self._engine.starts) as lease:
+        engine = self._members[arm.adapter].engine
+        async with self._lease(arm, body) as lease:
             full = self._full(arm, body, lease)
             try:
-                answer = await self._client.post(self._url, json=full, headers=self._engine.headers)
+                url = engine.address + _ROUTE
+                answer = await self._client.post(url, json=full, headers=engine.headers)
             except httpx.TransportError as error:
                 raise _gone(error) from error
             if answer.status_code != 200:
@@ -40,11 +46,12 @@ class Upstream:
 
     async def stream(self, arm: Arm, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         """The chunks of an answer; leaving the loop early makes the engine stop."""
-        async with self._slots.lease(arm.id, _prefix(body), self._engine.starts) as lease:
+        engine = self._members[arm.adapter].engine
+        async with self._lease(arm, body) as lease:
             full = self._full(arm, body, lease) | {"stream": True}
             try:
                 async with self._client.stream(
-                    "POST", self._url, json=full, headers=self._engine.headers
+                    "POST", engine.address + _ROUTE, json=full, headers=engine.headers
                 ) as answer:
                     if answer.status_code != 200:
                         raise _refused(answer.status_code, await answer.aread())
@@ -54,13 +61,13 @@ class Upstream:
             except httpx.TransportError as error:
                 raise _gone(error) from error
 
-    @property
-    def _url(self) -> str:
-        return self._engine.address + _ROUTE
+    def _lease(self, arm: Arm, body: dict[str, Any]) -> AbstractAsyncContextManager[Lease]:
+        starts = self._members[arm.adapter].engine.starts
+        return self._slots[arm.adapter].lease(arm.id, _prefix(body), starts)
 
     def _full(self, arm: Arm, body: dict[str, Any], lease: Lease) -> dict[str, Any]:
         own = {"id_slot": lease.slot, "cache_prompt": not lease.fresh}
-        return {**body, **own, "lora": scales(arm.adapter, self._adapters)}
+        return {**body, **own, **self._members[arm.adapter].names(arm.adapter)}
 
 
 def _prefix(body: dict[str, Any]) -> str:

@@ -12,8 +12,9 @@ import pytest
 from planted import Prepare
 
 from kamerton.develop.data.corpus.log import read_text
-from kamerton.develop.data.corpus.packing import BOS, EOS, PAD, cut, layout, pack, train_tokenizer
+from kamerton.develop.data.corpus.packing import cut, layout, pack
 from kamerton.develop.data.corpus.texts import CorpusText
+from kamerton.develop.data.corpus.tokenizer import BOS, EOS, PAD, train_tokenizer
 from kamerton.formats.jsonl import read_rows
 from russian_prose import text
 

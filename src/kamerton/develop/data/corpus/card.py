@@ -11,6 +11,7 @@ from kamerton.develop.data.card import render, write_card
 from kamerton.develop.data.corpus.account import Account
 from kamerton.develop.data.corpus.cleaning import Cleaned, Count
 from kamerton.develop.data.corpus.packing import Packed
+from kamerton.develop.data.corpus.tokenizer import TokenizerReport
 from kamerton.develop.data.corpus.twice import Duplicates
 from kamerton.formats.language import say
 
@@ -75,7 +76,7 @@ class Card(BaseModel):
     rights: dict[str, int]
     held_out: list[str]
     tokens: dict[str, Packed]
-    vocabulary: int
+    tokenizer: TokenizerReport
     dataset_sha256: str
 
 

@@ -1,17 +1,18 @@
-"""A tokenizer of the corpus's own, and the corpus as rows of one context length.
+"""The corpus as rows of token ids, all of one context length.
 
 A passage (the text between two gaps) is cut into runs that leave room for their marks of beginning
 and end; runs that do not fill a row share one, so that no token is lost and few are padding.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kamerton.develop.data.corpus.texts import CorpusText
+from kamerton.develop.data.corpus.tokenizer import BOS, EOS, LARGEST, PAD
 from kamerton.formats.language import say
 from kamerton.terminal import progress
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ids = NDArray[np.uint16]
-
-BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
-LARGEST = 65_536
-"""Tokens that two bytes can name."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +34,6 @@ class Packed:
     passages: int
     lengths: dict[int, int]
     """Passages by their tokens: of more than half the number and at most the number."""
-
-
-def train_tokenizer(documents: Iterable[CorpusText], vocabulary: int, folder: Path) -> Any:
-    """A byte-level BPE tokenizer (Sennrich 2016) of the training texts, saved for transformers."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=[BOS, EOS, PAD],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    lines = (line for d in documents if d.split == "train" for line in d.text.split("\n"))
-    tokenizer.train_from_iterator(lines, trainer)
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return tokenizer
 
 
 def pack(

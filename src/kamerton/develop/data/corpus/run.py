@@ -15,10 +15,18 @@ from kamerton.develop.data.card import histogram
 from kamerton.develop.data.corpus import card, texts
 from kamerton.develop.data.corpus.account import Account, accounts
 from kamerton.develop.data.corpus.cleaning import Cleaned, clean
-from kamerton.develop.data.corpus.packing import Packed, pack, train_tokenizer
+from kamerton.develop.data.corpus.packing import Packed, pack
+from kamerton.develop.data.corpus.tokenizer import (
+    REPORT,
+    TokenizerReport,
+    check_size,
+    measure,
+    train_tokenizer,
+)
 from kamerton.develop.data.corpus.twice import Duplicates, duplicates
 from kamerton.develop.data.document import Document
 from kamerton.develop.data.read.folder import read_documents
+from kamerton.develop.data.read.remote import STAND_IN, stand_in
 from kamerton.develop.settings import CorpusSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows, write_text
@@ -27,7 +35,6 @@ from kamerton.formats.manifest import sha256
 from kamerton.terminal import note, progress
 
 CHANGES, TOKENIZER = "changes", "tokenizer"
-STAND_IN = "KAMERTON_TEST_DATA"
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,8 @@ class Sources:
 
 def source_of(settings: CorpusSettings) -> str:
     """Where the texts are read: the source, or its stand-in on a machine without a network."""
-    folder = os.environ.get(STAND_IN)
-    if not folder or not settings.stand_in or "://" not in settings.source:
-        return settings.source
-    return str(Path(folder) / settings.stand_in)
+    found = stand_in(settings.stand_in) if "://" in settings.source else ""
+    return found or settings.source
 
 
 def _told_source(settings: CorpusSettings) -> str:
@@ -70,8 +75,10 @@ def _place(settings: CorpusSettings, home: Path) -> str:
 def survey(settings: CorpusSettings, home: Path) -> Sources:
     """Read every document once and judge its rights; nothing is written.
 
-    Raises InputError for what cannot be read, and for rights unknown and not accepted.
+    Raises InputError for what cannot be read, for rights unknown and not accepted, and for a
+    vocabulary of an impossible size.
     """
+    check_size(settings.vocabulary)
     table = settings.rights.table
     known = rights.read_table(home / table) if table else rights.RightsTable()
     sizes = dict(sorted((d.id, len(d.text)) for d in read_source(settings, home)))
@@ -154,21 +161,27 @@ def _write(
     write_json(out / "duplicates.json", asdict(twice))
     write_json(out / "rights.json", [asdict(r) for r in (*sources.kept, *sources.dropped)])
     documents = read_rows(out / texts.FILE, texts.CorpusText)
-    packed = _pack(documents, settings, out, seed)
-    card.write(_card(cleaned, twice, sources, accounted, documents, packed, settings, out), out)
+    packed, tried = _pack(documents, settings, out, seed)
+    card.write(
+        _card(cleaned, twice, sources, accounted, documents, packed, tried, settings, out), out
+    )
 
 
 def _pack(
     documents: list[texts.CorpusText], settings: CorpusSettings, out: Path, seed: int
-) -> dict[str, Packed]:
-    """The tokenizer of the training texts, and both splits as rows of token ids."""
-    note(say("develop.corpus_tokenizer", count=settings.vocabulary))
-    tokenizer = train_tokenizer(documents, settings.vocabulary, out / TOKENIZER)
-    return {
+) -> tuple[dict[str, Packed], TokenizerReport]:
+    """The tokenizer of the training texts with its report, and both splits as rows of ids."""
+    size, kind, folder = settings.vocabulary, settings.tokenizer, out / TOKENIZER
+    note(say("develop.corpus_tokenizer", count=size))
+    tokenizer = train_tokenizer(documents, size, folder, kind)
+    tried = measure(documents, tokenizer, kind, size)
+    write_text(folder / REPORT, tried.model_dump_json(indent=1) + "\n")
+    packed = {
         split: pack(of, tokenizer, settings.context, out / f"{split}.npy", seed)
         for split in ("train", "held_out")
         if (of := [document for document in documents if document.split == split])
     }
+    return packed, tried
 
 
 def _card(
@@ -178,6 +191,7 @@ def _card(
     accounted: list[Account],
     documents: list[texts.CorpusText],
     packed: dict[str, Packed],
+    tried: TokenizerReport,
     settings: CorpusSettings,
     out: Path,
 ) -> card.Card:
@@ -207,7 +221,7 @@ def _card(
         rights=dict(Counter(r.decision for r in (*sources.kept, *sources.dropped))),
         held_out=sorted({d.work for d in documents if d.split == "held_out"}),
         tokens=packed,
-        vocabulary=settings.vocabulary,
+        tokenizer=tried,
         dataset_sha256=sha256(out / texts.FILE),
     )
 

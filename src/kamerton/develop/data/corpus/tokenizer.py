@@ -1,0 +1,298 @@
+"""A tokenizer of the corpus's own: BPE (Sennrich et al. 2016) learnt from its training texts.
+
+Two kinds. `byte_level` spells every text with 256 bytes and merges of them, words cut out as in
+GPT-2. `metaspace` merges characters, a space being `▁`; characters too rare for a token of their
+own are spelt with bytes, so that neither kind knows an unknown character. Merges never leave a
+word in either, and nothing is put before a text, so that what follows a mark is the same tokens.
+"""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from kamerton.develop.data.corpus.texts import CorpusText
+from kamerton.formats import templates
+from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.terminal import progress
+
+Kind = Literal["byte_level", "metaspace"]
+BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
+TURN, END_OF_TURN = "<|im_start|>", "<|im_end|>"
+SPECIAL = [BOS, EOS, PAD, TURN, END_OF_TURN]
+"""Their ids are their places in this list."""
+TEMPLATE = "chatml"
+REPORT = "report.json"
+SMALLEST = len(SPECIAL) + 256
+"""Tokens without which some text has no spelling: the marks and all bytes."""
+LARGEST = 65_536
+"""Tokens that two bytes can name."""
+_SPACE = "▁"
+_WORDS = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s"
+_COVERAGE = 0.9995
+"""Share of the characters that are tokens of their own, as SentencePiece has it by default."""
+_LEAST = 2
+"""A pair that stands in the texts once is not worth a token."""
+_SHOWN = 12
+_AROUND = 20
+
+
+class Fertility(BaseModel):
+    """How many tokens the texts of one split need."""
+
+    model_config = ConfigDict(frozen=True)
+    texts: int
+    characters: int
+    tokens: int
+    """Of the texts, without marks."""
+    characters_per_token: float
+
+
+class Difference(BaseModel):
+    """The first place where a text does not come back from its tokens."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    offset: int
+    """Characters before it."""
+    text: str
+    decoded: str
+
+
+class TokenizerReport(BaseModel):
+    """What a tokenizer does to the texts it was made for."""
+
+    model_config = ConfigDict(frozen=True)
+    kind: Kind
+    wanted: int
+    vocabulary: int
+    """Tokens in all; fewer than wanted where the texts have no more pairs that stand twice."""
+    used: int
+    """Of these, tokens that the texts of the corpus are made of; marks are never among them."""
+    used_share: float
+    unknown: int
+    """Characters of the corpus that have no tokens."""
+    longest: list[str]
+    splits: dict[str, Fertility]
+    round_trip: int
+    """Texts that decode to themselves."""
+    texts: int
+    differences: list[Difference]
+    """Of the first texts that do not."""
+
+
+def check_size(vocabulary: int) -> None:
+    """Raise InputError for a vocabulary without room for the bytes, or too large for two bytes."""
+    where = "data.vocabulary"
+    if vocabulary < SMALLEST:
+        raise InputError(
+            "develop.tokenizer_too_small",
+            where,
+            wanted=vocabulary,
+            least=SMALLEST,
+            marks=len(SPECIAL),
+        )
+    if vocabulary > LARGEST:
+        raise InputError("develop.tokenizer_too_large", where, wanted=vocabulary, most=LARGEST)
+
+
+def train_tokenizer(
+    documents: Iterable[CorpusText], vocabulary: int, folder: Path, kind: Kind = "byte_level"
+) -> Any:
+    """A `tokenizers.Tokenizer` of the training texts; `folder` is what AutoTokenizer loads.
+
+    The same texts in any order give the same bytes. Raises InputError as `check_size` does.
+    """
+    check_size(vocabulary)
+    texts = [document.text for document in documents if document.split == "train"]
+    tokenizer = _TRAINERS[kind](texts, vocabulary)
+    _save(tokenizer, folder)
+    return tokenizer
+
+
+def _byte_level(texts: Sequence[str], vocabulary: int) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    _train(tokenizer, texts, vocabulary, pre_tokenizers.ByteLevel.alphabet())
+    return tokenizer
+
+
+def _metaspace(texts: Sequence[str], vocabulary: int) -> Any:
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+
+    words = pre_tokenizers.Split(Regex(_WORDS), "isolated")
+    spaces = pre_tokenizers.Metaspace(_SPACE, prepend_scheme="never", split=False)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, spaces])
+    # Bytes first: a vocabulary too small for a token of the space spells its sign with bytes.
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Fuse(), decoders.Replace(_SPACE, " ")]
+    )
+    room = vocabulary - SMALLEST
+    _train(tokenizer, texts, vocabulary - 256, _alphabet(texts, room // 2))
+    _with_bytes(tokenizer)
+    return tokenizer
+
+
+_TRAINERS: dict[Kind, Callable[[Sequence[str], int], Any]] = {
+    "byte_level": _byte_level,
+    "metaspace": _metaspace,
+}
+
+
+def _alphabet(texts: Sequence[str], most: int) -> list[str]:
+    """The most frequent characters, as many as cover nearly all; ties by code point.
+
+    The library's own choice among equally rare ones follows the order of a hash table.
+    """
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text.replace(" ", _SPACE))
+    del counts["\n"]  # lines are learnt from one by one
+    wanted, covered, chosen = _COVERAGE * counts.total(), 0, list[str]()
+    for letter, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]:
+        if covered >= wanted:
+            break
+        chosen.append(letter)
+        covered += count
+    return chosen
+
+
+def _train(tokenizer: Any, texts: Sequence[str], vocabulary: int, alphabet: list[str]) -> None:
+    from tokenizers.trainers import BpeTrainer
+
+    trainer = BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=_LEAST,
+        special_tokens=SPECIAL,
+        initial_alphabet=alphabet,
+        limit_alphabet=len(alphabet),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_lines(texts), trainer)
+
+
+def _lines(texts: Sequence[str]) -> Iterator[str]:
+    """Lines as the trainer takes them; counting their words is nearly all of its work."""
+    total = sum(map(len, texts))
+    with progress(say("develop.tokenizer_reading"), total, say("develop.characters")) as bar:
+        for text in texts:
+            yield from text.split("\n")
+            bar.update(len(text))
+
+
+def _with_bytes(tokenizer: Any) -> None:
+    """Put a token for each byte after the marks.
+
+    The trainer would take them for special tokens, which are cut out of texts that hold "<0x41>".
+    """
+    import json
+
+    from tokenizers.models import BPE
+
+    learnt = json.loads(tokenizer.to_str())["model"]
+    spelt = {f"<0x{byte:02X}>": len(SPECIAL) + byte for byte in range(256)}
+    rest = {token: i + 256 for token, i in learnt["vocab"].items() if i >= len(SPECIAL)}
+    vocabulary = {token: i for i, token in enumerate(SPECIAL)} | spelt | rest
+    merges = [tuple(pair) for pair in learnt["merges"]]
+    tokenizer.model = BPE(vocab=vocabulary, merges=merges, byte_fallback=True)
+    tokenizer.add_special_tokens(SPECIAL)
+
+
+def _save(tokenizer: Any, folder: Path) -> None:
+    """A folder of transformers, whole or not at all; the template marks what a chat teaches."""
+    from transformers import PreTrainedTokenizerFast
+
+    wrapped = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        extra_special_tokens=[TURN, END_OF_TURN],
+        clean_up_tokenization_spaces=False,
+    )
+    wrapped.chat_template = templates.read(TEMPLATE)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        fresh = Path(temporary) / "tokenizer"
+        wrapped.save_pretrained(fresh)
+        if folder.exists():
+            shutil.rmtree(folder)
+        fresh.rename(folder)
+
+
+def measure(
+    documents: Sequence[CorpusText], tokenizer: Any, kind: Kind, wanted: int
+) -> TokenizerReport:
+    """Encode and decode every text of the corpus, and report what came of it."""
+    import numpy as np
+
+    # A text may hold "<eos>" itself: there it is five characters and no mark.
+    tokenizer.encode_special_tokens = True
+    size = tokenizer.get_vocab_size()
+    used = np.zeros(size, np.int64)
+    found: list[tuple[str, int, int]] = []
+    differences: list[Difference] = []
+    total = sum(len(d.text) for d in documents)
+    with progress(say("develop.tokenizer_trying"), total, say("develop.characters")) as bar:
+        for document in sorted(documents, key=lambda d: d.id):
+            ids = tokenizer.encode(document.text).ids
+            used += np.bincount(np.array(ids, np.int64), minlength=size)
+            found.append((document.split, len(document.text), len(ids)))
+            differences += _difference(document, tokenizer.decode(ids, skip_special_tokens=False))
+            bar.update(len(document.text))
+    return TokenizerReport(
+        kind=kind,
+        wanted=wanted,
+        vocabulary=size,
+        used=int((used > 0).sum()),
+        used_share=round(float((used > 0).mean()), 4),
+        unknown=_unknown(documents, tokenizer),
+        longest=_longest(tokenizer, size),
+        splits={s: _fertility(s, found) for s in sorted({of[0] for of in found}, reverse=True)},
+        round_trip=len(found) - len(differences),
+        texts=len(found),
+        differences=differences[:_SHOWN],
+    )
+
+
+def _difference(document: CorpusText, decoded: str) -> list[Difference]:
+    """Nothing, or the first place where a text and its decoded tokens part."""
+    text = document.text
+    if decoded == text:
+        return []
+    pairs = zip(text, decoded, strict=False)
+    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(text), len(decoded)))
+    shown = slice(max(0, at - _AROUND), at + _AROUND)
+    return [Difference(id=document.id, offset=at, text=text[shown], decoded=decoded[shown])]
+
+
+def _unknown(documents: Iterable[CorpusText], tokenizer: Any) -> int:
+    """Characters that alone have no tokens: BPE begins with each on its own, so none has any."""
+    counts: Counter[str] = Counter()
+    for document in documents:
+        counts.update(document.text)
+    return sum(count for letter, count in counts.items() if not tokenizer.encode(letter).ids)
+
+
+def _longest(tokenizer: Any, size: int) -> list[str]:
+    """The longest tokens that are whole characters."""
+    every = tokenizer.decode_batch([[i] for i in range(len(SPECIAL), size)])
+    return sorted((t for t in every if "\ufffd" not in t), key=lambda t: (-len(t), t))[:_SHOWN]
+
+
+def _fertility(split: str, found: Sequence[tuple[str, int, int]]) -> Fertility:
+    sizes = [(characters, tokens) for name, characters, tokens in found if name == split]
+    characters, tokens = (sum(column) for column in zip(*sizes, strict=True))
+    ratio = round(characters / max(1, tokens), 4)
+    return Fertility(
+        texts=len(sizes), characters=characters, tokens=tokens, characters_per_token=ratio
+    )

@@ -1,0 +1,118 @@
+"""A served folder, checked before anything is loaded: its list, its files, its float base."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from kamerton.formats import templates
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import check_row, read_text
+from kamerton.formats.manifest import sha256
+from kamerton.formats.serving import FILE, Adapter, ServingSpec
+from kamerton.serve.arms import BASE, RAG
+
+CONFIG = "adapter_config.json"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_READ = ["*.json", "*.safetensors", "*.txt", "*.model"]
+"""What is fetched of a hub id: no program text, no pickled weights."""
+
+
+def load_spec(folder: Path) -> ServingSpec:
+    """serving.json of a folder, with its names and the hashes of the files it names checked."""
+    path = folder / FILE
+    spec = check_row(_object(path), ServingSpec, str(path))
+    _check_names(spec, path)
+    files = [(spec.base, spec.base_sha256), *((a.file, a.sha256) for a in spec.adapters)]
+    for name, expected in files:
+        file = folder / name
+        if not file.is_file() or sha256(file) != expected:
+            raise InputError("serve.corrupt", where=str(file))
+    return spec
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        where = f"{path}:{error.lineno}"
+        raise InputError("formats.not_json", where=where, why=error.msg) from error
+    if not isinstance(found, dict):
+        raise InputError("formats.not_object", where=str(path))
+    return found
+
+
+def _check_names(spec: ServingSpec, path: Path) -> None:
+    """Every model id has one meaning."""
+    taken = {BASE}
+    for name in (adapter.name for adapter in spec.adapters):
+        if not name or name in taken or name.endswith(RAG):
+            raise InputError("serve.bad_name", where=str(path), name=name)
+        taken.add(name)
+
+
+def weights(folder: Path, spec: ServingSpec) -> str:
+    """The folder of the float base that soft prompts run on; empty where there are none.
+
+    `ServingSpec.weights` is an absolute path, one relative to the served folder, or a hub id,
+    which is fetched into the hub's cache here. Raises InputError where it leads to no model, and
+    for a soft prompt that does not fit it.
+    """
+    prompts = [adapter for adapter in spec.adapters if adapter.kind == "prompt"]
+    if not prompts:
+        return ""
+    _check_template(folder, spec)
+    place = _place(folder, spec.weights)
+    config = _object(place / "config.json")
+    for adapter in prompts:
+        _check_prompt(folder / adapter.file, adapter, config.get("hidden_size"))
+    return str(place)
+
+
+def _place(folder: Path, given: str) -> Path:
+    """`given` as a folder on this machine."""
+    place = folder / given
+    if given and (place / "config.json").is_file():
+        return place.resolve()
+    if place.exists() or not _HUB_ID.fullmatch(given):
+        raise InputError("serve.weights_missing", where=str(folder / FILE), weights=given)
+    return _fetched(folder, given)
+
+
+def _fetched(folder: Path, hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_READ))
+    except (OSError, ValueError) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        where = str(folder / FILE)
+        raise InputError("serve.weights_unreachable", where=where, id=hub_id, why=why) from error
+
+
+def _check_template(folder: Path, spec: ServingSpec) -> None:
+    """Soft prompts read chats as this release writes them: it must be how they were trained."""
+    try:
+        same = spec.template_sha256 in ("", templates.sha256(spec.template))
+    except FileNotFoundError:
+        same = False
+    if not same:
+        raise InputError("serve.template_changed", where=str(folder / FILE), name=spec.template)
+
+
+def _check_prompt(file: Path, adapter: Adapter, hidden: int | None) -> None:
+    """A PEFT soft prompt whose tensor has the shape [virtual tokens, hidden] that is said of it."""
+    from safetensors import SafetensorError, safe_open
+
+    config = _object(file.with_name(CONFIG))
+    if config.get("peft_type") != "PROMPT_TUNING":
+        kind = config.get("peft_type")
+        raise InputError("serve.not_a_prompt", where=str(file.with_name(CONFIG)), kind=kind)
+    try:
+        with safe_open(file, "numpy") as tensors:
+            shape = tensors.get_slice("prompt_embeddings").get_shape()
+    except (OSError, SafetensorError) as error:
+        raise InputError("serve.prompt_unreadable", where=str(file), why=error) from error
+    wanted = [config.get("num_virtual_tokens"), hidden or config.get("token_dim")]
+    if shape != wanted or config.get("token_dim") != wanted[1]:
+        raise InputError("serve.prompt_shape", where=str(file), shape=shape, wanted=wanted)

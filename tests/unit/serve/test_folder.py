@@ -1,0 +1,156 @@
+"""A served folder with something wrong is refused in words before anything is loaded."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kamerton.formats.errors import InputError
+from kamerton.formats.serving import FILE
+from kamerton.serve.folder import load_spec, weights
+from tiny import write_prompt, write_spec
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny: Path) -> Path:
+    return write_spec(tmp_path / "spec", prompts=("soft",), weights=str(tiny))
+
+
+def change(folder: Path, **fields: object) -> None:
+    """Other values for fields of serving.json."""
+    spec = json.loads((folder / FILE).read_text())
+    (folder / FILE).write_text(json.dumps(spec | fields))
+
+
+def refused(folder: Path, key: str) -> str:
+    """The text with which a folder is refused; fails where it is not, or for another reason."""
+    with pytest.raises(InputError) as caught:
+        weights(folder, load_spec(folder))
+    assert caught.value.key == key, caught.value
+    return str(caught.value)
+
+
+def test_a_whole_folder_gives_its_float_base(folder: Path, tiny: Path) -> None:
+    assert weights(folder, load_spec(folder)) == str(tiny.resolve())
+
+
+def test_a_float_base_may_lie_in_the_folder(folder: Path, tiny: Path) -> None:
+    (folder / "float").symlink_to(tiny)
+    change(folder, weights="float")
+    assert weights(folder, load_spec(folder)) == str(tiny.resolve())
+
+
+def test_without_soft_prompts_no_float_base_is_needed(tmp_path: Path) -> None:
+    assert weights(tmp_path, load_spec(write_spec(tmp_path, weights="embedded"))) == ""
+
+
+@pytest.mark.parametrize("given", ["", "embedded", "no/such/folder", "/no/such", "../x"])
+def test_a_float_base_that_is_nowhere_is_told(folder: Path, given: str) -> None:
+    change(folder, weights=given)
+    said = refused(folder, "serve.weights_missing")
+    assert FILE in said and f"'{given}'" in said
+
+
+def test_a_hub_id_is_fetched_without_code_or_pickles(
+    folder: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        asked.append((name, allow_patterns))
+        return str(tiny)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    change(folder, weights="owner/name-1.5")
+    assert weights(folder, load_spec(folder)) == str(tiny)
+    ((name, patterns),) = asked
+    assert name == "owner/name-1.5" and "*.safetensors" in patterns
+    assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in patterns)
+
+
+def test_a_hub_that_does_not_answer_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(name: str, allow_patterns: list[str]) -> str:
+        raise ConnectionError("no network\nand more")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    change(folder, weights="owner/name")
+    said = refused(folder, "serve.weights_unreachable")
+    assert "owner/name" in said and "no network" in said and "and more" not in said
+
+
+@pytest.mark.parametrize("name", ["", "base", "museum", "x+rag"])
+def test_a_name_that_is_no_model_id_of_its_own_is_told(folder: Path, name: str) -> None:
+    adapters = json.loads((folder / FILE).read_text())["adapters"]
+    change(folder, adapters=[*adapters, adapters[1] | {"name": name}])
+    assert f"'{name}'" in refused(folder, "serve.bad_name")
+
+
+def test_a_list_that_is_no_json_or_has_a_wrong_field_is_told(folder: Path) -> None:
+    change(folder, context="wide")
+    assert "context" in refused(folder, "formats.bad_field")
+    (folder / FILE).write_text('{\n"base": ,\n}')
+    assert f"{FILE}:2" in refused(folder, "formats.not_json")
+    (folder / FILE).write_text("[]")
+    refused(folder, "formats.not_object")
+    (folder / FILE).unlink()
+    assert FILE in refused(folder, "formats.file_missing")
+
+
+@pytest.mark.parametrize("name", ["base.gguf", "museum.gguf", "soft/adapter_model.safetensors"])
+def test_a_file_with_one_bit_turned_is_told(folder: Path, name: str) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    assert name in refused(folder, "serve.corrupt")
+
+
+def test_another_template_than_the_trainers_is_told(folder: Path) -> None:
+    change(folder, template="alpaca")
+    assert "'alpaca'" in refused(folder, "serve.template_changed")
+    change(folder, template="chatml", template_sha256="0" * 64)
+    assert "'chatml'" in refused(folder, "serve.template_changed")
+
+
+def replace_prompt(folder: Path, file: Path) -> None:
+    """Another soft prompt in place of `soft`, with the right hash."""
+    from kamerton.formats.manifest import sha256
+
+    adapters = json.loads((folder / FILE).read_text())["adapters"]
+    place = str(file.relative_to(folder))
+    change(folder, adapters=[adapters[0], adapters[1] | {"file": place, "sha256": sha256(file)}])
+
+
+def test_a_soft_prompt_of_another_base_is_told(folder: Path) -> None:
+    replace_prompt(folder, write_prompt(folder / "wide", 1, hidden=96))
+    said = refused(folder, "serve.prompt_shape")
+    assert "wide" in said and "[4, 96]" in said and "[4, 128]" in said
+
+
+def test_settings_that_say_another_length_are_told(folder: Path) -> None:
+    file = write_prompt(folder / "long", 1, virtual_tokens=6)
+    config = json.loads(file.with_name("adapter_config.json").read_text())
+    file.with_name("adapter_config.json").write_text(json.dumps(config | {"num_virtual_tokens": 5}))
+    replace_prompt(folder, file)
+    said = refused(folder, "serve.prompt_shape")
+    assert "[6, 128]" in said and "[5, 128]" in said
+
+
+def test_another_method_in_place_of_a_soft_prompt_is_told(folder: Path) -> None:
+    config = folder / "soft" / "adapter_config.json"
+    config.write_text(json.dumps({"peft_type": "LORA"}))
+    assert "'LORA'" in refused(folder, "serve.not_a_prompt")
+    config.unlink()
+    assert "adapter_config.json" in refused(folder, "formats.file_missing")
+
+
+def test_a_file_without_a_soft_prompt_is_told(folder: Path) -> None:
+    file = folder / "soft" / "adapter_model.safetensors"
+    file.write_bytes(b"no tensors")
+    replace_prompt(folder, file)
+    assert str(file) in refused(folder, "serve.prompt_unreadable")
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    save_file({"other": np.zeros(2, np.float32)}, file)
+    replace_prompt(folder, file)
+    assert "prompt_embeddings" in refused(folder, "serve.prompt_unreadable")
