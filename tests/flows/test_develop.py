@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from kamerton.develop.data.guide.run import prepare
-from kamerton.develop.export import parity
-from kamerton.develop.export.run import export
+from kamerton.develop.export.run import export_run
 from kamerton.develop.settings import ExportSettings, GuideSettings, TuneSettings
-from kamerton.develop.tune.run import newest_checkpoint, tune
-from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import write_text
+from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.develop.tune.run import tune
 from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import FILE, ServingSpec
 
@@ -103,69 +101,15 @@ def test_a_training_killed_with_kill_9_goes_on_to_the_same_bytes(
     assert weights(out) == weights(tuned)
 
 
-def test_the_engine_reads_the_same_tokens_and_the_adapter_acts(
+def test_a_run_of_all_three_stages_is_proven_and_can_be_served(
     tiny: Path, data: Path, tuned: Path, tmp_path: Path
 ) -> None:
     settings = ExportSettings(quantisation="f16", context=256)
-    export(settings, str(tiny), "museum", data, tuned, tmp_path)
+    export_run(settings, str(tiny), {"museum": (data, tuned)}, tmp_path)
     found = json.loads((tmp_path / "parity.json").read_text())
-    assert found["same_token_ids"] == found["chats"] == 6
+    assert found["same_token_ids"] == found["chats"] >= 6
     assert found["same_next_token_adapter"] == found["next_tokens"] > 0
     assert found["largest_logprob_difference"] < 0.05
     spec = ServingSpec.model_validate_json((tmp_path / FILE).read_text())
     assert spec.base_sha256 == sha256(tmp_path / spec.base)
     assert spec.system == "You are a museum guide."
-
-
-def test_the_merged_model_is_the_base_with_the_adapter(
-    tiny: Path, data: Path, tuned: Path, tmp_path: Path
-) -> None:
-    from kamerton.develop import hub
-
-    settings = ExportSettings(quantisation="f16", context=256, merge=True)
-    export(settings, str(tiny), "museum", data, tuned, tmp_path)
-    figures = json.loads((tmp_path / "merge.json").read_text())
-    assert figures["largest_logit_difference"] < 1e-3
-    merged = hub.load_model(str(tmp_path / "merged")).state_dict()
-    base = hub.load_model(str(tiny)).state_dict()
-    changed = {name for name in base if not base[name].equal(merged[name])}
-    assert changed and all("proj" in name for name in changed)
-
-
-@pytest.mark.parametrize("fault", ["order of Q and K", "other splitting", "empty adapter"])
-def test_parity_fails_when_the_export_is_wrong(
-    fault: str,
-    tiny: Path,
-    data: Path,
-    tuned: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from kamerton.develop.export import gguf
-
-    settings = ExportSettings(quantisation="f16", context=256)
-    if fault == "order of Q and K":
-        monkeypatch.setattr(gguf, "_reorder", lambda name, values, config: values)
-        export(settings, str(tiny), "museum", data, tuned, tmp_path)
-        found = json.loads((tmp_path / "parity.json").read_text())
-        assert found["largest_logprob_difference"] > 0.05
-        return
-    if fault == "other splitting":
-        monkeypatch.setattr(gguf, "_split_name", lambda data: "gpt-2")
-    else:
-        monkeypatch.setattr(parity, "_engine_next", _without_adapter(parity._engine_next))
-    with pytest.raises(InputError):
-        export(settings, str(tiny), "museum", data, tuned, tmp_path)
-
-
-def _without_adapter(ask: object) -> object:
-    return lambda server, ids, scale: ask(server, ids, 0.0)  # type: ignore[operator]
-
-
-def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(tmp_path: Path) -> None:
-    for step in (2, 10):
-        for name in ("trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth"):
-            write_text(tmp_path / f"checkpoint-{step}" / name, "x")
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    (tmp_path / "checkpoint-10" / "rng_state.pth").unlink()
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-2"

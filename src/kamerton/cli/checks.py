@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kamerton.cli.recipe import Part, Recipe
 from kamerton.cli.trip import Job
@@ -14,6 +14,7 @@ from kamerton.terminal import note
 
 CHECK = "check.json"
 Figures = dict[str, Any]
+Form = Literal["sft", "dpo", "kto"]
 
 
 def check(job: Job) -> None:
@@ -48,15 +49,15 @@ def _corpus(data: CorpusSettings, home: Path) -> Figures:
     }
 
 
-def _rows(data: RowsSettings, home: Path, seed: int) -> Figures:
+def _rows(data: RowsSettings, home: Path, seed: int, objective: Form = "sft") -> Figures:
     from kamerton.develop.data.rows.run import survey
 
-    return dict(survey(data, home, seed))
+    return dict(survey(data, home, seed, objective))
 
 
 def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
     if isinstance(part.data, RowsSettings):
-        return {"rows": _rows(part.data, home, recipe.seed)}
+        return {"rows": _rows(part.data, home, recipe.seed, part.tune.objective)}
     from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,8 @@ from kamerton.cli.trip import Job, name_of
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.pipeline.child import die_with_parent
+
+Form = Literal["sft", "dpo", "kto"]
 
 
 def stage(
@@ -38,10 +40,10 @@ def _jobs(job: Job) -> dict[str, Callable[[], None]]:
 
 def _dataset(job: Job) -> None:
     """The data stage of a trip without an adapter."""
-    _prepare(job.recipe.data, job, job.out("data"))
+    _prepare(job.recipe.data, "sft", job, job.out("data"))
 
 
-def _prepare(data: DataSettings, job: Job, out: Path) -> None:
+def _prepare(data: DataSettings, objective: Form, job: Job, out: Path) -> None:
     home, seed = Path(job.folder), job.recipe.seed
     if isinstance(data, CorpusSettings):
         from kamerton.develop.data.corpus import run as corpus
@@ -50,7 +52,7 @@ def _prepare(data: DataSettings, job: Job, out: Path) -> None:
     elif isinstance(data, RowsSettings):
         from kamerton.develop.data.rows import run as rows
 
-        rows.prepare(data, home, out, seed)
+        rows.prepare(data, home, out, seed, objective)
     else:
         from kamerton.develop.data.guide import run as guide
 
@@ -58,7 +60,8 @@ def _prepare(data: DataSettings, job: Job, out: Path) -> None:
 
 
 def _data(job: Job, name: str, part: Part) -> None:
-    _prepare(part.data, job, job.out(name_of(job.recipe, "data", name)))
+    out = job.out(name_of(job.recipe, "data", name))
+    _prepare(part.data, part.tune.objective, job, out)
 
 
 def _pretrain(job: Job) -> None:
@@ -79,14 +82,14 @@ def _tune(job: Job, name: str, part: Part) -> None:
 
 
 def _export(job: Job) -> None:
-    from kamerton.develop.export.run import export_all
+    from kamerton.develop.export.run import export_run
 
     recipe = job.recipe
     folders = {
         name: (job.out(name_of(recipe, "data", name)), job.out(name_of(recipe, "tune", name)))
         for name in recipe.parts
     }
-    export_all(recipe.export, recipe.base, folders, job.out("export"))
+    export_run(recipe.export, recipe.base, folders, job.out("export"), recipe.threads)
 
 
 def _compare(job: Job, name: str, part: Part) -> None:

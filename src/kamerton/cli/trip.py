@@ -6,6 +6,7 @@ A stage is called by what it does; where a recipe makes several adapters, with t
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,10 @@ def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
 
 
 def _data_of(recipe: Recipe, name: str, part: Part, folder: Path) -> Stage:
-    return _data(name_of(recipe, "data", name), part.data, recipe.seed, folder)
+    made = _data(name_of(recipe, "data", name), part.data, recipe.seed, folder)
+    if part.tune.objective == "sft":
+        return made
+    return replace(made, settings={**(made.settings or {}), "objective": part.tune.objective})
 
 
 def _data(name: str, data: DataSettings, seed: int, folder: Path) -> Stage:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import warnings
 from importlib.util import find_spec
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ EMBEDDED = "embedded"
 _EMBEDDED_TITLE = "SmolLM2-135M-Instruct"
 TEMPLATE = "chatml"
 _HASHES = "hashes.json"
+# transformers, peft and trl load bitsandbytes, which misses an optional kernel of the hub aloud.
+getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
 def cache() -> Path:
@@ -62,11 +65,12 @@ def load_tokenizer(base: str) -> Any:
     return tokenizer
 
 
-def load_model(base: str) -> Any:
+def load_model(base: str, quantisation: Any = None) -> Any:
     """The base in float32 on the CPU, as a causal language model of text.
 
     A multimodal wrapper (Ministral 3 is one) gives its text model: only language layers
-    are adapted and exported.
+    are adapted and exported. `quantisation`: a configuration of transformers, for the frozen base
+    of an adapter; InputError for a wrapper, whose text model cannot be quantised apart.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
@@ -79,8 +83,12 @@ def load_model(base: str) -> Any:
     try:
         config = AutoConfig.from_pretrained(where)
         if config.get_text_config() is not config:
+            if quantisation is not None:
+                raise InputError("develop.tune_quantised_wrapper", where="base", model=base)
             return _text_model(where, config)
-        return AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32)
+        return AutoModelForCausalLM.from_pretrained(
+            where, dtype=torch.float32, quantization_config=quantisation
+        )
     except (OSError, ValueError) as error:
         raise _unknown(base, error) from error
 

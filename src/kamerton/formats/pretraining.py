@@ -43,6 +43,7 @@ class Pretraining(BaseModel):
     evaluations: list[Evaluation]
     ngram_order: int = 0
     ngram_nats_per_character: float | None = None
-    """Of an interpolated Kneser-Ney model of the same training tokens, on the same held-out rows."""
+    """Of an interpolated Kneser-Ney model of the same training tokens, on the same held-out
+    rows."""
     ratio_to_ngram: float | None = None
     """Perplexity per character of the model over that of the n-gram model: below 1 is better."""

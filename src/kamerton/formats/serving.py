@@ -38,6 +38,8 @@ class ServingSpec(BaseModel):
     adapters: list[Adapter]
     system: str = ""
     """System prompt put before chats that have none: the one of the training rows."""
+    systems: dict[str, str] = {}
+    """The same for single adapters, by name, where several were trained with different ones."""
     context: int = 1024
     """Tokens of prompt and answer together that each slot has room for."""
     index: str | None = None

@@ -20,11 +20,11 @@ from kamerton.develop.data.feedback import (
     write,
 )
 from kamerton.develop.data.ratings import Form, TrainingRow
-from kamerton.formats.preference import KtoRow, PreferenceRow
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import Edit, FeedbackRow, Pair, Vote, same_prompt
 from kamerton.formats.jsonl import read_rows
+from kamerton.formats.preference import KtoRow, PreferenceRow
 
 UP, DOWN = Vote(vote="up"), Vote(vote="down")
 START = datetime(2026, 1, 1, tzinfo=UTC)

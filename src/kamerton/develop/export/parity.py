@@ -1,147 +1,194 @@
-"""Proof that the engine serves what was trained: same token ids, same next tokens."""
+"""Proof that the engine serves what was trained; files that fail it are not to be served.
 
-import json
-import urllib.request
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+The engine reads every probe chat as the trainer's tokens. Every tensor of the file is the trained
+one but for rounding. The engine's next tokens are those of the trainer's model with these rounded
+weights, within a small KL divergence: what is left is the engine's arithmetic, so that no fault of
+the conversion hides in what quantisation costs. All modules of an adapter are in its file. What
+it changes in the engine is what it changes in the trainer's model. Against the float model the
+same figures are stated, and not bounded: how much quantisation may cost is for the user to say.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from kamerton.develop.export import agreement, gguf, lora, vocabulary
+from kamerton.develop.export.agreement import Agreement
+from kamerton.develop.export.engine import Answer, Engine, Ids
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.terminal import progress
 
-Ids = list[int]
+if TYPE_CHECKING:
+    from kamerton.develop.export.agreement import Logprobs
+
+TOKENS = 16
+"""Tokens that the engine goes on with after each chat."""
+_LARGEST_KL = {"f16": 1e-3}
+"""Mean KL divergence, in nats, of the engine from the trainer's model with the same weights."""
+_LARGEST_KL_QUANTISED = 5e-2
+"""With blocks of integers the engine rounds activations to 8 bits too. On random models 0.008 at
+most, with f16 1e-5; Q and K in the wrong order 0.19 at least (tests/unit/develop/export)."""
+_LARGEST_EFFECT_ERROR = 0.1
+"""Of an adapter's effect, as a share of it."""
+_NOISE = 3.0
+"""It may also be off by so many times the engine's error without the adapter."""
+_INERT = 1e-3
+"""Nats; an adapter that changes no log-probability more than that does nothing."""
 
 
 @dataclass(frozen=True)
-class Parity:
-    """What was compared on `chats` chats; the engine's weights are quantised, the trainer's not."""
+class Effect:
+    """What an adaptation changes in the log-probabilities of the next tokens after the chats."""
 
-    chats: int
-    same_token_ids: int
-    next_tokens: int
-    """Chats with a next token to compare: the engine tells none that is half a character."""
-    same_next_token_base: int
-    same_next_token_adapter: int
-    largest_logprob_difference: float
-    """Of the trainer's most likely next token, adapter on, in nats."""
-    adapter_effect: float
-    """Largest change of that log-probability by the adapter, inside the engine, in nats."""
-
-    def json(self) -> str:
-        """For parity.json."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+    largest: float
+    """Of the most likely token, inside the engine, in nats."""
+    error: float
+    """Root mean square of engine minus trainer, over the trainer's: 0 is the same effect."""
+    noise: float
+    """The same of the engine's error on the base alone."""
 
 
-def check(
-    base: Path, adapter: Path, tokenizer: Any, tuned: Any, chats: Sequence[list[Message]]
-) -> Parity:
-    """Ask the engine and the trainer's model the same chats.
+@dataclass(frozen=True)
+class Arm:
+    """The base or an adaptation: how it went on in the engine, against the trainer's model."""
 
-    Raises InputError where the engine reads a chat as other tokens, or where the adapter does
-    nothing: such files are not to be served.
+    answers: list[Answer]
+    float: Agreement
+    """With the weights as they were trained."""
+    stored: Agreement
+    """With the weights as they are in the file."""
+    next: list["Logprobs"]
+    """After each chat, of the model with the stored weights: [vocabulary]."""
+
+
+def ask(
+    base: Path,
+    adapters: Sequence[Path],
+    tokenizer: Any,
+    chats: Sequence[Sequence[Message]],
+    threads: int = 0,
+) -> list[list[Answer]]:
+    """Load the files as a server does; the answers of the bare base, then of each adapter.
+
+    Raises InputError where the engine reads a chat as other tokens, or does not hold an adapter.
     """
-    with _engine(base, adapter) as server, progress(say("develop.parity"), len(chats)) as bar:
-        rows: list[tuple[bool, bool, float, float]] = []
-        for number, messages in enumerate(chats):
-            ids = _same_ids(server, tokenizer, messages, number)
-            rows += _compare(server, tuned, ids)
-            bar.update()
-    effect = max(row[3] for row in rows)
-    if effect < 1e-3:
-        raise InputError("develop.adapter_inert", where=str(adapter))
-    return Parity(
-        chats=len(chats),
-        same_token_ids=len(chats),
-        next_tokens=len(rows),
-        same_next_token_base=sum(row[0] for row in rows),
-        same_next_token_adapter=sum(row[1] for row in rows),
-        largest_logprob_difference=round(max(row[2] for row in rows), 4),
-        adapter_effect=round(effect, 4),
-    )
+    prompts = [prompt_ids(tokenizer, messages) for messages in chats]
+    context = max(len(ids) for ids in prompts) + TOKENS + 8
+    arms: list[int | None] = [None, *range(len(adapters))]
+    with (
+        Engine(base, adapters, vocabulary.pieces(tokenizer), context, threads) as engine,
+        progress(say("develop.parity"), len(arms) * len(chats)) as bar,
+    ):
+        if engine.loaded() != [str(path) for path in adapters]:
+            raise InputError("develop.export_not_loaded", where=str(base))
+        for number, (messages, ids) in enumerate(zip(chats, prompts, strict=True), start=1):
+            same_ids(engine.prompt(messages), ids, tokenizer.bos_token_id, number)
+        answers: list[list[Answer]] = [[] for _ in arms]
+        for of, arm in zip(answers, arms, strict=True):
+            for ids in prompts:
+                of.append(engine.answer(ids, arm, TOKENS))
+                bar.update()
+    return answers
 
 
-def _same_ids(server: Any, tokenizer: Any, messages: list[Message], number: int) -> Ids:
-    """The chat's token ids, the same in trainer and engine."""
+def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> Ids:
+    """The token ids of a chat up to where the answer begins, as the trainer makes them."""
     chat = [message.model_dump() for message in messages]
-    ids = tokenizer.apply_chat_template(
+    found = tokenizer.apply_chat_template(
         chat, tokenize=True, add_generation_prompt=True, return_dict=False
     )
-    text = _post(server, "/apply-template", {"messages": chat})["prompt"]
-    body = {"content": text, "parse_special": True, "add_special": True}
-    if _post(server, "/tokenize", body)["tokens"] != list(ids):
+    return list(found)
+
+
+def same_ids(engine: Ids, trainer: Ids, bos: int | None, number: int) -> None:
+    """InputError where chat `number` is other tokens; a mark of beginning too many is named."""
+    begins = [_leading(ids, bos) for ids in (engine, trainer)]
+    if begins[0] != begins[1] or max(begins) > 1:
+        raise InputError("develop.export_bos", number=number, engine=begins[0], trainer=begins[1])
+    if engine != trainer:
         raise InputError("develop.parity_tokens", number=number)
-    return list(ids)
 
 
-def _compare(server: Any, tuned: Any, ids: Ids) -> list[tuple[bool, bool, float, float]]:
-    """Base agrees, adapter agrees, difference and effect in nats; empty for half a character."""
-    plain, adapted = _engine_next(server, ids, 0.0), _engine_next(server, ids, 1.0)
-    if not plain or not adapted:
-        return []
-    with tuned.disable_adapter():
-        plain_top, _ = _trainer_next(tuned, ids)
-    top, logprob = _trainer_next(tuned, ids)
-    engine_top, base_top = max(adapted, key=adapted.__getitem__), max(plain, key=plain.__getitem__)
-    difference = abs(adapted.get(top, -20.0) - logprob)
-    effect = abs(adapted[engine_top] - plain.get(engine_top, -20.0))
-    return [(base_top == plain_top, engine_top == top, difference, effect)]
+def _leading(ids: Ids, bos: int | None) -> int:
+    """How often the mark of beginning stands before anything else."""
+    return next((i for i, token in enumerate(ids) if token != bos), len(ids))
 
 
-def _trainer_next(model: Any, ids: Ids) -> tuple[int, float]:
-    """The most likely next token and its log-probability."""
-    import torch
+def arm(
+    answers: list[Answer], model: Any, weights: gguf.Weights, file: Path, ends: set[int]
+) -> Arm:
+    """The engine's answers against `model`, whose base has `weights`, and in `file` their like."""
+    reference = agreement.reference(model)
+    in_float = agreement.compare(answers, reference, ends)
+    rows: list[Logprobs] = []
 
-    with torch.no_grad():
-        logprobs = model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1)
-    return int(logprobs.argmax()), float(logprobs.max())
+    def and_next(answer: Answer) -> "Logprobs":
+        found = reference(answer)
+        rows.append(found[0])
+        return found
 
-
-def _engine_next(server: Any, ids: Ids, scale: float) -> dict[int, float]:
-    """Log-probabilities of the engine's twenty most likely next tokens."""
-    body = {
-        "prompt": ids,
-        "n_predict": 1,
-        "temperature": 0.0,
-        "n_probs": 20,
-        "cache_prompt": False,
-        "ignore_eos": True,  # the probabilities are the raw ones; a stop would carry none
-        "lora": [{"id": 0, "scale": scale}],
-    }
-    answer = _post(server, "/completion", body)
-    for first in answer.get("completion_probabilities", [])[:1]:
-        return {int(token["id"]): float(token["logprob"]) for token in first["top_logprobs"]}
-    return {}
+    with weights.as_stored(file):
+        stored = agreement.compare(answers, and_next, ends)
+    return Arm(answers, in_float, stored, rows)
 
 
-def _post(server: Any, route: str, body: dict[str, object]) -> Any:
-    data = json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(server.listening_address + route, data, headers)
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)
+def hold(found: Arm, quantisation: str, where: Path) -> None:
+    """InputError where the engine computes something else than the trainer's model."""
+    bound = _LARGEST_KL.get(quantisation, _LARGEST_KL_QUANTISED)
+    if not found.stored.positions or not found.stored.first_tokens:
+        raise InputError("develop.export_nothing_compared", where=str(where))
+    if not found.stored.kl_mean <= bound:
+        values = {"kl": found.stored.kl_mean, "bound": bound}
+        raise InputError("develop.export_differs", where=str(where), **values)
 
 
-class _engine:
-    """The engine in this process, its log silent, closed at the end of the block."""
+def hold_modules(trained: lora.Modules, written: lora.Modules, where: Path) -> None:
+    """InputError where an adapter's file holds less, or more, than was trained."""
+    if trained != written:
+        raise InputError(
+            "develop.export_part",
+            where=str(where),
+            modules=trained.count,
+            applied=written.count,
+            acting=trained.acting,
+            applied_acting=written.acting,
+        )
 
-    def __init__(self, base: Path, adapter: Path) -> None:
-        self._base, self._adapter = base, adapter
 
-    def __enter__(self) -> Any:
-        import xllamacpp
+def hold_effect(found: Effect, where: Path) -> None:
+    """InputError where an adapter does nothing in the engine, or something else."""
+    if found.largest < _INERT:
+        raise InputError("develop.adapter_inert", where=str(where))
+    if found.error > _LARGEST_EFFECT_ERROR + _NOISE * found.noise:
+        raise InputError("develop.export_effect", where=str(where), error=found.error)
 
-        params = xllamacpp.CommonParams()
-        params.model.path = str(self._base)
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(self._adapter), 1.0)]
-        params.lora_init_without_apply = True
-        params.n_ctx, params.n_parallel, params.cache_ram_mib = 1024, 1, 0
-        params.warmup = False
-        params.verbosity = -1
-        self._server = xllamacpp.Server(params)
-        return self._server
 
-    def __exit__(self, *_: object) -> None:
-        del self._server
+def effect(base: Arm, adapted: Arm) -> Effect:
+    """What the adaptation does to the tokens that the engine tells of with and without it."""
+    largest = wrong = noise = right = 0.0
+    for off, on, before, after in _firsts(base, adapted):
+        top = max(on, key=on.__getitem__)
+        largest = max(largest, abs(on[top] - off.get(top, agreement.UNLIKELY)))
+        for token in on.keys() & off.keys():
+            meant = float(after[token] - before[token])
+            wrong += (on[token] - off[token] - meant) ** 2
+            noise += (off[token] - float(before[token])) ** 2
+            right += meant**2
+    share = [math.sqrt(value / right) if right else math.inf for value in (wrong, noise)]
+    return Effect(largest, *share)
+
+
+def _firsts(
+    base: Arm, adapted: Arm
+) -> list[tuple[Mapping[int, float], Mapping[int, float], "Logprobs", "Logprobs"]]:
+    """Engine without and with, trainer without and with, after each chat that both tell of."""
+    arms = zip(base.answers, adapted.answers, base.next, adapted.next, strict=True)
+    return [
+        (off.likeliest[0], on.likeliest[0], before, after)
+        for off, on, before, after in arms
+        if off.likeliest[0] and on.likeliest[0]
+    ]

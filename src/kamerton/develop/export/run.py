@@ -1,90 +1,207 @@
-"""The export stage: base and adapter as GGUF, their parity, and what a server needs to know."""
+"""The export stage: a base and its adaptations as files of their engines, proven, and listed.
+
+    export(settings, base, [Trained("museum", tune), ...], system, chats, out, index, threads)
+
+is the whole of it; `export_run(settings, base, {name: (data, tune)}, out, threads)` is the call
+for a run, whose system prompts, chats and index are its datasets'.
+"""
 
 import json
+import math
+import os
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from kamerton.develop import hub
-from kamerton.develop.export import gguf, merge, parity
+from kamerton.develop.export import gguf, kinds, lora, parity, vocabulary
+from kamerton.develop.export.kinds import Base, Figures, Made
+from kamerton.develop.export.plan import Planned, Trained, plan
+from kamerton.develop.export.probes import probes
 from kamerton.develop.settings import ExportSettings
 from kamerton.formats import templates
-from kamerton.formats.chat import Message, chat
-from kamerton.formats.jsonl import read_rows, write_text
+from kamerton.formats.chat import Message
+from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256
-from kamerton.formats.questions import Question
-from kamerton.formats.serving import FILE, Adapter, ServingSpec
+from kamerton.formats.serving import FILE, ServingSpec
+from kamerton.terminal import note
 
-_PROBES = 8
+__all__ = ["PARITY", "Trained", "export", "export_run"]
+PARITY, MERGE = "parity.json", "merge.json"
+_MEASURED = (
+    "float: the engine against the trainer's float32 model; stored: against the same model with "
+    "the weights as the file holds them. kl_mean, kl_largest: nats, over the positions of greedy "
+    "answers to the probe chats, over the engine's 200 most likely tokens and all others as one "
+    "(a lower bound of the divergence over the whole vocabulary). same_tokens: equal choices."
+)
+
+
+def export_run(
+    settings: ExportSettings,
+    base: str,
+    folders: Mapping[str, tuple[Path, Path]],
+    out: Path,
+    threads: int = 0,
+) -> ServingSpec:
+    """Export a run: `folders` are each adaptation's dataset and its tune stage's output, by name.
+
+    System prompts and probe chats are the datasets'. One index is served: the first dataset's
+    that has one.
+    """
+    datasets = {data: _system(data) for data, _ in folders.values()}
+    tuned = [Trained(name, tune, datasets[data]) for name, (data, tune) in folders.items()]
+    indexes = [data / "index" for data in datasets if (data / "index").is_dir()]
+    if len(indexes) > 1:
+        note(say("develop.export_one_index", path=indexes[0]))
+    system, index = next(iter(datasets.values()), ""), next(iter(indexes), None)
+    return export(settings, base, tuned, system, probes(datasets), out, index, threads)
+
+
+def _system(data: Path) -> str:
+    return str(json.loads(read_text(data / "dataset.json")).get("system", ""))
 
 
 def export(
-    settings: ExportSettings, base: str, name: str, data: Path, tune: Path, out: Path
-) -> None:
-    """Write base.gguf, NAME.gguf, parity.json, serving.json and index/ into `out`.
-
-    With `merge` a float32 Hugging Face folder merged/ too, and merge.json with its largest
-    logit difference from base and adapter.
-    """
-    tokenizer = hub.load_tokenizer(base)
-    model = hub.load_model(base)
-    files = {"base": out / "base.gguf", name: out / f"{name}.gguf"}
-    gguf.write_base(model, tokenizer, hub.TEMPLATE, settings.quantisation, files["base"])
-    gguf.write_adapter(tune / "adapter", model, files[name])
-    tuned = _with_adapter(model, tune / "adapter")
-    system = json.loads((data / "dataset.json").read_text("utf-8"))["system"]
-    chats = _probes(data, system)
-    found = parity.check(files["base"], files[name], tokenizer, tuned, chats)
-    write_text(out / "parity.json", found.json())
-    if settings.merge:
-        difference = merge.write(tuned, tokenizer, chats, out / "merged")
-        write_text(out / "merge.json", json.dumps({"largest_logit_difference": difference}) + "\n")
-    index = _copy_index(data, out)
-    spec = _spec(settings, base, name, files, system, index)
-    write_text(out / FILE, spec.model_dump_json(indent=2) + "\n")
-
-
-def _spec(
     settings: ExportSettings,
     base: str,
-    name: str,
-    files: dict[str, Path],
+    tuned: Sequence[Trained],
     system: str,
-    index: str | None,
+    chats: Sequence[Sequence[Message]],
+    out: Path,
+    index: Path | None = None,
+    threads: int = 0,
 ) -> ServingSpec:
-    adapter = Adapter(name=name, file=files[name].name, sha256=sha256(files[name]))
-    return ServingSpec(
-        base=files["base"].name,
-        base_name=hub.title(base),
-        base_sha256=sha256(files["base"]),
-        adapters=[adapter],
-        system=system,
-        context=settings.context,
-        index=index,
-        template=hub.TEMPLATE,
-        template_sha256=templates.sha256(hub.TEMPLATE),
+    """Write base.gguf, each adaptation's files, parity.json, index/ and serving.json into `out`.
+
+    The first of `tuned` fills the keys of parity.json that older reports read. With
+    `settings.merge` each becomes a Hugging Face folder too, merged/ (of several merged/NAME/).
+    Raises InputError, and leaves no serving.json, for what cannot be exported (before any weights
+    load) and for files that do not do what the trainer's model does.
+    """
+    for name in (FILE, PARITY, MERGE):
+        (out / name).unlink(missing_ok=True)
+    _set_threads(threads)
+    planned = plan(settings, base, tuned)
+    out.mkdir(parents=True, exist_ok=True)
+    shared = _base(settings, base, planned, chats, out, threads)
+    made = [kinds.make(shared, one) for one in planned]
+    write_text(out / PARITY, _json(_figures(shared, made)))
+    if settings.merge:
+        write_text(out / MERGE, _json(_merges(made)))
+    if index is not None:
+        shutil.copytree(index, out / "index", dirs_exist_ok=True)
+    systems = {t.name: t.system for t in tuned if t.system is not None and t.system != system}
+    spec = _spec(shared, system, systems, made, index is not None)
+    write_text(out / FILE, spec.model_dump_json(indent=2) + "\n")
+    return spec
+
+
+def _set_threads(threads: int) -> None:
+    """Threads that wait do not spin: a busy neighbour costs half, not more (decision 0001)."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads its OpenMP
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def _base(
+    settings: ExportSettings,
+    base: str,
+    planned: Sequence[Planned],
+    chats: Sequence[Sequence[Message]],
+    out: Path,
+    threads: int,
+) -> Base:
+    """The base as GGUF with all LoRA adapters beside it, asked and proven in one engine."""
+    tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
+    file, weights = out / "base.gguf", gguf.weights(model)
+    gguf.write_model(model, tokenizer, hub.TEMPLATE, settings.quantisation, file)
+    adapters = [one for one in planned if one.kind == "lora"]
+    files = [_adapter(one, model.config, file, out) for one in adapters]
+    names = [one.name for one in adapters]
+    answers = parity.ask(file, files, tokenizer, chats, threads)
+    arm = parity.arm(answers[0], model, weights, file, vocabulary.ends(tokenizer))
+    parity.hold(arm, settings.quantisation, file)
+    return Base(
+        settings=settings,
+        name=base,
+        tokenizer=tokenizer,
+        model=model,
+        weights=weights,
+        file=file,
+        arm=arm,
+        answers=dict(zip(names, answers[1:], strict=True)),
+        chats=chats,
+        prompts=[parity.prompt_ids(tokenizer, messages) for messages in chats],
+        out=out,
+        threads=threads,
+        alone=len(planned) == 1,
     )
 
 
-def _with_adapter(model: Any, folder: Path) -> Any:
-    from peft import PeftModel
-
-    return PeftModel.from_pretrained(model, folder).eval()
-
-
-def _probes(data: Path, system: str) -> list[list[Message]]:
-    """A few chats for the proof: held-out questions, several turns, digits, Cyrillic, no system."""
-    questions = read_rows(data / "known.jsonl", Question)[: _PROBES - 2]
-    probes = [chat(system, question.question) for question in questions]
-    turns = [
-        *chat("", "In 1450 BC?", "Two dates:\n\n3000 BC\n\n1450 BC"),
-        Message(role="user", content="Why?"),
-    ]
-    return [*probes, turns, chat(system, "Где хранится Идол из Помоса, №12, 1/2 €?")]
+def _adapter(planned: Planned, config: Any, base: Path, out: Path) -> Path:
+    """An adapter's file, with all modules that were trained."""
+    file = kinds.lora_file(out, planned.name)
+    lora.write(planned.folder, config, file)
+    parity.hold_modules(lora.trained(planned.folder), lora.written(file, base), file)
+    return file
 
 
-def _copy_index(data: Path, out: Path) -> str | None:
-    if not (data / "index").is_dir():
-        return None
-    shutil.copytree(data / "index", out / "index", dirs_exist_ok=True)
-    return "index"
+def _figures(base: Base, made: Sequence[Made]) -> Figures:
+    """parity.json: the first adaptation in the old flat keys, then everything by name."""
+    return {
+        "chats": len(base.chats),
+        "same_token_ids": len(base.chats),
+        "same_next_token_base": base.arm.float.same_first_tokens,
+        **(made[0].flat if made else {"next_tokens": base.arm.float.first_tokens}),
+        "quantisation": base.settings.quantisation,
+        "base": {"float": asdict(base.arm.float), "stored": asdict(base.arm.stored)},
+        "adaptations": {one.adapter.name: one.figures for one in made},
+        "measured": [_MEASURED],
+    }
+
+
+def _merges(made: Sequence[Made]) -> Figures:
+    key = "merge_largest_logit_difference"
+    found = {one.adapter.name: one.figures[key] for one in made if key in one.figures}
+    return {
+        "largest_logit_difference": max(found.values(), default=0.0),
+        "adaptations": found,
+        "template_sha256": templates.sha256(hub.TEMPLATE),
+    }
+
+
+def _json(figures: Figures) -> str:
+    return json.dumps(_rounded(figures), indent=2, allow_nan=False) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    """Four figures of a number say all that it means; what is no number becomes null."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, float):
+        return float(f"{value:.4g}") if math.isfinite(value) else None
+    return value
+
+
+def _spec(
+    base: Base, system: str, systems: Mapping[str, str], made: Sequence[Made], index: bool
+) -> ServingSpec:
+    prompts = any(one.adapter.kind == "prompt" for one in made)
+    return ServingSpec(
+        base=base.file.name,
+        base_name=hub.title(base.name),
+        base_sha256=sha256(base.file),
+        weights=base.name if prompts else "",
+        adapters=[one.adapter for one in made],
+        system=system,
+        systems=dict(systems),
+        context=base.settings.context,
+        index="index" if index else None,
+        template=hub.TEMPLATE,
+        template_sha256=templates.sha256(hub.TEMPLATE),
+    )

@@ -1,13 +1,29 @@
-"""The adapter on a base: which layers, checked before anything is trained."""
+"""What is trained on a base: an adapter, a soft prompt, or all weights; and how it is saved."""
 
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
+from kamerton.develop.tune.encode import end_of_turn
 from kamerton.formats.errors import InputError
 
+ADAPTER, MODEL = "adapter", "model"
+"""Folders in the stage's output: a PEFT folder, or a whole Hugging Face folder."""
 
-def attach(model: Any, settings: TuneSettings) -> Any:
-    """The base with a fresh LoRA adapter (Hu et al. 2021), its other weights frozen."""
+
+def attach(model: Any, settings: TuneSettings, text: Sequence[int] = ()) -> Any:
+    """The base with what the method trains, fresh; all other weights are frozen.
+
+    `text`: token ids that a soft prompt begins as; needed by method prompt only.
+    """
+    return METHODS[settings.method](model, settings, text)
+
+
+def _lora(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
+    """LoRA (Hu et al. 2021); with dora lengths and directions apart (Liu et al. 2024)."""
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
@@ -15,9 +31,74 @@ def attach(model: Any, settings: TuneSettings) -> Any:
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=targets(model, settings.target_modules),
+        use_dora=settings.method == "dora",
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def _qlora(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
+    """LoRA on a quantised base (Dettmers et al. 2023).
+
+    Without checkpointing of activations nothing needs a gradient at the embeddings: the backward
+    pass ends at the lowest adapted layer.
+    """
+    from peft import prepare_model_for_kbit_training
+
+    prepared = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    return _lora(prepared, settings, text)
+
+
+def _prompt(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
+    """Prompt tuning (Lester et al. 2021): trained embeddings before every prompt, first a text's.
+
+    peft would load a tokenizer of its own for that text and write its path into the adapter; here
+    the ids are given. A text shorter than `virtual_tokens` is repeated.
+    """
+    import torch
+    from peft import PromptTuningConfig, get_peft_model
+
+    count = settings.virtual_tokens
+    ids = (list(text) * math.ceil(count / len(text)))[:count]
+    # What the layer gives, not its weights: some architectures scale their embeddings.
+    embed = model.get_input_embeddings()
+    with torch.no_grad():
+        first = embed(torch.tensor(ids, device=embed.weight.device)).clone()
+    tuned = get_peft_model(
+        model, PromptTuningConfig(num_virtual_tokens=count, task_type="CAUSAL_LM")
+    )
+    with torch.no_grad():
+        tuned.prompt_encoder["default"].embedding.weight.copy_(first)
+    return tuned
+
+
+def _full(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
+    """The base itself, all weights trainable."""
+    return model.requires_grad_(True)
+
+
+METHODS: dict[str, Callable[[Any, TuneSettings, Sequence[int]], Any]] = {
+    "lora": _lora,
+    "qlora": _qlora,
+    "dora": _lora,
+    "prompt": _prompt,
+    "full": _full,
+}
+
+
+def used(settings: TuneSettings) -> dict[str, object]:
+    """The settings that the method reads, by name, for training.json."""
+    return {name: getattr(settings, name) for name in _USED[settings.method]}
+
+
+_LORA = ("rank", "alpha", "dropout", "target_modules")
+_USED: dict[str, tuple[str, ...]] = {
+    "lora": _LORA,
+    "qlora": ("bits", *_LORA),
+    "dora": _LORA,
+    "prompt": ("virtual_tokens",),
+    "full": (),
+}
 
 
 def targets(model: Any, names: list[str]) -> list[str]:
@@ -36,3 +117,42 @@ def targets(model: Any, names: list[str]) -> list[str]:
         known = ", ".join(sorted(linear))
         raise InputError("develop.not_trainable_modules", names=sorted(missing), known=known)
     return sorted(wanted)
+
+
+def trainable(model: Any) -> int:
+    """Number of weights that training changes."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def save(model: Any, tokenizer: Any, base: str, out: Path) -> None:
+    """Write adapter/ (PEFT) or model/ (a whole model with its tokenizer) into `out`, atomically."""
+    whole = not hasattr(model, "peft_config")
+    folder = out / (MODEL if whole else ADAPTER)
+    fresh = folder.with_suffix(".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    if whole:
+        stop_at_end_of_turn(model, tokenizer)
+        model.save_pretrained(fresh)
+        tokenizer.save_pretrained(fresh)
+    else:
+        _save_adapter(model, base, fresh)
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
+
+
+def _save_adapter(model: Any, base: str, folder: Path) -> None:
+    """The base is named as the recipe names it, not by a path of this machine."""
+    for config in model.peft_config.values():
+        config.base_model_name_or_path = base
+    model.save_pretrained(folder, save_embedding_layers=False)  # no look-up at any hub
+    (folder / "README.md").unlink(missing_ok=True)  # the run writes its own card
+
+
+def stop_at_end_of_turn(model: Any, tokenizer: Any) -> None:
+    """`generate` stops where the chat template ends an answer, and where the base stopped."""
+    end, config = end_of_turn(tokenizer), model.generation_config
+    known = config.eos_token_id
+    known = known if isinstance(known, list) else [] if known is None else [known]
+    config.eos_token_id = [*known, end] if end not in known else config.eos_token_id
+    if config.pad_token_id is None:
+        config.pad_token_id = end  # what follows the end of a shorter row, and is not looked at

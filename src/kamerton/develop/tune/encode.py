@@ -1,11 +1,13 @@
 """Chats to token ids with a mask of what is learnt; masks go by position, never by token id."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.formats.chat import ChatRow
+from kamerton.develop.training.checks import Masks
+from kamerton.develop.training.turns import Example
+from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.terminal import note
@@ -18,6 +20,16 @@ class Encoded:
     id: str
     ids: tuple[int, ...]
     supervised: tuple[bool, ...]
+    group: str | None = None
+    """What the row belongs to: a document, a user."""
+    messages: tuple[Message, ...] = ()
+    """The chat that it was made of."""
+
+    @property
+    def example(self) -> Example:
+        """The row as the self-tests read it."""
+        said = [{"role": turn.role, "content": turn.content} for turn in self.messages]
+        return Example(self.id, self.ids, self.supervised, said)
 
 
 def encode(row: ChatRow, tokenizer: Any) -> Encoded:
@@ -33,19 +45,23 @@ def encode(row: ChatRow, tokenizer: Any) -> Encoded:
     mask = tuple(bool(value) for value in out["assistant_masks"])
     if not any(mask):
         raise InputError("develop.no_supervised", row=row.id)
-    return Encoded(row.id, tuple(out["input_ids"]), mask)
+    return Encoded(row.id, tuple(out["input_ids"]), mask, row.group, tuple(row.messages))
 
 
 def encode_all(
     rows: Sequence[ChatRow], tokenizer: Any, settings: TuneSettings
 ) -> tuple[list[Encoded], int]:
-    """All rows that fit, and how many were too long; stops the run where the recipe says so."""
+    """All rows that fit, and how many were too long; stops the run where the recipe says so.
+
+    A row that is cut before its answer begins has nothing to learn from: it is dropped. InputError
+    where no row is left.
+    """
     encoded = [encode(row, tokenizer) for row in rows]
     long = [row for row in encoded if len(row.ids) > settings.max_length]
-    if not long or settings.on_overflow == "cut":
-        return [_cut(row, settings.max_length) for row in encoded], len(long)
-    if settings.on_overflow == "drop":
-        return [row for row in encoded if row not in long], len(long)
+    if not long:
+        return encoded, 0
+    if settings.on_overflow != "stop":
+        return _shortened(encoded, settings), len(long)
     worst = max(long, key=lambda row: len(row.ids))
     raise InputError(
         "develop.row_too_long",
@@ -56,21 +72,28 @@ def encode_all(
     )
 
 
-def _cut(row: Encoded, longest: int) -> Encoded:
-    return Encoded(row.id, row.ids[:longest], row.supervised[:longest])
+def _shortened(rows: list[Encoded], settings: TuneSettings) -> list[Encoded]:
+    longest = settings.max_length
+    if settings.on_overflow == "drop":
+        left = [row for row in rows if len(row.ids) <= longest]
+    else:
+        cut = (replace(r, ids=r.ids[:longest], supervised=r.supervised[:longest]) for r in rows)
+        left = [row for row in cut if any(row.supervised)]
+    if not left:
+        raise InputError("develop.tune_none_left", where="tune.max_length", longest=longest)
+    return left
 
 
-def show(rows: Sequence[Encoded], tokenizer: Any, count: int = 3) -> None:
+def show(right: Masks) -> None:
     """The first rows on stderr, with what is learnt between ⟦ and ⟧."""
-    for number, row in enumerate(rows[:count], start=1):
+    for number, shown in enumerate(right.spans, start=1):
         note(say("develop.example", number=number))
-        note("  " + spans(row, tokenizer).strip().replace("\n", "\n  "))
+        note("  " + shown.strip().replace("\n", "\n  "))
 
 
-def spans(row: Encoded, tokenizer: Any) -> str:
-    """The decoded row with its supervised spans in ⟦⟧."""
-    text, inside = "", False
-    for token, learnt in zip(row.ids, row.supervised, strict=True):
-        text += "⟦" if learnt and not inside else "⟧" if inside and not learnt else ""
-        text, inside = text + tokenizer.decode([token]), learnt
-    return text + ("⟧" if inside else "")
+def end_of_turn(tokenizer: Any) -> int:
+    """Id of the token that ends an answer, as the chat template has it."""
+    row = ChatRow(id="", messages=chat("", "a", "b"))
+    encoded = encode(row, tokenizer)
+    learnt = [token for token, is_it in zip(encoded.ids, encoded.supervised, strict=True) if is_it]
+    return learnt[-1]

@@ -13,6 +13,8 @@ from kamerton.formats.chat import ChatRow
 
 _TOKENS_PER_SECOND = 150 * 135e6
 """Tokens per second times parameters, LoRA in float32 on two cores (docs/decisions)."""
+_BYTES = {"lora": 4.0, "dora": 4.0, "prompt": 4.0, "full": 16.0}
+"""Bytes for each weight of the base: float32; with full its gradient and two moments of Adam."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def estimate(settings: TuneSettings, base: str, rows: Sequence[ChatRow]) -> Esti
     tokens = sum(len(row.ids) for row in encoded)
     longest = max(len(row.ids) for row in encoded)
     weights = parameters(hub.folder(base))
-    step_tokens = settings.batch_size * longest
+    at_once = settings.rows_at_once if settings.rows_at_once != "auto" else settings.batch_size
     return Estimate(
         rows=len(encoded),
         tokens=tokens,
@@ -44,10 +46,21 @@ def estimate(settings: TuneSettings, base: str, rows: Sequence[ChatRow]) -> Esti
         longest=longest,
         truncated=sum(len(row.ids) > settings.max_length for row in encoded),
         steps=steps(len(encoded), settings),
-        # Weights in float32, and about 40 float32 values for each weight row of activations.
-        memory_gib=round((weights * 4 + step_tokens * 600_000) / 2**30 + 0.6, 1),
-        seconds=round(tokens * settings.epochs * weights / _TOKENS_PER_SECOND),
+        # Weights, and about 40 float32 values for each weight row of activations.
+        memory_gib=round(
+            (weights * _bytes(settings) + at_once * longest * 600_000) / 2**30 + 0.6, 1
+        ),
+        seconds=round(tokens * settings.epochs * weights * _work(settings) / _TOKENS_PER_SECOND),
     )
+
+
+def _bytes(settings: TuneSettings) -> float:
+    return settings.bits / 8 if settings.method == "qlora" else _BYTES[settings.method]
+
+
+def _work(settings: TuneSettings) -> float:
+    """Of a step, in steps of LoRA: full goes back to all weights, DoRA to its columns' lengths."""
+    return {"full": 1.5, "dora": 1.4}.get(settings.method, 1.0)
 
 
 def steps(rows: int, settings: TuneSettings) -> int:

@@ -7,21 +7,85 @@ same loss as over all positions, of which the others have weight zero.
 
 from typing import Any
 
+from kamerton.formats.errors import InputError
+
+HEAD_BOUND = 1e-3
+"""Largest difference of logits that rounding explains."""
+
 
 def supervised_loss(model: Any, batch: dict[str, Any], items: Any = None) -> Any:
     """Sum of the token losses over `items` (supervised tokens of the whole optimiser step).
 
-    `batch`: input_ids, attention_mask, supervised, each [rows, length]. Without `items` the
-    mean over this batch (transformers#34191: the mean of means is another loss).
+    `batch`: input_ids and supervised, each [rows, length]; with attention_mask where rows are
+    padded, with position_ids and cu_seq_lens where they are flattened into one. Without `items`
+    the mean over this batch (transformers#34191: the mean of means is another loss).
     """
-    import torch.nn.functional as functional
+    losses = _token_losses(model, batch)
+    return losses.sum() / (items if items is not None else losses.numel())
 
-    wrapped = model.get_base_model() if hasattr(model, "get_base_model") else model
-    hidden = wrapped.get_decoder()(
-        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
-    ).last_hidden_state
-    targets = batch["supervised"][:, 1:]
-    logits = wrapped.get_output_embeddings()(hidden[:, :-1][targets])
-    labels = batch["input_ids"][:, 1:][targets]
-    total = functional.cross_entropy(logits.float(), labels, reduction="sum")
-    return total / (items if items is not None else labels.numel())
+
+def row_losses(model: Any, batch: dict[str, Any]) -> Any:
+    """Mean loss in nats over the supervised tokens of each row, [rows]; rows are padded."""
+    import torch
+
+    rows = batch["supervised"][:, 1:].nonzero()[:, 0]
+    losses, count = _token_losses(model, batch), len(batch["supervised"])
+    totals = torch.zeros(count, device=losses.device).index_add_(0, rows, losses)
+    return totals / torch.bincount(rows, minlength=count)
+
+
+def _token_losses(model: Any, batch: dict[str, Any]) -> Any:
+    """Loss in nats of each supervised token, [targets], row by row."""
+    from torch.nn.functional import cross_entropy
+
+    labels = batch["input_ids"][:, 1:][batch["supervised"][:, 1:]]
+    return cross_entropy(_logits(model, batch).float(), labels, reduction="none")
+
+
+def _logits(model: Any, batch: dict[str, Any]) -> Any:
+    """Logits [targets, vocabulary] of the positions before each supervised token."""
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    hidden = whole.get_decoder()(**_inputs(model, batch), use_cache=False).last_hidden_state
+    # Virtual tokens stand in front: what follows them are the row's own positions.
+    own = hidden[:, hidden.shape[1] - batch["input_ids"].shape[1] :]
+    return whole.get_output_embeddings()(own[:, :-1][batch["supervised"][:, 1:]])
+
+
+def _inputs(model: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """What the decoder is given; under a soft prompt its embeddings, then the row's."""
+    config = getattr(model, "active_peft_config", None)
+    if config is None or not config.is_prompt_learning:
+        return {name: value for name, value in batch.items() if name != "supervised"}
+    import torch
+
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    prompt = model.get_prompt(batch_size=len(ids))
+    words = model.get_input_embeddings()(ids)
+    front = mask.new_ones(prompt.shape[:2])
+    return {
+        "inputs_embeds": torch.cat([prompt.to(words.dtype), words], dim=1),
+        "attention_mask": torch.cat([front, mask], dim=1),
+    }
+
+
+def check_head(model: Any, batch: dict[str, Any]) -> float:
+    """Largest difference between our logits and those of the model's own forward pass.
+
+    `batch`: a few padded rows. InputError above 1e-3: some architectures do more after their
+    output layer (Gemma 2 caps logits, Granite divides them), and we would train another model.
+    """
+    import torch
+
+    training = model.training
+    model.eval()
+    with torch.no_grad():
+        ours = _logits(model, batch)
+        mask = batch["attention_mask"]
+        theirs = model(input_ids=batch["input_ids"], attention_mask=mask, use_cache=False).logits
+    model.train(training)
+    own = theirs[:, theirs.shape[1] - mask.shape[1] :]
+    difference = float((ours - own[:, :-1][batch["supervised"][:, 1:]]).abs().max())
+    if not difference <= HEAD_BOUND * max(1.0, float(ours.abs().max())):
+        kind = model.config.get_text_config().model_type
+        raise InputError("develop.tune_other_head", architecture=kind, difference=difference)
+    return difference

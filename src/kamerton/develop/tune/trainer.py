@@ -1,56 +1,124 @@
-"""transformers' Trainer with our loss, our collation and our progress line.
+"""trl's SFTTrainer with our loss, our batches and none of its defaults.
 
-This module imports torch at its top: it is itself imported only when training starts.
+What trl would do by itself costs time or tells others: bf16 and checkpointing of activations (slow
+on a CPU), rows cut at 1024 tokens without a word, a score of every position with its entropy,
+adapters of a quantised base rounded to bf16, model cards, telemetry. This module imports torch and
+trl at its top: it is itself imported only when training starts.
 """
 
-import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import torch  # noqa: TID253
-from transformers import (  # noqa: TID253
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-)
+from datasets import Dataset  # noqa: TID253
+from torch.utils.data import DataLoader  # noqa: TID253
+from transformers import PrinterCallback  # noqa: TID253
+from transformers.utils import logging  # noqa: TID253
+from trl import SFTConfig, SFTTrainer  # noqa: TID253
 
+from kamerton.develop.settings import TuneSettings
+from kamerton.develop.training.callbacks import Watch, Watched, with_ids
+from kamerton.develop.tune import estimate
+from kamerton.develop.tune.batches import Batches, columns, targets
 from kamerton.develop.tune.encode import Encoded
 from kamerton.develop.tune.loss import supervised_loss
-from kamerton.formats.errors import InputError
-from kamerton.formats.language import say
+
+Collate = Callable[[Sequence[dict[str, Any]]], dict[str, Any]]
 
 
-def build(model: Any, rows: list[Encoded], arguments: TrainingArguments, bar: Any) -> Trainer:
-    """A Trainer over encoded rows that moves `bar` row by row."""
-    dataset = [{"input_ids": list(row.ids), "supervised": list(row.supervised)} for row in rows]
-    trainer = _Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=dataset,
-        data_collator=collate,
-        callbacks=[_Progress(bar)],
-    )
+def build(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Encoded],
+    collate: Collate,
+    arguments: SFTConfig,
+    batches: Batches,
+) -> "Supervised":
+    """A trainer of `model` on encoded rows, its weights and its forward pass left as they are."""
+    # Such as that a file system's times may not be reliable: nothing for a user to act on.
+    logging.set_verbosity_error()
+    named = [{"id": row.id, **column} for row, column in zip(rows, columns(rows), strict=True)]
+    with _kept(model):
+        trainer = Supervised(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_list(named),
+            data_collator=with_ids(collate),
+            processing_class=tokenizer,
+        )
+    trainer.watch, trainer.batches = Watch(), batches
+    # With it the Trainer would change the model's special tokens and save it at every checkpoint.
+    trainer.processing_class = None
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """Rows padded on the right: input_ids, attention_mask, supervised, each [rows, longest]."""
-    longest = max(len(row["input_ids"]) for row in rows)
-    shape = (len(rows), longest)
-    ids = torch.zeros(shape, dtype=torch.long)
-    attention = torch.zeros(shape, dtype=torch.long)
-    supervised = torch.zeros(shape, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        length = len(row["input_ids"])
-        ids[i, :length] = torch.tensor(row["input_ids"])
-        attention[i, :length] = 1
-        supervised[i, :length] = torch.tensor(row["supervised"])
-    return {"input_ids": ids, "attention_mask": attention, "supervised": supervised}
+@contextmanager
+def _kept(model: Any) -> Iterator[None]:
+    """Undoes what trl does to a model: adapters of quantised bases rounded, a head in `forward`."""
+    whole = model.get_base_model() if hasattr(model, "get_base_model") else model
+    forward = whole.__dict__.get("forward")
+    weights = {p: p.data for p in model.parameters() if p.requires_grad}
+    yield
+    for parameter, data in weights.items():
+        parameter.data = data
+    whole.__dict__.pop("forward", None)
+    if forward is not None:
+        whole.forward = forward
 
 
-class _Trainer(Trainer):  # type: ignore[misc]
-    """Trainer with the loss on supervised positions."""
+def arguments(
+    settings: TuneSettings, batches: Batches, rows: int, folder: Path, seed: int, cache: bool
+) -> SFTConfig:
+    """On a CPU: float32 and no checkpointing of activations (measured, see docs/decisions).
+
+    `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
+    """
+    return SFTConfig(
+        output_dir=str(folder),
+        max_length=None,  # cut, and counted, before
+        dataset_kwargs={"skip_prepare_dataset": True},
+        bf16=False,
+        activation_checkpointing=False,
+        use_cache=cache,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=batches.batch_size,
+        gradient_accumulation_steps=batches.parts,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(settings.warmup * estimate.steps(rows, settings)),
+        weight_decay=settings.weight_decay,
+        neftune_noise_alpha=settings.neftune_alpha or None,
+        remove_unused_columns=False,
+        save_strategy="steps",
+        save_steps=settings.save_steps,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to="none",
+        disable_tqdm=True,
+        seed=seed,
+        data_seed=seed,
+        dataloader_pin_memory=False,
+    )
+
+
+class Supervised(Watched, SFTTrainer):  # type: ignore[misc]
+    """The loss over the supervised tokens of a whole optimiser step, in batches of like length."""
+
+    loss_is_scaled_for_ga = True
+    """`supervised_loss` divides by the tokens of all parts of a step."""
+    batches: Batches
+    learnt = 0
+    """Supervised tokens that this process has trained on."""
+
+    def get_train_dataloader(self) -> Any:
+        """Rows in the order of `batches`."""
+        loader = DataLoader(
+            self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator
+        )
+        return self.accelerator.prepare(loader)
 
     def compute_loss(
         self,
@@ -59,29 +127,25 @@ class _Trainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
+        """One part's share of the step's mean loss, a tensor []."""
         loss = supervised_loss(model, inputs, num_items_in_batch)
         return (loss, None) if return_outputs else loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Supervised tokens of one optimiser step: our batches have no `labels` to count."""
-        return sum(batch["supervised"][:, 1:].sum() for batch in batch_samples)
+        items = targets(batch_samples)
+        self.learnt += int(items)
+        return items
 
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """A checkpoint's weights; peft would ask a hub about the base each time."""
+        whole = not hasattr(self.model, "peft_config")
+        self.model.save_pretrained(
+            output_dir, **({} if whole else {"save_embedding_layers": False})
+        )
 
-class _Progress(TrainerCallback):  # type: ignore[misc]
-    """Moves the progress line, and stops at a loss that is no number."""
+    def _send_telemetry(self) -> None:
+        """Nothing is sent anywhere."""
 
-    def __init__(self, bar: Any) -> None:
-        self._bar = bar
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._bar.update(int(state.global_step * args.per_device_train_batch_size) - self._bar.n)
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        loss = (logs or {}).get("loss")
-        if loss is None:
-            return
-        if not math.isfinite(loss):
-            raise InputError("develop.non_finite", step=state.global_step)
-        done = min(state.global_step * args.per_device_train_batch_size, self._bar.total)
-        self._bar.set_postfix_str(say("develop.loss", loss=loss))
-        self._bar.update(done - self._bar.n)
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """None with a checkpoint: it looks for accounts of other services; the run has its own."""

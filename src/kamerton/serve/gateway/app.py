@@ -68,7 +68,8 @@ class Gateway:
             text = question(asked.messages)
             found = await asyncio.to_thread(self._retriever.find, text, self._passages)
         others = {k: v for k, v in (asked.model_extra or {}).items() if k not in OWN_FIELDS}
-        chat = build(asked.messages, self._spec.system, found)
+        system = self._spec.systems.get(arm.adapter or "", self._spec.system)
+        chat = build(asked.messages, system, found)
         return others | {"messages": chat}, [chunk.id for chunk in found]
 
     async def health(self) -> JSONResponse:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from kamerton.develop import hub
+from kamerton.develop.data.ratings import TrainingRow
 from kamerton.develop.data.read import forms, named
 from kamerton.develop.data.read.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
@@ -25,6 +26,8 @@ class Sourced:
 
     row: ChatRow
     held_out: bool
+    said: TrainingRow | None = None
+    """What is written where the row is of another form: its chat is then what filters look at."""
 
 
 def collect(settings: RowsSettings, home: Path, out: Path, seed: int) -> list[Sourced]:

@@ -9,8 +9,9 @@ from kamerton.develop.data import rights
 from kamerton.develop.data.card import MARKDOWN
 from kamerton.develop.data.leaks import files
 from kamerton.develop.data.leaks.report import Report
+from kamerton.develop.data.ratings import Form
 from kamerton.develop.data.read.remote import STAND_IN, stand_in
-from kamerton.develop.data.rows import card
+from kamerton.develop.data.rows import card, rated
 from kamerton.develop.data.rows.apart import apart
 from kamerton.develop.data.rows.collect import Sourced, collect, from_source
 from kamerton.develop.data.rows.filters import private, reasons
@@ -33,12 +34,16 @@ def local_sources(settings: RowsSettings, home: Path) -> list[Path]:
     return [home / path for path in named if (home / path).exists()] + synth
 
 
-def survey(settings: RowsSettings, home: Path, seed: int) -> dict[str, int]:
+def survey(
+    settings: RowsSettings, home: Path, seed: int, objective: Form = "sft"
+) -> dict[str, int]:
     """Counts before anything is sent anywhere; InputError for what cannot be used.
 
     Reads every row of every source, checks rights and the teacher's host, asks no teacher.
     """
     _licensed(settings)
+    if rated.is_rated(settings, home, objective):
+        return {"rows": len(rated.collect(settings, home, objective, seed)[0]), "briefs": 0}
     counts: Counter[str] = Counter()
     for number, source in enumerate(settings.sources):
         counts["rows"] += sum(1 for _ in from_source(source, number, settings, home, seed))
@@ -49,28 +54,42 @@ def survey(settings: RowsSettings, home: Path, seed: int) -> dict[str, int]:
     return {"rows": counts["rows"], "briefs": counts["briefs"]}
 
 
-def prepare(settings: RowsSettings, home: Path, out: Path, seed: int) -> None:
+def prepare(
+    settings: RowsSettings, home: Path, out: Path, seed: int, objective: Form = "sft"
+) -> None:
     """Write train.jsonl, held_out.jsonl, leaks.json, dropped.json, dataset.json and the card.
 
     InputError where nothing is left to train on, and where a leak blocks; all files are there
     then, to see what was found.
     """
     _licensed(settings)
-    collected = collect(settings, home, out, seed)
-    masked = [private(of.row, settings) for of in collected]
-    rows = [Sourced(row, of.held_out) for of, (row, _) in zip(collected, masked, strict=True)]
+    rows, personal, share = _read(settings, home, out, seed, objective)
     gone = reasons(rows, settings, seed)
-    train, held_out = split([r for r in rows if r.row.id not in gone], settings.held_out, seed)
+    train, held_out = split([r for r in rows if r.row.id not in gone], share, seed)
     train, leaking, found = apart(settings, home, train, held_out)
     gone |= leaking
-    write_rows(out / TRAIN, train)
-    write_rows(out / HELD_OUT, held_out)
+    said = {r.row.id: r.said or r.row for r in rows}
+    write_rows(out / TRAIN, [said[row.id] for row in train])
+    write_rows(out / HELD_OUT, [said[row.id] for row in held_out])
     write_text(out / LEAKS, found.model_dump_json(indent=2) + "\n")
-    told = _card(settings, rows, sum(n for _, n in masked), gone, train, held_out, found, out)
+    told = _card(settings, rows, personal, gone, train, held_out, found, out)
     write_text(out / "dropped.json", json.dumps(gone, ensure_ascii=False, indent=1) + "\n")
     write_text(out / "dataset.json", json.dumps(_summary(told, settings), indent=2) + "\n")
     card.write(told, out)
     _usable(train, found, out)
+
+
+def _read(
+    settings: RowsSettings, home: Path, out: Path, seed: int, objective: Form
+) -> tuple[list[Sourced], int, float]:
+    """All rows, how much personal data they held, and the share that is still to be held out."""
+    if rated.is_rated(settings, home, objective):
+        rows, settled = rated.collect(settings, home, objective, seed)
+        return rows, 0, 0.0 if settled else settings.held_out
+    collected = collect(settings, home, out, seed)
+    masked = [private(of.row, settings) for of in collected]
+    rows = [Sourced(row, of.held_out) for of, (row, _) in zip(collected, masked, strict=True)]
+    return rows, sum(count for _, count in masked), settings.held_out
 
 
 def _licensed(settings: RowsSettings) -> None:

@@ -1,0 +1,131 @@
+"""How near the engine's next tokens are to those of the trainer's model, position by position.
+
+KL divergence (Kullback and Leibler 1951) of the engine's distribution q from the model's p, in
+nats: the sum of p log(p/q) over the engine's 200 most likely tokens and all others taken together
+as one. So it is a lower bound of the divergence over the whole vocabulary, and equals it where the
+vocabulary is no larger.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kamerton.develop.export.engine import Answer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Logprobs = NDArray[np.float64]
+
+UNLIKELY = -20.0
+"""Nats, for a token that is not among those that the engine tells."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """One position of an answer: what both sides think comes next."""
+
+    first: bool
+    """Whether it is the first after the prompt."""
+    same: bool
+    """Both hold the same token most likely: the greedy choice."""
+    kl: float
+    difference: float
+    """Of the log-probability of the model's most likely token, in nats."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The engine against one form of the trainer's model, over all positions compared."""
+
+    positions: int
+    same_tokens: int
+    """Positions with the same greedy choice."""
+    answers: int
+    same_answers: int
+    """Answers whose greedy choice is the same to their end."""
+    kl_mean: float
+    kl_largest: float
+    first_tokens: int
+    """Answers whose first token the engine tells: none that is half a character."""
+    same_first_tokens: int
+    largest_logprob_difference: float
+    """At the first tokens."""
+
+
+Reference = Callable[[Answer], "Logprobs"]
+"""The trainer's model: log-probabilities [positions, vocabulary] along an answer's path."""
+
+
+def reference(model: Any) -> Reference:
+    """A model of transformers that takes `input_ids`, as a reference."""
+
+    def logprobs(answer: Answer) -> "Logprobs":
+        import torch
+
+        start = len(answer.prompt) - 1
+        ids = torch.tensor([[*answer.prompt, *answer.path[:-1]]])
+        with torch.no_grad():
+            logits = model(input_ids=ids, use_cache=False).logits[0, start:]
+        found: Logprobs = logits.double().log_softmax(-1).numpy()
+        return found
+
+    return logprobs
+
+
+def compare(answers: Sequence[Answer], model: Reference, ends: set[int]) -> Agreement:
+    """The figures of every position of every answer, up to the answer's end.
+
+    An answer ends where the engine would most likely say one of `ends`; what it says when it
+    may not end is no concern of anybody's.
+    """
+    return summary([list(_positions(answer, model(answer), ends)) for answer in answers])
+
+
+def _positions(answer: Answer, rows: "Logprobs", ends: set[int]) -> Iterator[Position]:
+    for place, (likeliest, row) in enumerate(zip(answer.likeliest, rows, strict=True)):
+        if likeliest is None:
+            continue
+        engine, model = max(likeliest, key=likeliest.__getitem__), int(row.argmax())
+        told = likeliest.get(model, UNLIKELY)
+        yield Position(
+            first=place == 0,
+            same=engine == model,
+            kl=divergence(row, likeliest),
+            difference=abs(told - float(row[model])),
+        )
+        if engine in ends:
+            return
+
+
+def divergence(row: "Logprobs", likeliest: Mapping[int, float]) -> float:
+    """KL divergence, in nats, of what the engine tells from the model's `row` [vocabulary]."""
+    total = rest_p = rest_q = 0.0
+    for token, log_q in likeliest.items():
+        log_p = float(row[token])
+        total += math.exp(log_p) * (log_p - log_q)
+        rest_p, rest_q = rest_p + math.exp(log_p), rest_q + math.exp(log_q)
+    left_p, left_q = max(1 - rest_p, 0.0), max(1 - rest_q, 1e-9)
+    if len(likeliest) < len(row) and left_p > 1e-9:
+        total += left_p * math.log(left_p / left_q)
+    return max(total, 0.0)
+
+
+def summary(answers: Sequence[Sequence[Position]]) -> Agreement:
+    """The figures of all positions; nan where nothing could be compared."""
+    every = [position for answer in answers for position in answer]
+    firsts = [position for position in every if position.first]
+    kls = [position.kl for position in every]
+    return Agreement(
+        positions=len(every),
+        same_tokens=sum(position.same for position in every),
+        answers=len(answers),
+        same_answers=sum(all(position.same for position in answer) for answer in answers),
+        kl_mean=sum(kls) / len(kls) if kls else math.nan,
+        kl_largest=max(kls, default=math.nan),
+        first_tokens=len(firsts),
+        same_first_tokens=sum(position.same for position in firsts),
+        largest_logprob_difference=max((p.difference for p in firsts), default=math.nan),
+    )

@@ -1,0 +1,224 @@
+"""Learning which answers are better: DPO from pairs, KTO from good and bad answers.
+
+The model that training starts from is the reference that holds it back. Rows are encoded as for
+supervised tuning, so the three objectives teach the same chat in the same tokens.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kamerton.develop.settings import TuneSettings
+from kamerton.develop.training.checks import Masks
+from kamerton.develop.training.memory import run_with
+from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.develop.training.turns import Example, spans
+from kamerton.develop.tune import preference_checks
+from kamerton.develop.tune.encode import end_of_turn
+from kamerton.develop.tune.preference_drift import drift
+from kamerton.develop.tune.preference_figures import CHOICES, LogProbs, choices, compare, paired
+from kamerton.develop.tune.preference_head import log_probs, scoring, whole
+from kamerton.develop.tune.preference_reference import Start, kept, start_of
+from kamerton.develop.tune.preference_rows import (
+    Answered,
+    Pair,
+    Preferences,
+    Row,
+    prepare_preferences,
+)
+from kamerton.develop.tune.preference_scored import SCORED, Scored
+from kamerton.formats.jsonl import write_rows
+from kamerton.formats.language import say
+from kamerton.terminal import note, progress
+
+CHECKPOINTS = "checkpoints"
+
+
+def train_preferences(
+    settings: TuneSettings, model: Any, tokenizer: Any, data: Path, out: Path, seed: int
+) -> dict[str, object]:
+    """Train `model` in place on `data`/train.jsonl; the figures for training.json.
+
+    `model`: a PEFT model with its adapter, or a whole model; saving it is the caller's. Goes on
+    from the newest whole checkpoint in `out`/checkpoints: the same bytes as without the break.
+    Writes what the self-tests found into `out`/checks.json and, where there are held-out rows,
+    `out`/choices.jsonl (LossRow). Raises InputError for rows and settings that cannot be used,
+    before the weights are touched.
+    """
+    preferences = prepare_preferences(settings, tokenizer, data)
+    right = preference_checks.masks(settings, tokenizer, data)
+    _show(preferences.train.rows, tokenizer)
+    scored = SCORED[settings.objective](preferences.train.rows, settings, seed)
+    task = _Task(settings, tokenizer, scored, preferences, out, seed)
+    start = start_of(model)
+    with _only_weights(model, tokenizer):
+        before, history, after = _learn(model, task, start, right)
+    moved = drift(model, start, [a.prompt for a in scored.first], {end_of_turn(tokenizer)}, seed)
+    return {
+        **_counts(preferences, scored),
+        **_course(history),
+        "train": compare(settings.objective, preferences.train.rows, before, after, settings.beta),
+        "held_out": _held_out(task, before, after),
+        "kl": asdict(moved),
+    }
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One training, all of it known before the weights are touched."""
+
+    settings: TuneSettings
+    tokenizer: Any
+    scored: Scored
+    preferences: Preferences
+    out: Path
+    seed: int
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.out / CHECKPOINTS
+
+    @property
+    def answers(self) -> list[Answered]:
+        """Answers of all rows, those held out too, each once: people rate the same answers."""
+        rows = (*self.preferences.train.rows, *self.preferences.held_out.rows)
+        return _unlike(answer for row in rows for answer in row.answers)
+
+
+def _learn(
+    model: Any, task: _Task, start: Start, right: Masks
+) -> tuple[LogProbs, list[dict[str, float]], LogProbs]:
+    """Log-probabilities of the answers before, the Trainer's entries of all steps, and after."""
+    from kamerton.develop.tune.preference_trainer import build
+
+    settings, folder = task.settings, task.checkpoints
+    with scoring(model) as put_head_back:
+        wanted = _unlike([*task.scored.answers, *task.answers])
+        before = _reference(model, wanted, settings, folder)
+        trainer = build(
+            model, task.tokenizer, task.scored, before, settings, folder, task.seed, start
+        )
+        put_head_back()
+        preference_checks.write(model, trainer, task.scored.first, right, task.out)
+        history = _train(trainer, settings, folder, len(task.scored.rows))
+        after = _log_probs(model, task.answers, settings, "develop.preference_after")
+    return before, history, after
+
+
+def _show(rows: Sequence[Row], tokenizer: Any, count: int = 3) -> None:
+    """The first rows on stderr, the answer that is scored between ⟦ and ⟧."""
+    for number, row in enumerate(rows[:count], start=1):
+        for kind, answer in zip(_kinds(row), row.answers, strict=True):
+            said = say(f"develop.preference_{kind}")
+            note(say("develop.preference_example", number=number, kind=said))
+            note("  " + _spans(row.id, answer, tokenizer).strip().replace("\n", "\n  "))
+
+
+def _kinds(row: Row) -> tuple[str, ...]:
+    if isinstance(row, Pair):
+        return "better", "worse"
+    return ("good" if row.good else "bad",)
+
+
+def _spans(id: str, row: Answered, tokenizer: Any) -> str:
+    mask = (False,) * len(row.prompt) + (True,) * len(row.answer)
+    return spans(Example(id, row.prompt + row.answer, mask, ()), tokenizer)
+
+
+@contextmanager
+def _only_weights(model: Any, tokenizer: Any) -> Iterator[None]:
+    """Afterwards only weights have changed: trl writes pad token and tags into its model."""
+    base = whole(model)
+    tags, pad = base.model_tags, tokenizer.pad_token
+    config, generation = dict(vars(base.config.get_text_config())), base.generation_config
+    base.generation_config = deepcopy(generation)
+    try:
+        yield
+    finally:
+        base.model_tags, base.generation_config, tokenizer.pad_token = tags, generation, pad
+        vars(base.config.get_text_config()).update(config)
+
+
+def _reference(
+    model: Any, answers: Sequence[Answered], settings: TuneSettings, folder: Path
+) -> LogProbs:
+    """Log-probabilities of `answers` under the model as it is: from `folder` or computed."""
+
+    def compute() -> list[float]:
+        found = _log_probs(model, answers, settings, "develop.preference_reference")
+        return [found[answer] for answer in answers]
+
+    return dict(zip(answers, kept(folder, model, answers, compute), strict=True))
+
+
+def _log_probs(
+    model: Any, answers: Sequence[Answered], settings: TuneSettings, label: str
+) -> LogProbs:
+    def score(rows: int) -> list[float]:
+        with progress(say(label), len(answers), say("develop.preference_answers")) as bar:
+            return log_probs(model, answers, rows, bar.update)
+
+    found = run_with(settings.rows_at_once, settings.batch_size, score)
+    return dict(zip(answers, found, strict=True))
+
+
+def _train(trainer: Any, settings: TuneSettings, folder: Path, rows: int) -> list[dict[str, float]]:
+    """Train from the newest checkpoint, or from the start; the Trainer's entries of all steps."""
+    from kamerton.develop.training.callbacks import watching
+
+    checkpoint = newest_checkpoint(folder)
+    if checkpoint:
+        note(say("develop.resumed", step=checkpoint.name.rsplit("-", 1)[-1]))
+    total = math.ceil(rows * settings.epochs)
+    with (
+        progress(say("develop.training"), total, say("develop.rows")) as bar,
+        watching(trainer.watch, bar, rows, folder) as callbacks,
+    ):
+        for callback in callbacks:
+            trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return [entry for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _unlike(answers: Iterable[Answered]) -> list[Answered]:
+    """Each of them once, in their order."""
+    return list(dict.fromkeys(answers))
+
+
+def _counts(preferences: Preferences, scored: Scored) -> dict[str, object]:
+    train = preferences.train
+    answers = [answer for row in train.rows for answer in row.answers]
+    return {
+        "rows": len(train.rows),
+        "overlong_rows": train.overlong,
+        "dropped_rows": train.dropped,
+        "tokens": sum(map(len, answers)),
+        "supervised_tokens": sum(len(answer.answer) for answer in answers),
+        **scored.weights,
+    }
+
+
+def _course(history: Sequence[dict[str, float]]) -> dict[str, object]:
+    """Steps, and the loss of each."""
+    losses = [entry["loss"] for entry in history]
+    return {
+        "steps": len(losses),
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+        "loss": [round(loss, 4) for loss in losses],
+    }
+
+
+def _held_out(task: _Task, before: LogProbs, after: LogProbs) -> dict[str, object] | None:
+    """Figures of the held-out rows, and choices.jsonl; None where there are none."""
+    part, settings = task.preferences.held_out, task.settings
+    if not part.rows:
+        return None
+    figures = compare(settings.objective, part.rows, before, after, settings.beta)
+    write_rows(task.out / CHOICES, choices(part.rows, before, after, settings.beta))
+    dropped = {"overlong_rows": part.overlong, "dropped_rows": part.dropped}
+    return figures | dropped | {"test": paired(part.rows, before, after)}

@@ -1,0 +1,260 @@
+"""trl's DPO and KTO trainers on rows that are tokens already, a few rows at a time.
+
+From trl come the losses and the collation. Its defaults are not ours: bf16, checkpointing of
+activations, cutting at 1024 tokens, a copy of the adapter, telemetry, model cards, look-ups at
+the hub. This module imports torch and trl at its top: it is itself imported only when training
+starts.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch  # noqa: TID253
+from datasets import Dataset  # noqa: TID253
+from torch.utils.data import DataLoader  # noqa: TID253
+from transformers import PrinterCallback  # noqa: TID253
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer  # noqa: TID253
+from trl.trainer.dpo_trainer import DataCollatorForPreference  # noqa: TID253
+from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference  # noqa: TID253
+
+from kamerton.develop.settings import TuneSettings
+from kamerton.develop.training.callbacks import Watch, Watched, with_ids
+from kamerton.develop.training.memory import run_with
+from kamerton.develop.tune import estimate
+from kamerton.develop.tune.batches import Batches
+from kamerton.develop.tune.preference_figures import LogProbs
+from kamerton.develop.tune.preference_reference import Start, put_back
+from kamerton.develop.tune.preference_rows import Judged
+from kamerton.develop.tune.preference_scored import Scored
+
+Batch = dict[str, torch.Tensor]
+
+
+def build(
+    model: Any,
+    tokenizer: Any,
+    scored: Scored,
+    reference: LogProbs,
+    settings: TuneSettings,
+    folder: Path,
+    seed: int,
+    start: Start,
+) -> Any:
+    """A trainer whose rows carry the log-probabilities under the reference.
+
+    `start`: the model's trainable weights; it keeps them, their precision, and has no adapter but
+    its own. The caller puts its head back (`scoring`) and adds callbacks.
+    """
+    kind = _KINDS[settings.objective]
+    arguments = _arguments(settings, folder, seed, len(scored.rows), model.config.use_cache)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    trainer = kind.trainer(
+        model=model,
+        args=kind.config(**arguments, **scored.weights),
+        train_dataset=Dataset.from_dict(kind.columns(scored, reference)),
+        data_collator=with_ids(kind.collator(pad_token_id=pad)),
+        processing_class=tokenizer,
+    )
+    trainer.watch, trainer.rows_at_once = Watch(), settings.rows_at_once
+    trainer.most_rows = settings.batch_size
+    # With it the Trainer would change the model's special tokens and save it at every checkpoint.
+    trainer.processing_class = None
+    trainer.remove_callback(PrinterCallback)
+    # trl adds a copy of the adapter as the reference, which is computed already; and rounds the
+    # adapter of a quantised base to bf16, which a CPU is slow at.
+    if "ref" in getattr(model, "peft_config", {}):
+        model.delete_adapter("ref")
+    put_back(model, start)
+    return trainer
+
+
+def _arguments(
+    settings: TuneSettings, folder: Path, seed: int, rows: int, cache: bool
+) -> dict[str, Any]:
+    """On a CPU: float32 and no checkpointing of activations (measured, see docs/decisions).
+
+    `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
+    """
+    return {
+        "output_dir": str(folder),
+        "beta": settings.beta,
+        "max_length": None,  # cut, and counted, before
+        "precompute_ref_log_probs": True,
+        "bf16": False,
+        "activation_checkpointing": False,
+        "use_cache": cache,
+        "num_train_epochs": settings.epochs,
+        "per_device_train_batch_size": settings.batch_size,
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": round(settings.warmup * estimate.steps(rows, settings)),
+        "weight_decay": settings.weight_decay,
+        "train_sampling_strategy": "sequential",
+        "remove_unused_columns": False,
+        "save_strategy": "steps",
+        "save_steps": settings.save_steps,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": seed,
+        "data_seed": seed,
+        "dataloader_pin_memory": False,
+    }
+
+
+class _Tokens:
+    """Mixed in before a trl trainer: rows are ready, a batch goes through in parts.
+
+    Parts and not trl's accumulation of gradients: the mean over a step is then one over its rows,
+    whatever the size of the parts, the last one's too.
+    """
+
+    model: Any
+    args: Any
+    accelerator: Any
+    rows_at_once: int | Literal["auto"]
+    most_rows: int
+    """Rows that memory has room for, as far as is known; `auto` lowers it."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
+    def _precompute_ref_logps(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
+
+    def _send_telemetry(self) -> None:
+        """Nothing is sent anywhere."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """A run writes its own card."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """The weights alone, and no look-up at the hub whether the vocabulary has grown."""
+        adapter = hasattr(self.model, "peft_config")
+        more = {"save_embedding_layers": False} if adapter else {}
+        self.model.save_pretrained(output_dir or self.args.output_dir, **more)
+
+    def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> Any:
+        """Forward and backward of one batch: gradients in place, its mean loss [] detached."""
+        model.train()
+        batch = self._prepare_inputs(inputs)  # type: ignore[attr-defined]
+
+        def step(rows: int) -> Any:
+            loss = self.step(model, batch, rows)
+            self.most_rows = rows
+            return loss
+
+        automatic = self.rows_at_once == "auto"
+        most = self.most_rows if automatic else self.args.per_device_train_batch_size
+        return run_with(self.rows_at_once, most, step)
+
+    def step(self, model: Any, batch: Batch, rows: int) -> Any:
+        """One batch, `rows` of it at a time; begins anew where memory ran out before."""
+        model.zero_grad()
+        total = torch.zeros((), device=self.args.device)
+        for part, share in parts(batch, rows):
+            with self.compute_loss_context_manager():  # type: ignore[attr-defined]
+                loss = self.compute_loss(model, part) * share  # type: ignore[attr-defined]
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+
+class _Dpo(Watched, _Tokens, DPOTrainer):  # type: ignore[misc]
+    """DPO (Rafailov et al. 2023, arXiv:2305.18290), loss `sigmoid`."""
+
+    def get_train_dataloader(self) -> Any:
+        """Pairs of like length together, in an order that a resumed run finds again."""
+        size = self.args.train_batch_size
+        batches = Batches(list(self.train_dataset["length"]), size, size, self.args.seed)
+        loader = DataLoader(
+            self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator
+        )
+        return self.accelerator.prepare(loader)
+
+
+class _Kto(Watched, _Tokens, KTOTrainer):  # type: ignore[misc]
+    """KTO (Ethayarajh et al. 2024, arXiv:2402.01306), its reference point over whole batches."""
+
+    def step(self, model: Any, batch: Batch, rows: int) -> Any:
+        """As for all; how far the model has moved is estimated first, over all rows."""
+        sizes = [part for part, _ in parts(batch, rows)]
+        moved = torch.cat([super(_Kto, self)._compute_kl_logps(model, part) for part in sizes])
+        self._moved = (moved - batch["ref_KL_logps"]).mean()
+        at_zero = {"ref_KL_logps": torch.zeros_like(batch["ref_KL_logps"])}
+        return super().step(model, batch | at_zero, rows)
+
+    def _compute_kl_logps(self, model: Any, batch: Batch) -> Any:
+        return self._moved.expand(len(batch["label"]))
+
+
+def parts(batch: Batch, rows: int) -> Iterator[tuple[Batch, float]]:
+    """A batch in parts of up to `rows` rows, and the share of its rows that each part has.
+
+    A pair counts as one row, though its answers are two rows of the tensors, the better ones of
+    all pairs first. What is padding in all rows of a part is cut off.
+    """
+    total = len(batch["label"] if "label" in batch else batch["ref_chosen_logps"])
+    for start in range(0, total, rows):
+        places = torch.arange(start, min(start + rows, total))
+        part = {
+            name: tensor[_doubled(places, total, len(tensor))] for name, tensor in batch.items()
+        }
+        yield _trimmed(part), len(places) / total
+
+
+def _doubled(places: torch.Tensor, total: int, rows: int) -> torch.Tensor:
+    return torch.cat([places + half for half in range(0, rows, total)])
+
+
+def _trimmed(batch: Batch) -> Batch:
+    trimmed = dict(batch)
+    for kind in ("", "KL_"):
+        mask = batch.get(f"{kind}attention_mask")
+        if mask is not None:
+            longest = int(mask.sum(1).max())
+            names = (f"{kind}{name}" for name in ("input_ids", "attention_mask", "completion_mask"))
+            trimmed |= {name: batch[name][:, :longest] for name in names}
+    return trimmed
+
+
+def _pair_columns(scored: Scored, reference: LogProbs) -> dict[str, list[Any]]:
+    return {
+        "id": [row.id for row in scored.rows],
+        "prompt_ids": [list(better.prompt) for better in scored.first],
+        "chosen_ids": [list(better.answer) for better in scored.first],
+        "rejected_ids": [list(worse.answer) for worse in scored.second],
+        "ref_chosen_logps": [reference[better] for better in scored.first],
+        "ref_rejected_logps": [reference[worse] for worse in scored.second],
+        "length": [max(map(len, row.answers)) for row in scored.rows],
+    }
+
+
+def _judged_columns(scored: Scored, reference: LogProbs) -> dict[str, list[Any]]:
+    return {
+        "id": [row.id for row in scored.rows],
+        "prompt_ids": [list(given.prompt) for given in scored.first],
+        "completion_ids": [list(given.answer) for given in scored.first],
+        "KL_completion_ids": [list(moved.answer) for moved in scored.second],
+        "label": [row.good for row in scored.rows if isinstance(row, Judged)],
+        "ref_logps": [reference[given] for given in scored.first],
+        "ref_KL_logps": [reference[moved] for moved in scored.second],
+    }
+
+
+@dataclass(frozen=True)
+class _Kind:
+    trainer: Callable[..., Any]
+    config: Callable[..., Any]
+    collator: Callable[..., Any]
+    columns: Callable[[Scored, LogProbs], dict[str, list[Any]]]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "dpo": _Kind(_Dpo, DPOConfig, DataCollatorForPreference, _pair_columns),
+    "kto": _Kind(_Kto, KTOConfig, DataCollatorForUnpairedPreference, _judged_columns),
+}

@@ -1,0 +1,133 @@
+"""Raw novels to a model of their own: the data stage, the training, kills, the figures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM
+
+from kamerton.develop.data.corpus.run import prepare
+from kamerton.develop.pretrain.run import pretrain
+from kamerton.develop.settings import CorpusSettings, PretrainSettings
+from kamerton.develop.training.callbacks import TERMINATED
+from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.formats.jsonl import read_rows
+from kamerton.formats.manifest import sha256
+from kamerton.formats.pretraining import CONTINUATIONS, PRETRAINING, Continuation, Pretraining
+
+NOVELS = Path(__file__).parents[2] / "recipes" / "novels"
+DATA = {
+    "kind": "corpus",
+    "source": "sample",
+    "include": ["*.txt"],
+    "rights": {"licence": "Apache-2.0"},
+    "held_out": 0.1,
+    "vocabulary": 400,
+    "context": 64,
+    "workers": 1,
+}
+SMALL = PretrainSettings(
+    architecture={
+        "model_type": "llama",
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "tie_word_embeddings": True,
+    },
+    steps=60,
+    batch_size=8,
+    learning_rate=5e-3,
+    eval_steps=20,
+    save_steps=10,
+    prompts="prompts.txt",
+    continuation_tokens=8,
+    ngram=3,
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("data")
+    prepare(CorpusSettings.model_validate(DATA), NOVELS, out, seed=7)
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pretrain")
+    pretrain(SMALL, data, NOVELS, out, seed=7, threads=1)
+    return out
+
+
+def weights(out: Path) -> str:
+    return sha256(out / "model" / "model.safetensors")
+
+
+def test_a_model_learns_the_corpus_and_says_more_and_more(data: Path, trained: Path) -> None:
+    found = Pretraining.model_validate_json((trained / PRETRAINING).read_text())
+    assert [e.step for e in found.evaluations] == [0, 20, 40, 60]
+    assert found.evaluations[-1].nats_per_character < found.evaluations[0].nats_per_character - 0.5
+    assert found.ngram_order == 3 and found.ratio_to_ngram is not None
+    said = read_rows(trained / CONTINUATIONS, Continuation)
+    prompts = (NOVELS / "prompts.txt").read_text("utf-8").splitlines()
+    assert [(row.step, row.prompt) for row in said] == [
+        (step, prompt) for step in (0, 20, 40, 60) for prompt in prompts
+    ]
+    first, last = said[: len(prompts)], said[-len(prompts) :]
+    assert [row.text for row in first] != [row.text for row in last]
+    assert AutoModelForCausalLM.from_pretrained(trained / "model").config.model_type == "llama"
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from kamerton.develop.pretrain.run import pretrain
+from kamerton.develop.settings import PretrainSettings
+pretrain(PretrainSettings.model_validate_json(sys.argv[1]),
+         *map(Path, sys.argv[2:5]), seed=7, threads=1)
+"""
+
+
+def start(data: Path, out: Path) -> "subprocess.Popen[str]":
+    """A run in its own process, after its first checkpoint."""
+    command = [sys.executable, "-c", SCRIPT, SMALL.model_dump_json(), data, NOVELS, out]
+    child = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+    while newest_checkpoint(out / "checkpoints") is None and child.poll() is None:
+        time.sleep(0.02)
+    return child
+
+
+def goes_on_to_the_same(data: Path, out: Path, trained: Path) -> None:
+    pretrain(SMALL, data, NOVELS, out, seed=7, threads=1)
+    assert weights(out) == weights(trained)
+    assert (out / CONTINUATIONS).read_text() == (trained / CONTINUATIONS).read_text()
+    mine, whole = (json.loads((folder / PRETRAINING).read_text()) for folder in (out, trained))
+    assert {**mine, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_killed_with_kill_9_it_goes_on_to_the_same_bytes(
+    data: Path, trained: Path, tmp_path: Path
+) -> None:
+    child = start(data, tmp_path)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert child.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    goes_on_to_the_same(data, tmp_path, trained)
+
+
+def test_ended_politely_it_saves_says_so_and_goes_on_to_the_same_bytes(
+    data: Path, trained: Path, tmp_path: Path
+) -> None:
+    child = start(data, tmp_path)
+    os.kill(child.pid, signal.SIGTERM)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == TERMINATED, told[-2000:]
+    assert "goes on from there" in told and "Traceback" not in told
+    goes_on_to_the_same(data, tmp_path, trained)

@@ -1,0 +1,72 @@
+"""A soft prompt acts where it is served as it did where it was trained."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_models import CHATS, save_model
+
+from kamerton.develop import hub
+from kamerton.develop.export import parity, soft
+from kamerton.formats.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return save_model(tmp_path_factory.mktemp("base"), "qwen3", head_dim=16)
+
+
+def trained(base: str, folder: Path, size: float = 1.0) -> Path:
+    import torch
+    from peft import PromptTuningConfig, get_peft_model
+
+    torch.manual_seed(3)
+    config = PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")
+    tuned = get_peft_model(hub.load_model(base), config)
+    tuned.prompt_encoder["default"].embedding.weight.data.mul_(size)
+    tuned.save_pretrained(folder, save_embedding_layers=False)
+    return folder
+
+
+def change(file: Path, how: Any) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_file({name: how(rows) for name, rows in load_file(file).items()}, file)
+
+
+def check(base: str, adapter: Path, copied: Path) -> soft.Reloaded:
+    tokenizer = hub.load_tokenizer(base)
+    prompts = [parity.prompt_ids(tokenizer, messages) for messages in CHATS]
+    return soft.check(hub.load_model(base).eval(), adapter, copied, prompts)
+
+
+def test_a_copy_gives_the_logits_of_its_embeddings_put_before_the_prompt(
+    base: str, tmp_path: Path
+) -> None:
+    adapter = trained(base, tmp_path / "adapter")
+    file = soft.copy(adapter, tmp_path / "out" / "guide")
+    found = check(base, adapter, file.parent)
+    assert (found.chats, found.virtual_tokens, found.same_first_tokens) == (4, 3, 4)
+    assert found.largest_logit_difference <= soft.LARGEST
+    assert found.effect > 0.01
+    assert {path.name for path in file.parent.iterdir()} == {soft.WEIGHTS, soft.CONFIG}
+    assert soft.copy(adapter, file.parent) == file
+
+
+@pytest.mark.parametrize("fault", ["other rows", "other order", "fewer rows"])
+def test_a_copy_that_is_another_is_refused(fault: str, base: str, tmp_path: Path) -> None:
+    import json
+
+    adapter = trained(base, tmp_path / "adapter")
+    file = soft.copy(adapter, tmp_path / "copy")
+    if fault == "fewer rows":
+        config = file.parent / soft.CONFIG
+        told = json.loads(config.read_text()) | {"num_virtual_tokens": 2}
+        config.write_text(json.dumps(told))
+        change(file, lambda rows: rows[:2].clone())
+    else:
+        change(file, lambda rows: rows + 0.01 if fault == "other rows" else rows.flip(0))
+    with pytest.raises(InputError) as error:
+        check(base, adapter, file.parent)
+    assert error.value.key == "develop.export_soft"
+    assert str(error.value)
