@@ -31,7 +31,7 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
         (["run", "museum", "--set", "tune.rank=many"], "tune.rank"),
         (["run", "museum", "--set", "tune.rank"], "key=value"),
         (["run", "museum", "--preset", "smok"], "the recipe has: smoke, full"),
-        (["run", "musuem"], "shipped: marketing, museum"),
+        (["run", "musuem"], "shipped: feedback, marketing, museum"),
         (["run", "museum", "--only", "tuen"], "check, data, tune, export, compare, report"),
         (["run", "museum", "--dry-run", "--set", "data.known_groups=99"], "46 groups"),
         (["run", "museum", "--dry-run", "--set", "data.catalogue=no.yaml"], "no.yaml"),

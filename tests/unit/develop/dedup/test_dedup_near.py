@@ -102,3 +102,17 @@ def test_what_half_of_the_runs_finds_by_the_share_of_changed_words(
     strict = sum(value >= 0.8 for value in likeness) / len(likeness)
     print(f"{share:.0%} of the words changed: found {at_half:.0%} at 0.5, {strict:.0%} at 0.8")
     assert at_half >= least and strict <= at_half
+
+
+def test_a_candidate_is_read_once_and_in_the_order_of_the_rows() -> None:
+    """Candidates of distant texts: reading them pair by pair read each text again and again."""
+    words = [[f"w{n}" for n in range(start, start + 40)] for start in (0, 1, 2, 3)] * 12
+    rows = [shingles(word_hashes(" ".join(of)), near.WORDS) for of in words]
+    asked: list[int] = []
+
+    def grams(row: int) -> frozenset[int]:
+        asked.append(row)
+        return frozenset(rows[row].tolist())
+
+    assert near.pairs(near.signatures(rows), grams, 0.5)
+    assert asked == sorted(set(asked)) and len(asked) > 2

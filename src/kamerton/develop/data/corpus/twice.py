@@ -150,7 +150,6 @@ def _grams(rows: Sequence[tuple[Cleaned, int]], folder: Path) -> Callable[[int],
     def text(document_id: str) -> str:
         return read_text(folder, document_id)
 
-    @lru_cache(maxsize=100_000)
     def grams(row: int) -> frozenset[int]:
         document, piece = rows[row]
         start, end = document.pieces[piece, :2].tolist()

@@ -1,6 +1,7 @@
 """Near duplicates: MinHash signatures (Broder 1997), bands, and the true Jaccard of candidates."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ PERMUTATIONS, ROWS = 63, 3
 """With 21 bands of 3 rows a pair of Jaccard 0.5 becomes a candidate with probability 0.94, one of
 0.6 with 0.99, one of 0.8 with 0.9999997; whether it is one is then measured, not estimated."""
 _ALL = 8
-_CHUNK = 4096
+_CHUNK, _SETS = 4096, 4096
 
 
 def signatures(rows: Sequence["Hashes"], seed: int = 42) -> "Signatures":
@@ -43,11 +44,23 @@ def pairs(
 ) -> list[tuple[int, int, float]]:
     """Pairs of rows with a Jaccard similarity of at least `threshold`, each with it, in order.
 
-    `grams` gives the shingles of a row: asked for candidates only, so they need not be in memory.
+    `grams` gives the shingles of a row. It is asked for candidates only, once for each and in their
+    order, so that texts may lie in files: a pair of candidates is often one of distant texts.
     """
+    import numpy as np
+
+    proposed = sorted(set(candidates(signed)))
+    wanted = sorted({row for pair in proposed for row in pair})
+    # As arrays, a tenth of what sets of numbers take.
+    known = {row: np.fromiter(grams(row), np.uint64) for row in wanted}
+
+    @lru_cache(maxsize=_SETS)
+    def shingles_of(row: int) -> frozenset[int]:
+        return frozenset(known[row].tolist())
+
     found = []
-    for one, other in sorted(set(candidates(signed))):
-        likeness = jaccard(grams(one), grams(other))
+    for one, other in proposed:
+        likeness = jaccard(shingles_of(one), shingles_of(other))
         if likeness >= threshold:
             found.append((one, other, likeness))
     return found
