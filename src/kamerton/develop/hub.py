@@ -11,7 +11,6 @@ import shutil
 import tempfile
 import warnings
 from importlib.util import find_spec
-from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,6 @@ EMBEDDED = "embedded"
 _EMBEDDED_TITLE = "SmolLM2-135M-Instruct"
 TEMPLATE = "chatml"
 _HASHES = "hashes.json"
-# transformers, peft and trl load bitsandbytes, which misses an optional kernel of the hub aloud.
-getLogger("bitsandbytes.backends.cpu.ops").setLevel(ERROR)
 
 
 def cache() -> Path:
