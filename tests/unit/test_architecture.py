@@ -41,8 +41,27 @@ def test_light_commands_load_nothing_heavy(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
+def test_a_platform_and_its_tests_load_alone(platform: str, tmp_path: Path) -> None:
+    """The kernel and one platform, copied into an empty folder: every import of theirs is there."""
+    copied(platform, tmp_path)
+    modules = sorted((tmp_path / "src" / "kamerton" / platform).rglob("*.py"))
+    names = [".".join(path.relative_to(tmp_path / "src").with_suffix("").parts) for path in modules]
+    script = f"import importlib\nfor name in {names}:\n    importlib.import_module(name)"
+    run_alone(["-c", script], tmp_path)
+    run_alone(["-m", "pytest", "-q", "--collect-only", f"tests/unit/{platform}"], tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_platform_passes_its_tests_alone(platform: str, tmp_path: Path) -> None:
     """The kernel and one platform, copied into an empty folder, need nothing else."""
+    copied(platform, tmp_path)
+    options = ["-q", "-p", "no:cacheprovider", "-m", "not long"]
+    run_alone(["-m", "pytest", *options, f"tests/unit/{platform}"], tmp_path)
+
+
+def copied(platform: str, tmp_path: Path) -> None:
     for name in (*LEAVES, platform):
         source, target = ROOT / "src" / "kamerton" / name, tmp_path / "src" / "kamerton" / name
         if source.is_dir():
@@ -55,16 +74,19 @@ def test_a_platform_passes_its_tests_alone(platform: str, tmp_path: Path) -> Non
         shutil.copyfile(file, tmp_path / "tests" / file.name)
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+
+
+def run_alone(arguments: list[str], tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/unit/{platform}"],
+        [sys.executable, *arguments],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     where = "import kamerton; print(kamerton.__file__)"
     found = subprocess.run(
         [sys.executable, "-c", where], env=environment, capture_output=True, text=True, check=True
