@@ -21,7 +21,6 @@ _LONG_RUN, _PROBED_STEPS, _PROBED_ROWS = 40, 6, 4
 def train(work: Work, made: Any, rows_at_once: int) -> list[dict[str, Any]]:
     """Train `made` in place; give the Trainer's records of all steps, evaluations among them."""
     from kamerton.develop.pretrain import trainer
-    from kamerton.develop.training.callbacks import watching
 
     checkpoint = newest_checkpoint(work.checkpoints)
     if checkpoint:
@@ -34,13 +33,22 @@ def train(work: Work, made: Any, rows_at_once: int) -> list[dict[str, Any]]:
     if not checkpoint:
         _expect(made, work, rows_at_once, training.half)
     repeatable(work.seed, work.threads)
+    return _run(training, work, made, rows_at_once, checkpoint)
+
+
+def _run(
+    training: Any, work: Work, made: Any, rows_at_once: int, checkpoint: Path | None
+) -> list[dict[str, Any]]:
+    from kamerton.develop.pretrain.trainer import Diary
+    from kamerton.develop.training.callbacks import watching
+
     with (
         progress(say("develop.pretraining"), work.rows) as bar,
         watching(training.watch, bar, len(work.train), work.checkpoints) as callbacks,
     ):
         bar.unit = say("develop.rows")
         look = partial(_look, work, made, _part(work), rows_at_once, training.half, bar)
-        diary = trainer.Diary(training.watch, work.settings.eval_steps, look)
+        diary = Diary(training.watch, work.settings.eval_steps, look)
         for callback in (*callbacks, diary):
             training.add_callback(callback)
         training.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
