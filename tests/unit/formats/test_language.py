@@ -28,6 +28,14 @@ def test_neither_language_lacks_a_key_or_a_value(package: str) -> None:
     assert untranslated == []
 
 
+@pytest.mark.parametrize("file", sorted(SOURCE.glob("*/locales/*.yaml")), ids=lambda f: f.stem)
+def test_no_key_is_said_twice(file: Path) -> None:
+    keys = [
+        line.split(":")[0] for line in file.read_text("utf-8").splitlines() if line[:1].isalpha()
+    ]
+    assert sorted(keys) == sorted(set(keys))
+
+
 def test_every_key_in_the_source_has_a_text() -> None:
     used = {key for file in SOURCE.rglob("*.py") for key in KEY.findall(file.read_text("utf-8"))}
     there = {f"{package}.{key}" for package in PACKAGES for key in catalogue(package, "en")}

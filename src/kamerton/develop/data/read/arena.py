@@ -33,7 +33,7 @@ def rows(folder: Path) -> Iterator[tuple[str, Row]]:
         for where, row in read_table(file):
             name = str(_value(row, "question_id", where))
             if name not in asked:
-                raise InputError("develop.read_no_question", where=where, question=name)
+                raise InputError("develop.read_unknown_question", where=where, question=name)
             yield where, {"messages": _messages(asked[name], row, where), "group": name}
 
 
