@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from planted import Prepare
 
+from kamerton.develop.data.corpus.encoding import cut, encode
 from kamerton.develop.data.corpus.log import read_text
-from kamerton.develop.data.corpus.packing import cut, layout, pack
+from kamerton.develop.data.corpus.packing import layout, pack
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.develop.data.corpus.tokenizer import BOS, EOS, PAD, train_tokenizer
 from kamerton.formats.jsonl import read_rows
@@ -64,7 +65,7 @@ def test_no_token_is_lost_and_every_run_stands_between_its_marks(
     documents: list[CorpusText], tokenizer: Any, tmp_path: Path
 ) -> None:
     for one in documents:
-        packed = pack([one], tokenizer, CONTEXT, tmp_path / "one.npy", 7)
+        packed = pack(encode([one], tokenizer), tokenizer, CONTEXT, tmp_path / "one.npy", 7)
         matrix = np.load(tmp_path / "one.npy")
         assert matrix.dtype == np.uint16 and matrix.shape == (packed.rows, CONTEXT)
         found = runs(matrix, tokenizer)
@@ -98,7 +99,7 @@ def _runs(passages: list[str], tokenizer: Any) -> list[tuple[int, ...]]:
 def test_all_documents_together_are_those_of_each(
     documents: list[CorpusText], tokenizer: Any, tmp_path: Path
 ) -> None:
-    packed = pack(documents, tokenizer, CONTEXT, tmp_path / "all.npy", 7)
+    packed = pack(encode(documents, tokenizer), tokenizer, CONTEXT, tmp_path / "all.npy", 7)
     found = runs(np.load(tmp_path / "all.npy"), tokenizer)
     passages = [passage for one in documents for passage in cut(one)]
     assert Counter(map(tuple, found)) == Counter(_runs(passages, tokenizer))
@@ -135,9 +136,9 @@ def test_full_runs_stand_alone_and_short_ones_share() -> None:
 def test_documents_in_any_order_give_the_same_bytes_and_a_seed_another_order(
     documents: list[CorpusText], tokenizer: Any, tmp_path: Path
 ) -> None:
-    pack(documents, tokenizer, CONTEXT, tmp_path / "a.npy", 7)
-    pack(documents[::-1], tokenizer, CONTEXT, tmp_path / "b.npy", 7)
-    pack(documents, tokenizer, CONTEXT, tmp_path / "c.npy", 8)
+    pack(encode(documents, tokenizer), tokenizer, CONTEXT, tmp_path / "a.npy", 7)
+    pack(encode(documents[::-1], tokenizer), tokenizer, CONTEXT, tmp_path / "b.npy", 7)
+    pack(encode(documents, tokenizer), tokenizer, CONTEXT, tmp_path / "c.npy", 8)
     a, b, c = ((tmp_path / f"{name}.npy").read_bytes() for name in "abc")
     assert a == b != c
 
@@ -145,7 +146,7 @@ def test_documents_in_any_order_give_the_same_bytes_and_a_seed_another_order(
 def test_rows_are_read_from_disk_as_they_are_needed(
     documents: list[CorpusText], tokenizer: Any, tmp_path: Path
 ) -> None:
-    pack(documents, tokenizer, CONTEXT, tmp_path / "a.npy", 7)
+    pack(encode(documents, tokenizer), tokenizer, CONTEXT, tmp_path / "a.npy", 7)
     assert isinstance(np.load(tmp_path / "a.npy", mmap_mode="r"), np.memmap)
 
 
@@ -165,7 +166,7 @@ def test_a_vocabulary_that_two_bytes_cannot_number_is_refused(tmp_path: Path) ->
             return 65_537
 
     with pytest.raises(ValueError, match="two bytes"):
-        pack([], Large(), 16, tmp_path / "a.npy", 7)
+        encode([], Large())
 
 
 def test_no_passage_crosses_a_gap(made: Path) -> None:

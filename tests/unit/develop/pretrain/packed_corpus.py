@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import russian_prose
+from kamerton.develop.data.corpus.encoding import encode
 from kamerton.develop.data.corpus.packing import pack
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.develop.data.corpus.tokenizer import train_tokenizer
@@ -47,5 +48,5 @@ def make_corpus(folder: Path, texts: int = 24, context: int = 64) -> Path:
     tokenizer = train_tokenizer(documents, 400, folder / "tokenizer")
     for split in ("train", "held_out"):
         chosen = [document for document in documents if document.split == split]
-        pack(chosen, tokenizer, context, folder / f"{split}.npy", seed=7)
+        pack(encode(chosen, tokenizer), tokenizer, context, folder / f"{split}.npy", seed=7)
     return folder

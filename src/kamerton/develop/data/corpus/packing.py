@@ -5,16 +5,14 @@ and end; runs that do not fill a row share one, so that no token is lost and few
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kamerton.develop.data.corpus.texts import CorpusText
-from kamerton.develop.data.corpus.tokenizer import BOS, EOS, LARGEST, PAD
-from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.develop.data.corpus.encoding import EncodedText
+from kamerton.develop.data.corpus.tokenizer import BOS, EOS, PAD
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,27 +35,20 @@ class Packed:
 
 
 def pack(
-    documents: Sequence[CorpusText], tokenizer: Any, context: int, path: Path, seed: int
+    texts: Sequence[EncodedText], tokenizer: Any, context: int, path: Path, seed: int
 ) -> Packed:
-    """Write `path` (.npy, uint16, [rows, context]), documents shuffled by the seed; memory-mapped.
+    """Write `path` (.npy, uint16, [rows, context]), texts shuffled by the seed; memory-mapped.
 
-    Equal documents in any order give equal bytes. Raises ValueError for a vocabulary that two
-    bytes cannot number.
+    Equal texts in any order give equal bytes.
     """
     import numpy as np
 
-    if tokenizer.get_vocab_size() > LARGEST:
-        raise ValueError("more tokens than two bytes can number")
-    ordered = sorted(documents, key=lambda d: blake2b(f"{seed}:{d.id}".encode()).digest())
+    ordered = sorted(texts, key=lambda t: blake2b(f"{seed}:{t.document.id}".encode()).digest())
     runs: list[Ids] = []
     lengths: Counter[int] = Counter()
-    with progress(say("develop.corpus_packing"), len(ordered), say("develop.texts")) as bar:
-        for document in ordered:
-            parts = list(cut(document))
-            for ids in _encoded(tokenizer, parts):
-                lengths[len(ids)] += 1
-                runs += marked(ids, tokenizer, context)
-            bar.update()
+    for ids in (passage for text in ordered for passage in text.ids):
+        lengths[len(ids)] += 1
+        runs += marked(ids, tokenizer, context)
     rows = layout([len(run) for run in runs], context)
     matrix = np.lib.format.open_memmap(path, "w+", np.uint16, (len(rows), context))
     matrix[:] = tokenizer.token_to_id(PAD)
@@ -81,23 +72,6 @@ def _doubling(lengths: Mapping[int, int]) -> dict[int, int]:
     for length, count in lengths.items():
         found[1 << max(0, length - 1).bit_length()] += count
     return dict(sorted(found.items()))
-
-
-def cut(document: CorpusText) -> Iterator[str]:
-    """The passages of a text: what stands between two gaps."""
-    for start, end in zip([0, *document.gaps], [*document.gaps, len(document.text)], strict=True):
-        if passage := document.text[start:end].strip():
-            yield passage
-
-
-def _encoded(tokenizer: Any, parts: list[str]) -> Iterator["Ids"]:
-    import numpy as np
-
-    # A text may hold "<eos>" itself: there it is five characters and no mark.
-    tokenizer.encode_special_tokens = True
-    # The library encodes a batch on all cores.
-    for encoding in tokenizer.encode_batch(parts):
-        yield np.array(encoding.ids, np.uint16)
 
 
 def marked(ids: "Ids", tokenizer: Any, context: int) -> list["Ids"]:

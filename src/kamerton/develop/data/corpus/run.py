@@ -15,6 +15,7 @@ from kamerton.develop.data.card import histogram
 from kamerton.develop.data.corpus import card, texts
 from kamerton.develop.data.corpus.account import Account, accounts
 from kamerton.develop.data.corpus.cleaning import Cleaned, clean
+from kamerton.develop.data.corpus.encoding import encode
 from kamerton.develop.data.corpus.packing import Packed, pack
 from kamerton.develop.data.corpus.tokenizer import (
     REPORT,
@@ -174,12 +175,13 @@ def _pack(
     size, kind, folder = settings.vocabulary, settings.tokenizer, out / TOKENIZER
     note(say("develop.corpus_tokenizer", count=size))
     tokenizer = train_tokenizer(documents, size, folder, kind)
-    tried = measure(documents, tokenizer, kind, size)
+    encoded = encode(documents, tokenizer)
+    tried = measure(encoded, tokenizer, kind, size)
     write_text(folder / REPORT, tried.model_dump_json(indent=1) + "\n")
     packed = {
         split: pack(of, tokenizer, settings.context, out / f"{split}.npy", seed)
         for split in ("train", "held_out")
-        if (of := [document for document in documents if document.split == split])
+        if (of := [text for text in encoded if text.document.split == split])
     }
     return packed, tried
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.develop.data.corpus.encoding import LARGEST, EncodedText
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
@@ -30,8 +31,6 @@ TEMPLATE = "chatml"
 REPORT = "report.json"
 SMALLEST = len(SPECIAL) + 256
 """Tokens without which some text has no spelling: the marks and all bytes."""
-LARGEST = 65_536
-"""Tokens that two bytes can name."""
 _SPACE = "▁"
 _WORDS = r" ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s"
 _COVERAGE = 0.9995
@@ -230,32 +229,31 @@ def _save(tokenizer: Any, folder: Path) -> None:
 
 
 def measure(
-    documents: Sequence[CorpusText], tokenizer: Any, kind: Kind, wanted: int
+    texts: Sequence[EncodedText], tokenizer: Any, kind: Kind, wanted: int
 ) -> TokenizerReport:
-    """Encode and decode every text of the corpus, and report what came of it."""
+    """Decode every text of the corpus, and report what came of it; tokens are of its passages."""
     import numpy as np
 
-    # A text may hold "<eos>" itself: there it is five characters and no mark.
-    tokenizer.encode_special_tokens = True
     size = tokenizer.get_vocab_size()
     used = np.zeros(size, np.int64)
     found: list[tuple[str, int, int]] = []
     differences: list[Difference] = []
-    total = sum(len(d.text) for d in documents)
+    total = sum(len(text.document.text) for text in texts)
     with progress(say("develop.tokenizer_trying"), total, say("develop.characters")) as bar:
-        for document in sorted(documents, key=lambda d: d.id):
-            ids = tokenizer.encode(document.text).ids
-            used += np.bincount(np.array(ids, np.int64), minlength=size)
-            found.append((document.split, len(document.text), len(ids)))
-            differences += _difference(document, tokenizer.decode(ids, skip_special_tokens=False))
-            bar.update(len(document.text))
+        for text in sorted(texts, key=lambda t: t.document.id):
+            for ids in text.ids:
+                used += np.bincount(ids, minlength=size)
+            characters = len(text.document.text)
+            found.append((text.document.split, characters, sum(map(len, text.ids))))
+            differences += _difference(text, tokenizer)
+            bar.update(characters)
     return TokenizerReport(
         kind=kind,
         wanted=wanted,
         vocabulary=size,
         used=int((used > 0).sum()),
         used_share=round(float((used > 0).mean()), 4),
-        unknown=_unknown(documents, tokenizer),
+        unknown=_unknown((text.document for text in texts), tokenizer),
         longest=_longest(tokenizer, size),
         splits={s: _fertility(s, found) for s in sorted({of[0] for of in found}, reverse=True)},
         round_trip=len(found) - len(differences),
@@ -264,15 +262,19 @@ def measure(
     )
 
 
-def _difference(document: CorpusText, decoded: str) -> list[Difference]:
+def _difference(text: EncodedText, tokenizer: Any) -> list[Difference]:
     """Nothing, or the first place where a text and its decoded tokens part."""
-    text = document.text
-    if decoded == text:
-        return []
-    pairs = zip(text, decoded, strict=False)
-    at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(text), len(decoded)))
-    shown = slice(max(0, at - _AROUND), at + _AROUND)
-    return [Difference(id=document.id, offset=at, text=text[shown], decoded=decoded[shown])]
+    decoded = tokenizer.decode_batch([ids.tolist() for ids in text.ids], skip_special_tokens=False)
+    of = text.document
+    for (start, end), passage in zip(text.places, decoded, strict=True):
+        wanted = of.text[start:end]
+        if passage != wanted:
+            pairs = enumerate(zip(wanted, passage, strict=False))
+            at = next((i for i, (a, b) in pairs if a != b), min(len(wanted), len(passage)))
+            shown = slice(max(0, at - _AROUND), at + _AROUND)
+            said = {"text": wanted[shown], "decoded": passage[shown]}
+            return [Difference(id=of.id, offset=start + at, **said)]
+    return []
 
 
 def _unknown(documents: Iterable[CorpusText], tokenizer: Any) -> int:
