@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from kamerton.cli.cost import cost
 from kamerton.cli.recipe import Part, Recipe
 from kamerton.cli.trip import Job
 from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
@@ -26,7 +27,7 @@ def check(job: Job) -> None:
 
 
 def figures(recipe: Recipe, home: Path) -> Figures:
-    """Counts of all data, and for each guide the cost of its training and the power of its test."""
+    """Counts of all data, what each training costs, and for each guide the power of its test."""
     if isinstance(recipe.data, CorpusSettings):
         return {"corpus": _corpus(recipe.data, home)}
     if not recipe.parts:
@@ -57,7 +58,8 @@ def _rows(data: RowsSettings, home: Path, seed: int, objective: Form = "sft") ->
 
 def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
     if isinstance(part.data, RowsSettings):
-        return {"rows": _rows(part.data, home, recipe.seed, part.tune.objective)}
+        counts = _rows(part.data, home, recipe.seed, part.tune.objective)
+        return {"rows": counts} | cost(recipe, part, part.data, home)
     from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
@@ -65,9 +67,9 @@ def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
     assert isinstance(part.data, GuideSettings)
     found = plan(part.data, home, recipe.seed)
     planned = design(part.experiment, found.held_out, name)
-    cost = estimate(part.tune, recipe.base, found.train)
-    counts = summary(found, part.data)
-    return {"dataset": counts, "design": asdict(planned), "training": asdict(cost)}
+    training = estimate(part.tune, recipe.base, found.train)
+    told = summary(found, part.data)
+    return {"dataset": told, "design": asdict(planned), "training": asdict(training)}
 
 
 def lines(found: Figures) -> list[str]:
@@ -81,11 +83,23 @@ def lines(found: Figures) -> list[str]:
 
 def _part_lines(part: Figures) -> list[str]:
     if "rows" in part:
-        return [say("cli.check_read", **part["rows"])]
-    cost = part["training"]
+        return [say("cli.check_read", **part["rows"]), *_rows_cost(part)]
     claims = [
         say("cli.check_claim", **power, points=100 * power["detectable"])
         for power in part["design"]["hypotheses"]
     ]
-    training = say("cli.plan_training", **cost, minutes=cost["seconds"] / 60)
-    return [say("cli.check_rows", **part["dataset"]), training, *claims]
+    return [say("cli.check_rows", **part["dataset"]), _training(part["training"]), *claims]
+
+
+def _rows_cost(part: Figures) -> list[str]:
+    """What the training will take; where that is not known yet, why."""
+    if "unknown" in part:
+        return [say(f"cli.plan_unknown_{part['unknown']}")]
+    found = part["training"]
+    sampled = found["sampled"] < found["rows"]
+    told = [_training(found), say("cli.plan_before_filters")]
+    return [*told, say("cli.plan_sampled", **found)] if sampled else told
+
+
+def _training(found: Figures) -> str:
+    return say("cli.plan_training", **found, minutes=found["seconds"] / 60)

@@ -102,7 +102,7 @@ class Recipe(Section):
         return {self.name: Part(data=self.data, tune=tune, experiment=self.experiment)}
 
 
-RESERVED = ("base", "latest")
+RESERVED = ("base", "latest", "merged", "index", "weights")
 """Names that already mean something where the recipe's name would be used."""
 
 

@@ -12,12 +12,13 @@ import typer
 
 from kamerton.cli import recipe as recipes
 from kamerton.cli.checks import figures, lines
+from kamerton.cli.following import following
+from kamerton.cli.starts import started
 from kamerton.cli.trip import Job, command, results, stages
 from kamerton.cli.words import print_json, table
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
-from kamerton.formats.recipe import read_yaml
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget
@@ -44,10 +45,11 @@ def run(
     given = tuple(sets or ()) + (("deterministic=true",) if deterministic else ())
     asked = _Asked(preset, given, only, start, dry_run, fresh, as_json)
     first = recipes.find(recipe)
-    following = _trip(first, asked)
-    if not (only or start):
-        for path in (recipes.find(str(first.parent / name)) for name in following):
-            _trip(path, replace(asked, preset=_preset_of(path, preset), sets=()))
+    alone = only or start
+    after = [] if alone else following(recipes.resolve(first, preset, given), first, preset)
+    _trip(first, asked)
+    for one in after:
+        _trip(one.path, replace(asked, preset=one.preset, sets=()), one.coming)
 
 
 @dataclass(frozen=True)
@@ -63,21 +65,17 @@ class _Asked:
     as_json: bool
 
 
-def _preset_of(path: Path, preset: str | None) -> str | None:
-    """The preset where a recipe has one of that name: the next recipe may have others."""
-    return preset if preset in (read_yaml(path).get("presets") or {}) else None
-
-
-def _trip(path: Path, asked: _Asked) -> list[str]:
-    """One recipe's trip; gives the recipes that come after it."""
-    resolved = recipes.resolve(path, asked.preset, asked.sets)
+def _trip(path: Path, asked: _Asked, coming: tuple[str, ...] = ()) -> None:
+    """One recipe's trip; `coming`: recipes before it, which a plan has not run."""
+    read = recipes.resolve(path, asked.preset, asked.sets)
+    resolved = started(read, path, coming if asked.dry_run else ())
     home = path.resolve().parent
     planned = plan(stages(resolved, home), folders.ROOT, home)
     chosen = select(planned, asked.only, asked.start)
     if asked.dry_run:
         known = recipes.origins(path, asked.preset, asked.sets)
         _show_plan(resolved, home, planned, known, asked.as_json)
-        return resolved.then
+        return
     job = _job(resolved, path, planned, asked.preset, asked.sets)
     with folders.in_use(folders.ROOT):
         if asked.fresh:
@@ -85,12 +83,11 @@ def _trip(path: Path, asked: _Asked) -> list[str]:
         ran = execute(chosen, planned, lambda item: command(item, job))
         if asked.only and not _is_result(resolved, planned, asked.only):
             _say_stage(planned, asked.only, ran, asked.as_json)
-            return resolved.then
+            return
         place = _record(job, path, planned, ran)
     if resolved.tracking == "mlflow":
         _track(place, job)
     _show(place, ran, asked.as_json)
-    return resolved.then
 
 
 def _is_result(resolved: recipes.Recipe, planned: list[Planned], stage: str) -> bool:

@@ -98,12 +98,13 @@ def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     data = {n: _data_of(recipe, n, part, folder) for n, part in parts.items()}
     files = tuple(file for stage in data.values() for file in stage.sources)
     sections = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    check = Stage("check", (), {"parts": sections} | _pick(tree, "seed", "base"), files)
+    asked = {"parts": sections} | _pick(tree, "seed", "base")
+    check = Stage("check", (), asked, files, version=2)
     weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
     tuned = [_tune(recipe, name, part, weights) for name, part in parts.items()]
     made = (*data.values(), *tuned)
     names = {"base": recipe.base, "names": list(parts), "export": tree["export"]}
-    export = Stage("export", tuple(stage.name for stage in made), names, weights, version=3)
+    export = Stage("export", tuple(stage.name for stage in made), names, weights, version=4)
     compared = [_compare(recipe, name, part) for name, part in parts.items()]
     before = (check, *made, export, *compared)
     report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=2)
@@ -134,7 +135,7 @@ def _data(name: str, data: DataSettings, seed: int, folder: Path) -> Stage:
 def _tune(recipe: Recipe, name: str, part: Part, weights: Sequence[Path]) -> Stage:
     chosen: Tree = {"tune": part.tune.model_dump(mode="json"), "base": recipe.base}
     chosen |= {"seed": recipe.seed, "threads": recipe.threads}
-    start = (Path(part.tune.start_from),) if part.tune.start_from else ()
+    start = (Path(part.tune.start_from),) if part.tune.start_from else ()  # see `starts`
     parents = (name_of(recipe, "data", name),)
     sources = (*weights, *start)
     stage = name_of(recipe, "tune", name)

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kamerton.develop.templates import template_for
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
@@ -23,7 +24,6 @@ from kamerton.terminal import note
 
 EMBEDDED = "embedded"
 _EMBEDDED_TITLE = "SmolLM2-135M-Instruct"
-TEMPLATE = "chatml"
 _HASHES = "hashes.json"
 
 
@@ -40,25 +40,28 @@ def folder(base: str) -> str:
 
 
 def title(base: str) -> str:
-    """A base as its maker calls it; of a folder its last part, for the path is nobody's business.
+    """A base as its maker calls it; of a folder its last part, for the path is nobody's business."""
+    return _EMBEDDED_TITLE if base == EMBEDDED else known_as(base)
 
-    >>> title("/models/mine")
-    'mine'
+
+def known_as(base: str) -> str:
+    """What an adapter says of its base: `embedded` or a hub id, and of a folder its last part.
+
+    >>> known_as("embedded"), known_as("owner/model")
+    ('embedded', 'owner/model')
     """
-    if base == EMBEDDED:
-        return _EMBEDDED_TITLE
-    return Path(base).name if Path(base).is_dir() else base
+    return Path(base).resolve().name if Path(base).is_dir() else base
 
 
 def load_tokenizer(base: str) -> Any:
-    """The tokenizer of a base, with our chat template; the one door for trainer and export."""
+    """The tokenizer of a base, with its template of ours; the one door for trainer and export."""
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder(base))
     except (OSError, ValueError) as error:
         raise _unknown(base, error) from error
-    tokenizer.chat_template = templates.read(TEMPLATE)
+    tokenizer.chat_template = templates.read(template_for(tokenizer))
     return tokenizer
 
 

@@ -33,8 +33,8 @@ class ServingSpec(BaseModel):
     base_name: str
     base_sha256: str
     weights: str = ""
-    """The base as the trainer names it (`embedded`, a folder, a hub id), where an adapter needs
-    the transformers engine."""
+    """Folder of the float base inside this one, where an adapter needs the transformers engine,
+    empty otherwise; its hashes.json says what its files are."""
     adapters: list[Adapter]
     system: str = ""
     """System prompt put before chats that have none: the one of the training rows."""

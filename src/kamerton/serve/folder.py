@@ -12,7 +12,8 @@ from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import FILE, Adapter, ServingSpec
 from kamerton.serve.arms import BASE, RAG
 
-CONFIG = "adapter_config.json"
+CONFIG, HASHES = "adapter_config.json", "hashes.json"
+"""Beside a soft prompt; beside a float base: SHA-256 of its files, where an export brought it."""
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _READ = ["*.json", "*.safetensors", "*.txt", "*.model"]
 """What is fetched of a hub id: no program text, no pickled weights."""
@@ -54,15 +55,17 @@ def _check_names(spec: ServingSpec, path: Path) -> None:
 def weights(folder: Path, spec: ServingSpec) -> str:
     """The folder of the float base that soft prompts run on; empty where there are none.
 
-    `ServingSpec.weights` is an absolute path, one relative to the served folder, or a hub id,
-    which is fetched into the hub's cache here. Raises InputError where it leads to no model, and
-    for a soft prompt that does not fit it.
+    `ServingSpec.weights` is a folder in the served one: exports bring it along. Those of earlier
+    releases name one elsewhere, or a hub id, which is fetched into the hub's cache here. Raises
+    InputError where it leads to no model, or to one with other files than the export's, and for a
+    soft prompt that does not fit it.
     """
     prompts = [adapter for adapter in spec.adapters if adapter.kind == "prompt"]
     if not prompts:
         return ""
     _check_template(folder, spec)
     place = _place(folder, spec.weights)
+    _check_files(place)
     config = _object(place / "config.json")
     for adapter in prompts:
         _check_prompt(folder / adapter.file, adapter, config.get("hidden_size"))
@@ -88,6 +91,16 @@ def _fetched(folder: Path, hub_id: str) -> Path:
         why = (str(error).splitlines() or [type(error).__name__])[0][:160]
         where = str(folder / FILE)
         raise InputError("serve.weights_unreachable", where=where, id=hub_id, why=why) from error
+
+
+def _check_files(place: Path) -> None:
+    """Files are those of the export, to the last bit: what is cut off would end as nonsense."""
+    if not (place / HASHES).is_file():
+        return
+    for name, expected in _object(place / HASHES).items():
+        file = place / name
+        if not file.is_file() or sha256(file) != expected:
+            raise InputError("serve.corrupt", where=str(file))
 
 
 def _check_template(folder: Path, spec: ServingSpec) -> None:

@@ -1,5 +1,7 @@
 """Soft prompts on a tiny model: the same answers as the library's own, in whatever order."""
 
+import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -7,13 +9,19 @@ from typing import Any
 import pytest
 import torch
 
+from kamerton.formats.errors import InputError
+from kamerton.formats.manifest import tree_sha256
 from kamerton.serve.engines import llamacpp
 from kamerton.serve.engines.asked import Asked, read
 from kamerton.serve.engines.pieces import Pieces
+from kamerton.serve.engines.process import Engine
 from kamerton.serve.engines.soft import Finish, SoftPrompted, _sampling
 from kamerton.serve.engines.transformers import PromptSettings
+from kamerton.serve.folder import load_spec, weights
 from kamerton.serve.gateway.errors import ApiError
-from tiny import write_base, write_prompt
+from kamerton.serve.run import serve
+from kamerton.serve.settings import ServeSettings
+from tiny import write_base, write_prompt, write_spec
 
 QUESTIONS = ["Где хранится идол из Помоса?", "What is the Horned God?", "Кто?"]
 LENGTH = 24
@@ -208,3 +216,46 @@ def test_an_adapter_that_is_not_there_is_told(model: SoftPrompted) -> None:
     with pytest.raises(ApiError) as caught:
         model.next_token("x", "other")
     assert caught.value.status == 404
+
+
+@pytest.fixture
+def brought(tiny: Path, tmp_path: Path) -> Path:
+    """A served folder with its float base in it, as an export leaves it."""
+    folder = write_spec(tmp_path / "spec", (), prompts=("soft",), weights="weights")
+    shutil.copytree(tiny, folder / "weights")
+    (folder / "weights" / "hashes.json").write_text(json.dumps(tree_sha256(folder / "weights")))
+    return folder
+
+
+def test_a_float_base_that_was_brought_along_may_move_with_its_folder(
+    brought: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = brought.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    for given in (moved, Path("moved")):
+        assert weights(given, load_spec(given)) == str(moved / "weights")
+
+
+@pytest.mark.parametrize("fault", ["gone", "cut off", "a bit turned", "a file gone"])
+def test_a_float_base_that_is_not_the_exports_is_told_before_any_engine_starts(
+    fault: str, brought: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(engine: object) -> None:
+        pytest.fail("an engine was started")
+
+    monkeypatch.setattr(Engine, "start", started)
+    file = brought / "weights" / "model.safetensors"
+    if fault == "gone":
+        shutil.rmtree(brought / "weights")
+    elif fault == "a file gone":
+        file = brought / "weights" / "tokenizer.json"
+        file.unlink()
+    else:
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content[:-5] if fault == "cut off" else content)
+    with pytest.raises(InputError) as caught:
+        serve(brought, ServeSettings(port=0))
+    said = "serve.weights_missing" if fault == "gone" else "serve.corrupt"
+    assert caught.value.key == said
+    assert str(brought / "serving.json" if fault == "gone" else file) in str(caught.value)

@@ -11,6 +11,7 @@ from kamerton.develop.export import agreement, gguf, lora, merge, parity, soft, 
 from kamerton.develop.export.engine import Answer, Ids
 from kamerton.develop.export.plan import Planned
 from kamerton.develop.settings import ExportSettings
+from kamerton.develop.templates import template_for
 from kamerton.formats.chat import Message
 from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import Adapter, Kind
@@ -41,6 +42,11 @@ class Base:
     threads: int
     alone: bool
     """Whether there is one adaptation only."""
+
+    @property
+    def template(self) -> str:
+        """Name of its chat template."""
+        return template_for(self.tokenizer)
 
     def merged(self, name: str) -> Path:
         """Where an adaptation's Hugging Face folder goes."""
@@ -90,7 +96,7 @@ def _merged_too(base: Base, planned: Planned, tuned: Any) -> Figures:
     if not base.settings.merge:
         return {}
     whole, difference = merge.merged(base.name, planned.folder, tuned, base.prompts)
-    merge.save(whole, base.tokenizer, hub.TEMPLATE, base.merged(planned.name))
+    merge.save(whole, base.tokenizer, base.template, base.merged(planned.name))
     return {"merge_largest_logit_difference": difference}
 
 
@@ -128,9 +134,10 @@ def _merged(base: Base, planned: Planned) -> Made:
     """A whole model as GGUF: DoRA merged into a copy of the base, or all weights trained."""
     file = lora_file(base.out, planned.name)
     whole, tokenizer, extra = _whole(base, planned)
+    template = template_for(tokenizer)
     if base.settings.merge:
-        merge.save(whole, tokenizer, hub.TEMPLATE, base.merged(planned.name))
-    gguf.write_model(whole, tokenizer, hub.TEMPLATE, base.settings.quantisation, file)
+        merge.save(whole, tokenizer, template, base.merged(planned.name))
+    gguf.write_model(whole, tokenizer, template, base.settings.quantisation, file)
     answers = parity.ask(file, [], tokenizer, base.chats, base.threads)[0]
     ends = vocabulary.ends(tokenizer)
     found = parity.arm(answers, whole, gguf.weights(whole), file, ends)
@@ -151,7 +158,7 @@ def _whole(base: Base, planned: Planned) -> tuple[Any, Any, Figures]:
 
 
 def _prompt(base: Base, planned: Planned) -> Made:
-    file = soft.copy(planned.folder, base.out / planned.name)
+    file = soft.copy(planned.folder, base.out / planned.name, hub.known_as(base.name))
     found = soft.check(base.model, planned.folder, file.parent, base.prompts)
     figures = {"method": planned.method, "kind": planned.kind, "engine": "transformers"}
     flat = {

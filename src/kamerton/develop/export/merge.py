@@ -81,18 +81,35 @@ def save(model: Any, tokenizer: Any, template: str, folder: Path) -> None:
     The template comes without the marks that only training needs: other programs read it too.
     Generation stops at the end of a turn.
     """
-    check_tied(model)
-    _set_ends(model, tokenizer)
     fresh = folder.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    model.save_pretrained(fresh)
-    kept = tokenizer.chat_template
-    tokenizer.chat_template = templates.for_engine(template)
-    tokenizer.save_pretrained(fresh)
-    tokenizer.chat_template = kept
+    save_model(model, tokenizer, fresh)
+    save_tokenizer(tokenizer, template, fresh)
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh.rename(folder)
+
+
+def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write weights and settings; generation stops at the end of a turn."""
+    check_tied(model)
+    _set_ends(model, tokenizer)
+    model.save_pretrained(folder)
+
+
+def save_settings(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write what `save_model` writes, but for the weights."""
+    _set_ends(model, tokenizer)
+    model.config.save_pretrained(folder)
+    model.generation_config.save_pretrained(folder)
+
+
+def save_tokenizer(tokenizer: Any, template: str, folder: Path) -> None:
+    """Write the vocabulary, with the chat template as engines know it."""
+    kept = tokenizer.chat_template
+    tokenizer.chat_template = templates.for_engine(template)
+    tokenizer.save_pretrained(folder)
+    tokenizer.chat_template = kept
 
 
 def _set_ends(model: Any, tokenizer: Any) -> None:

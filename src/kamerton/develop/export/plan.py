@@ -23,7 +23,7 @@ METHODS: dict[str, Kind] = {
 }
 """How what a method trains is served. DoRA is no sum with the base: the engine has no DoRA."""
 _PEFT = {"lora": "LORA", "qlora": "LORA", "dora": "LORA", "prompt": "PROMPT_TUNING"}
-_RESERVED = {"base", "merged", "index"}
+_RESERVED = ("base", "merged", "index", "weights")
 _NAME = re.compile(r"[^\\/.+\s][^\\/+\s]*")
 
 
@@ -101,11 +101,12 @@ def _adapter(one: Planned, base: str) -> None:
 
 
 def _other(recorded: str, base: str) -> bool:
-    """Whether two names are surely of two models; a name and a folder may be of one."""
-    one, two = Path(recorded), Path(base)
-    if one.is_dir() and two.is_dir():
-        return one.resolve() != two.resolve()
-    return not one.is_dir() and not two.is_dir() and recorded != base
+    """Whether two names are surely of two models; a hub id and a folder may be of one."""
+    if not Path(base).is_dir():
+        return not Path(recorded).is_dir() and recorded != base
+    if "/" not in recorded and recorded != hub.EMBEDDED:
+        return recorded != hub.known_as(base)
+    return Path(recorded).is_dir() and Path(recorded).resolve() != Path(base).resolve()
 
 
 def _readable(model: str, settings: ExportSettings) -> None:

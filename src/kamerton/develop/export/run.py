@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop import hub
-from kamerton.develop.export import gguf, kinds, lora, parity, vocabulary
+from kamerton.develop.export import gguf, kinds, lora, parity, vocabulary, weights
 from kamerton.develop.export.kinds import Base, Figures, Made
 from kamerton.develop.export.plan import Planned, Trained, plan
 from kamerton.develop.export.probes import probes
 from kamerton.develop.settings import ExportSettings
+from kamerton.develop.templates import template_for
 from kamerton.formats import templates
 from kamerton.formats.chat import Message
 from kamerton.formats.jsonl import read_text, write_text
@@ -76,6 +77,7 @@ def export(
 ) -> ServingSpec:
     """Write base.gguf, each adaptation's files, parity.json, index/ and serving.json into `out`.
 
+    For soft prompts the float base comes along too, weights/: their engine reads no GGUF.
     The first of `tuned` fills the keys of parity.json that older reports read. With
     `settings.merge` each becomes a Hugging Face folder too, merged/ (of several merged/NAME/).
     Raises InputError, and leaves no serving.json, for what cannot be exported (before any weights
@@ -88,13 +90,14 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
     shared = _base(settings, base, planned, chats, out, threads)
     made = [kinds.make(shared, one) for one in planned]
+    brought = _weights(shared, made)
     write_text(out / PARITY, _json(_figures(shared, made)))
     if settings.merge:
-        write_text(out / MERGE, _json(_merges(made)))
+        write_text(out / MERGE, _json(_merges(shared, made)))
     if index is not None:
         shutil.copytree(index, out / "index", dirs_exist_ok=True)
     systems = {t.name: t.system for t in tuned if t.system is not None and t.system != system}
-    spec = _spec(shared, system, systems, made, index is not None)
+    spec = _spec(shared, system, systems, made, brought, index is not None)
     write_text(out / FILE, spec.model_dump_json(indent=2) + "\n")
     return spec
 
@@ -118,20 +121,20 @@ def _base(
 ) -> Base:
     """The base as GGUF with all LoRA adapters beside it, asked and proven in one engine."""
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
-    file, weights = out / "base.gguf", gguf.weights(model)
-    gguf.write_model(model, tokenizer, hub.TEMPLATE, settings.quantisation, file)
+    file, values = out / "base.gguf", gguf.weights(model)
+    gguf.write_model(model, tokenizer, template_for(tokenizer), settings.quantisation, file)
     adapters = [one for one in planned if one.kind == "lora"]
     files = [_adapter(one, model.config, file, out) for one in adapters]
     names = [one.name for one in adapters]
     answers = parity.ask(file, files, tokenizer, chats, threads)
-    arm = parity.arm(answers[0], model, weights, file, vocabulary.ends(tokenizer))
+    arm = parity.arm(answers[0], model, values, file, vocabulary.ends(tokenizer))
     parity.hold(arm, settings.quantisation, file)
     return Base(
         settings=settings,
         name=base,
         tokenizer=tokenizer,
         model=model,
-        weights=weights,
+        weights=values,
         file=file,
         arm=arm,
         answers=dict(zip(names, answers[1:], strict=True)),
@@ -151,6 +154,16 @@ def _adapter(planned: Planned, config: Any, base: Path, out: Path) -> Path:
     return file
 
 
+def _weights(base: Base, made: Sequence[Made]) -> str:
+    """The folder of the float base, brought along for soft prompts; empty where there are none."""
+    if not any(one.adapter.kind == "prompt" for one in made):
+        return ""
+    folder = base.out / weights.FOLDER
+    weights.bring(base.name, base.model, base.tokenizer, folder)
+    weights.check(folder, base.model, base.chats, base.prompts)
+    return folder.name
+
+
 def _figures(base: Base, made: Sequence[Made]) -> Figures:
     """parity.json: the first adaptation in the old flat keys, then everything by name."""
     return {
@@ -165,13 +178,13 @@ def _figures(base: Base, made: Sequence[Made]) -> Figures:
     }
 
 
-def _merges(made: Sequence[Made]) -> Figures:
+def _merges(base: Base, made: Sequence[Made]) -> Figures:
     key = "merge_largest_logit_difference"
     found = {one.adapter.name: one.figures[key] for one in made if key in one.figures}
     return {
         "largest_logit_difference": max(found.values(), default=0.0),
         "adaptations": found,
-        "template_sha256": templates.sha256(hub.TEMPLATE),
+        "template_sha256": templates.sha256(base.template),
     }
 
 
@@ -189,19 +202,23 @@ def _rounded(value: Any) -> Any:
 
 
 def _spec(
-    base: Base, system: str, systems: Mapping[str, str], made: Sequence[Made], index: bool
+    base: Base,
+    system: str,
+    systems: Mapping[str, str],
+    made: Sequence[Made],
+    brought: str,
+    index: bool,
 ) -> ServingSpec:
-    prompts = any(one.adapter.kind == "prompt" for one in made)
     return ServingSpec(
         base=base.file.name,
         base_name=hub.title(base.name),
         base_sha256=sha256(base.file),
-        weights=base.name if prompts else "",
+        weights=brought,
         adapters=[one.adapter for one in made],
         system=system,
         systems=dict(systems),
         context=base.settings.context,
         index="index" if index else None,
-        template=hub.TEMPLATE,
-        template_sha256=templates.sha256(hub.TEMPLATE),
+        template=base.template,
+        template_sha256=templates.sha256(base.template),
     )

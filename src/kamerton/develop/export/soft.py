@@ -1,5 +1,6 @@
 """Soft prompts (Lester et al. 2021): llama.cpp takes no embeddings, so they stay PEFT folders."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from kamerton.develop.export import merge
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text, write_text
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 LARGEST = 1e-5
@@ -30,13 +32,18 @@ class Reloaded:
     """Largest change of that log-probability by the soft prompt, in nats."""
 
 
-def copy(folder: Path, target: Path) -> Path:
-    """Copy an adapter's two files, whole or not at all; returns the weights' path."""
+def copy(folder: Path, target: Path, base: str) -> Path:
+    """Copy an adapter's two files, whole or not at all; returns the weights' path.
+
+    `base` is the name of its base there: what peft writes may be a path of this machine.
+    """
     fresh = target.with_suffix(".new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    for name in (WEIGHTS, CONFIG):
-        shutil.copyfile(folder / name, fresh / name)
+    shutil.copyfile(folder / WEIGHTS, fresh / WEIGHTS)
+    settings = json.loads(read_text(folder / CONFIG))
+    settings |= {"base_model_name_or_path": base, "tokenizer_name_or_path": None}
+    write_text(fresh / CONFIG, json.dumps(settings, indent=2) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     fresh.rename(target)
     return target / WEIGHTS

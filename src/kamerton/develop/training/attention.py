@@ -121,7 +121,8 @@ def _lengths(kwargs: dict[str, Any], rows: int, length: int) -> list[int]:
     positions = kwargs.get("position_ids")
     if positions is None:
         return [length] * rows
-    breaks = positions.expand(rows, length).diff(dim=1, prepend=positions[:, :1]) != 1
+    positions = positions.expand(rows, length)  # one row of them may stand for all
+    breaks = positions.diff(dim=1, prepend=positions[:, :1]) != 1
     breaks[:, 0] = True
     starts = breaks.flatten().nonzero().flatten()
     ends = torch.tensor([rows * length], device=starts.device)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kamerton.develop.templates import adds_bos
 from kamerton.develop.training.probe import undisturbed
 from kamerton.develop.training.turns import Example, owners, spans
 from kamerton.formats.errors import InputError
@@ -89,8 +90,7 @@ def _leading(row: Example, tokenizer: Any) -> int:
     if bos is None:
         return 0
     count = next((place for place, token in enumerate(row.ids) if token != bos), len(row.ids))
-    adds = list(tokenizer("a")["input_ids"][:1]) == [bos]
-    if count > 1 or (adds and count != 1):
+    if count > 1 or (count != 1 and adds_bos(tokenizer)):
         token = tokenizer.bos_token
         raise InputError("develop.training_bos", row=row.id, count=count, token=token)
     return count

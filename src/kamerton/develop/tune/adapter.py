@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.encode import end_of_turn
 from kamerton.formats.errors import InputError
@@ -141,9 +142,9 @@ def save(model: Any, tokenizer: Any, base: str, out: Path) -> None:
 
 
 def _save_adapter(model: Any, base: str, folder: Path) -> None:
-    """The base is named as the recipe names it, not by a path of this machine."""
+    """The base is named without a path of this machine."""
     for config in model.peft_config.values():
-        config.base_model_name_or_path = base
+        config.base_model_name_or_path = hub.known_as(base)
     model.save_pretrained(folder, save_embedding_layers=False)  # no look-up at any hub
     (folder / "README.md").unlink(missing_ok=True)  # the run writes its own card
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.adapter import ADAPTER
 from kamerton.formats.errors import InputError
@@ -26,10 +27,17 @@ def folder(settings: TuneSettings) -> Path | None:
     named = Path(settings.start_from)
     if settings.method == "full":
         raise InputError("develop.tune_start_full", where=_FIELD, path=named)
-    for place in (named, named / ADAPTER):
-        if all((place / name).is_file() for name in (_CONFIG, _WEIGHTS)):
-            return place
-    raise InputError("develop.tune_start_missing", where=_FIELD, path=named)
+    found = find(named)
+    if found is None:
+        raise InputError("develop.tune_start_missing", where=_FIELD, path=named)
+    return found
+
+
+def find(named: Path) -> Path | None:
+    """The adapter folder that `named` is, or holds as a tune stage's output does; else None."""
+    places = (named, named / ADAPTER)
+    whole = (p for p in places if all((p / name).is_file() for name in (_CONFIG, _WEIGHTS)))
+    return next(whole, None)
 
 
 def check(settings: TuneSettings, base: str, adapter: Path) -> None:
@@ -49,15 +57,11 @@ def _facts(
     settings: TuneSettings, base: str, config: dict[str, Any]
 ) -> Iterator[tuple[str, object, object]]:
     """Field, value of the adapter, value of the recipe."""
-    yield "base", _place(str(config.get("base_model_name_or_path"))), _place(base)
+    trained = hub.known_as(str(config.get("base_model_name_or_path")))
+    yield "base", trained, hub.known_as(base)
     yield "tune.method", _method(config), _kind(settings.method)
     for field, name in (_PROMPT if settings.method == "prompt" else _LORA).items():
         yield f"tune.{field}", config.get(name), getattr(settings, field)
-
-
-def _place(base: str) -> str:
-    """A folder by its whole path, so that two ways to name it are one."""
-    return str(Path(base).resolve()) if Path(base).is_dir() else base
 
 
 def _method(config: dict[str, Any]) -> str:

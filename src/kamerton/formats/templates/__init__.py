@@ -1,15 +1,22 @@
-"""Chat templates as `.jinja` files; the hash of the one in use stands in every manifest."""
+"""Chat templates as `.jinja` files; the hash of the one in use stands in every manifest.
+
+A name that ends in `-bos` is the same template with the tokenizer's mark of beginning before it.
+"""
 
 import hashlib
 import re
 from importlib.resources import files
 
+BOS = "-bos"
+_BEGINNING = "{{- bos_token -}}\n"
 _MARKS = re.compile(r"\{%-?\s*(end)?generation\s*-?%\}\n?")
 
 
 def read(name: str) -> str:
     """The template `name` with its `{% generation %}` marks, as the trainer needs it."""
-    return (files("kamerton.formats.templates") / f"{name}.jinja").read_text("utf-8")
+    path = files("kamerton.formats.templates") / f"{name.removesuffix(BOS)}.jinja"
+    text = path.read_text("utf-8")
+    return _BEGINNING + text if name.endswith(BOS) else text
 
 
 def for_engine(name: str) -> str:

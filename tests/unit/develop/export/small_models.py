@@ -48,6 +48,6 @@ def save_model(folder: Path, kind: str, tokenizer: Any = None, **changes: Any) -
 def compared(base: str, file: Path, quantisation: str = "f16") -> parity.Arm:
     """The model written to `file`, read by the engine, and compared with itself."""
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
-    gguf.write_model(model, tokenizer, hub.TEMPLATE, quantisation, file)
+    gguf.write_model(model, tokenizer, "chatml", quantisation, file)
     answers = parity.ask(file, [], tokenizer, CHATS, threads=1)[0]
     return parity.arm(answers, model, gguf.weights(model), file, vocabulary.ends(tokenizer))

@@ -57,7 +57,7 @@ def test_the_merged_folder_is_base_and_adapter_for_other_programs(
     with merge.adapted(hub.load_model(base), adapter) as tuned:
         whole, difference = merge.merged(base, adapter, tuned, ids)
         meant = [logits(tuned, one) for one in ids]
-    merge.save(whole, tokenizer, hub.TEMPLATE, tmp_path / "merged")
+    merge.save(whole, tokenizer, "chatml", tmp_path / "merged")
     assert 0 <= difference < merge.LARGEST
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     for one, row in zip(ids, meant, strict=True):
@@ -105,8 +105,8 @@ def test_untied_embeddings_are_refused_and_tied_ones_kept(base: str, tmp_path: P
     merge.check_tied(model)  # two matrices of one content lose nothing
     model.lm_head.weight.data[0, 0] += 1
     for write in (
-        lambda: merge.save(model, tokenizer, hub.TEMPLATE, tmp_path / "merged"),
-        lambda: gguf.write_model(model, tokenizer, hub.TEMPLATE, "f16", tmp_path / "m.gguf"),
+        lambda: merge.save(model, tokenizer, "chatml", tmp_path / "merged"),
+        lambda: gguf.write_model(model, tokenizer, "chatml", "f16", tmp_path / "m.gguf"),
     ):
         with pytest.raises(InputError) as error:
             write()
@@ -117,6 +117,6 @@ def test_untied_embeddings_are_refused_and_tied_ones_kept(base: str, tmp_path: P
 def test_an_end_of_text_ends_generation_too(base: str, tmp_path: Path) -> None:
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base)
     tokenizer.eos_token = "<|endoftext|>"
-    merge.save(model, tokenizer, hub.TEMPLATE, tmp_path / "merged")
+    merge.save(model, tokenizer, "chatml", tmp_path / "merged")
     told = json.loads((tmp_path / "merged" / "generation_config.json").read_text())
     assert told["eos_token_id"] == [tokenizer.convert_tokens_to_ids("<|im_end|>"), 0]

@@ -54,7 +54,7 @@ def proven(base: str, trained: Path, served: Path, out: Path) -> parity.Effect:
     """The proof of an adapter, as the export makes it; `served` is what the file is made of."""
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
     weights, ends = gguf.weights(model), vocabulary.ends(tokenizer)
-    gguf.write_model(model, tokenizer, hub.TEMPLATE, "f16", out / "base.gguf")
+    gguf.write_model(model, tokenizer, "chatml", "f16", out / "base.gguf")
     lora.write(served, model.config, out / "a.gguf")
     plain, tuned = parity.ask(out / "base.gguf", [out / "a.gguf"], tokenizer, CHATS, 1)
     before = parity.arm(plain, model, weights, out / "base.gguf", ends)
@@ -113,7 +113,7 @@ def test_an_adapter_that_is_served_otherwise_is_found(
     if fault == "half of each pair is missing":  # the engine refuses such a file itself
         hub_model = hub.load_model(base)
         tokenizer = hub.load_tokenizer(base)
-        gguf.write_model(hub_model, tokenizer, hub.TEMPLATE, "f16", out / "base.gguf")
+        gguf.write_model(hub_model, tokenizer, "chatml", "f16", out / "base.gguf")
         lora.write(served, hub_model.config, out / "a.gguf")
         written = lora.written(out / "a.gguf", out / "base.gguf")
         with pytest.raises(InputError) as error:
@@ -157,7 +157,7 @@ def test_a_mark_of_beginning_that_the_engine_adds_is_found(
     monkeypatch.setattr(GGUFWriter, "add_add_bos_token", lambda self, _: add(self, True))
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base)
     tokenizer.bos_token = "<|endoftext|>"  # the engine takes one that the template writes off again
-    gguf.write_model(model, tokenizer, hub.TEMPLATE, "f16", tmp_path / "base.gguf")
+    gguf.write_model(model, tokenizer, "chatml", "f16", tmp_path / "base.gguf")
     with pytest.raises(InputError) as error:
         parity.ask(tmp_path / "base.gguf", [], tokenizer, CHATS, 1)
     assert error.value.key == "develop.export_bos"
@@ -209,7 +209,7 @@ def test_stored_weights_are_there_in_the_block_only(base: str, tmp_path: Path) -
     import torch
 
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base)
-    gguf.write_model(model, tokenizer, hub.TEMPLATE, "q4_0", tmp_path / "base.gguf")
+    gguf.write_model(model, tokenizer, "chatml", "q4_0", tmp_path / "base.gguf")
     weight = model.model.layers[0].self_attn.q_proj.weight
     kept = weight.detach().clone()
     with gguf.weights(model).as_stored(tmp_path / "base.gguf"):

@@ -44,13 +44,13 @@ def test_a_copy_gives_the_logits_of_its_embeddings_put_before_the_prompt(
     base: str, tmp_path: Path
 ) -> None:
     adapter = trained(base, tmp_path / "adapter")
-    file = soft.copy(adapter, tmp_path / "out" / "guide")
+    file = soft.copy(adapter, tmp_path / "out" / "guide", "owner/model")
     found = check(base, adapter, file.parent)
     assert (found.chats, found.virtual_tokens, found.same_first_tokens) == (4, 3, 4)
     assert found.largest_logit_difference <= soft.LARGEST
     assert found.effect > 0.01
     assert {path.name for path in file.parent.iterdir()} == {soft.WEIGHTS, soft.CONFIG}
-    assert soft.copy(adapter, file.parent) == file
+    assert soft.copy(adapter, file.parent, "owner/model") == file
 
 
 @pytest.mark.parametrize("fault", ["other rows", "other order", "fewer rows"])
@@ -58,7 +58,7 @@ def test_a_copy_that_is_another_is_refused(fault: str, base: str, tmp_path: Path
     import json
 
     adapter = trained(base, tmp_path / "adapter")
-    file = soft.copy(adapter, tmp_path / "copy")
+    file = soft.copy(adapter, tmp_path / "copy", "")
     if fault == "fewer rows":
         config = file.parent / soft.CONFIG
         told = json.loads(config.read_text()) | {"num_virtual_tokens": 2}

@@ -95,7 +95,7 @@ def differences(tokenizer: Any, folder: Path) -> list[str]:
     """Texts that the engine reads as other tokens than the tokenizer."""
     base = save_model(folder / "model", "llama", tokenizer, num_hidden_layers=1)
     loaded, file = hub.load_tokenizer(base), folder / "model.gguf"
-    gguf.write_model(hub.load_model(base), loaded, hub.TEMPLATE, "f16", file)
+    gguf.write_model(hub.load_model(base), loaded, "chatml", "f16", file)
     with Engine(file, [], vocabulary.pieces(loaded), 64, 1) as engine:
         return [
             text
@@ -122,7 +122,7 @@ def test_marks_of_a_corpus_tokenizer_travel(tmp_path: Path) -> None:
 
     base = save_model(tmp_path / "model", "llama", of_the_corpus(), num_hidden_layers=1)
     loaded, file = hub.load_tokenizer(base), tmp_path / "model.gguf"
-    gguf.write_model(hub.load_model(base), loaded, hub.TEMPLATE, "f16", file)
+    gguf.write_model(hub.load_model(base), loaded, "chatml", "f16", file)
     fields = GGUFReader(file).fields
     marks = {name: fields[f"tokenizer.ggml.{name}"].contents() for name in MARKS}
     assert marks == MARKS

@@ -8,6 +8,7 @@ import torch
 from transformers import AutoModelForCausalLM, MistralConfig
 
 from kamerton.develop import hub
+from kamerton.develop.training import attention
 from kamerton.develop.training.attention import flatten, packed_logits, use
 from kamerton.formats.errors import InputError
 
@@ -38,6 +39,12 @@ def gradients(model: Any, loss: Any) -> list[torch.Tensor]:
     model.zero_grad()
     loss.backward()
     return [p.grad.clone() for p in model.parameters() if p.grad is not None]
+
+
+def test_one_row_of_positions_stands_for_all() -> None:
+    """Padded rows of one length share their positions in transformers."""
+    shared = {"position_ids": torch.arange(5)[None]}
+    assert attention._lengths(shared, 2, 5) == [5, 5]
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen3", "qwen2", "mistral", "gpt2", "gemma", "olmo2"])

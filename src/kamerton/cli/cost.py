@@ -1,0 +1,80 @@
+"""What training on rows will cost, told before the data stage where the rows are here already."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from kamerton.cli.recipe import Part, Recipe
+from kamerton.develop.settings import RowsSettings
+from kamerton.formats.chat import ChatRow
+
+SAMPLE = 2000
+"""Rows that are made to tokens; of more as many, evenly taken, and the figures are scaled."""
+Figures = dict[str, Any]
+
+
+def cost(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> Figures:
+    """`training`: the estimate, of rows before repeats and leaks go; else `unknown`: why not.
+
+    Reads the rows, the tokenizer and the shapes of the weights; loads no weights, asks nobody.
+    """
+    why = _unknown(recipe, part, data, home)
+    if why:
+        return {"unknown": why}
+    rows = _rows(data, home, recipe.seed)
+    return {"training": _estimate(recipe, part, rows)} if rows else {"unknown": "empty"}
+
+
+def _unknown(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> str:
+    """Why it cannot be known yet; empty where it can."""
+    from kamerton.develop import hub
+
+    if part.tune.objective != "sft":
+        return "objective"
+    if data.synth is not None:
+        return "synth"
+    if not all(_is_here(data, number, home) for number, _ in enumerate(data.sources)):
+        return "source"
+    here = recipe.base == hub.EMBEDDED or any(Path(recipe.base).glob("*.safetensors"))
+    return "" if here else "base"
+
+
+def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
+    from kamerton.develop.data.read.remote import stand_in
+
+    source = data.sources[number]
+    return (home / (stand_in(source.stand_in) or source.copy_at or source.name)).exists()
+
+
+def _rows(data: RowsSettings, home: Path, seed: int) -> list[ChatRow]:
+    """The training rows, as the data stage splits them; none is taken out."""
+    from kamerton.develop.data.rows import collect, rated
+    from kamerton.develop.data.rows.split import split
+
+    if rated.is_rated(data, home, "sft"):
+        found, settled = rated.collect(data, home, "sft", seed)
+        share = 0.0 if settled else data.held_out
+    else:
+        # Without a teacher nothing is written: no folder is needed.
+        found, share = collect.collect(data, home, Path(), seed), data.held_out
+    said = {one.row.id: one.said for one in found}
+    train = split(found, share, seed)[0]
+    return [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
+
+
+def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures:
+    from kamerton.develop.tune.estimate import estimate, steps
+
+    every = -(-len(rows) // SAMPLE)
+    found = estimate(part.tune, recipe.base, rows[::every])
+    sampled, scale = found.rows, len(rows) / found.rows
+    scaled = replace(
+        found,
+        rows=len(rows),
+        tokens=round(found.tokens * scale),
+        supervised_tokens=round(found.supervised_tokens * scale),
+        truncated=round(found.truncated * scale),
+        steps=steps(len(rows), part.tune),
+        seconds=round(found.seconds * scale),
+    )
+    return asdict(scaled) | {"sampled": sampled}

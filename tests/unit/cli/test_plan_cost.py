@@ -1,0 +1,118 @@
+"""A plan of a rows recipe says what its training will take, or why that is not known yet."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kamerton.cli import cost
+from kamerton.cli.checks import CHECK, check, figures, lines
+from kamerton.cli.main import main
+from kamerton.cli.recipe import Recipe, resolve
+from kamerton.cli.trip import Job
+from kamerton.develop import hub
+from kamerton.develop.tune.encode import encode
+from kamerton.formats.chat import ChatRow, chat
+
+ROWS = [
+    {"id": f"r{n}", "question": f"What is {n}?", "answer": f"It is {n}. " * n} for n in range(1, 21)
+]
+TUNE = {"epochs": 2, "batch_size": 4, "max_length": 100}
+
+
+def recipe(folder: Path, base: str, data: dict[str, Any] | None = None, **tune: Any) -> Recipe:
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
+    rows = {"kind": "rows", "rights": {"licence": "MIT"}, "sources": [{"name": "rows.jsonl"}]}
+    tree = {"name": "r", "base": base, "data": rows | (data or {}), "tune": TUNE | tune}
+    (folder / "recipe.yaml").write_text(json.dumps(tree), "utf-8")
+    return resolve(folder / "recipe.yaml")
+
+
+def part(folder: Path, base: str, data: dict[str, Any] | None = None, **tune: Any) -> Any:
+    return figures(recipe(folder, base, data, **tune), folder)["adapters"]["r"]
+
+
+def encoded(tiny: Path) -> list[int]:
+    tokenizer = hub.load_tokenizer(str(tiny))
+    rows = (ChatRow(id=r["id"], messages=chat("", r["question"], r["answer"])) for r in ROWS)
+    return [len(encode(row, tokenizer).ids) for row in rows]
+
+
+def test_rows_that_are_here_are_counted_exactly(tiny: Path, tmp_path: Path) -> None:
+    found = part(tmp_path, str(tiny), {"held_out": 0})["training"]
+    lengths = encoded(tiny)
+    assert (found["rows"], found["tokens"], found["longest"]) == (20, sum(lengths), max(lengths))
+    assert found["truncated"] == sum(length > 100 for length in lengths) > 0
+    assert found["steps"] == 10 and found["memory_gib"] > 0
+    assert 0 < found["supervised_tokens"] < found["tokens"]
+
+
+def test_what_is_held_out_is_not_trained(tiny: Path, tmp_path: Path) -> None:
+    found = part(tmp_path, str(tiny), {"held_out": 0.25})["training"]
+    assert found["rows"] == 15 and found["steps"] == 8
+
+
+def test_many_rows_are_told_by_some(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = part(tmp_path, str(tiny), {"held_out": 0})["training"]
+    monkeypatch.setattr(cost, "SAMPLE", 7)
+    some = part(tmp_path, str(tiny), {"held_out": 0})["training"]
+    assert some["sampled"] == 7 and (some["rows"], some["steps"]) == (20, whole["steps"])
+    assert 0.7 < some["tokens"] / whole["tokens"] < 1.3
+    told = lines({"adapters": {"r": {"rows": {"rows": 20, "briefs": 0}, "training": some}}})
+    assert "7 of 20 rows" in told[-1]
+
+
+def test_no_weights_are_loaded(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("weights")
+
+    monkeypatch.setattr(hub, "load_model", never)
+    assert part(tmp_path, str(tiny))["training"]["rows"] == 18
+
+
+@pytest.mark.parametrize(
+    ("why", "base", "data", "tune"),
+    [
+        ("base", "Someone/Model-7B", {}, {}),
+        ("source", "", {"sources": [{"name": "openai/gsm8k", "part": "train"}]}, {}),
+        ("synth", "", {"synth": {}}, {}),
+        ("objective", "", {}, {"objective": "dpo"}),
+    ],
+)
+def test_what_cannot_be_known_yet_is_said_with_its_reason(
+    why: str, base: str, data: dict[str, Any], tune: dict[str, Any], tiny: Path, tmp_path: Path
+) -> None:
+    made = recipe(tmp_path, base or str(tiny), {}, **tune)
+    given = made.parts["r"]
+    from kamerton.develop.settings import RowsSettings
+
+    assert isinstance(given.data, RowsSettings)
+    update: dict[str, Any] = {}
+    if "sources" in data:
+        update = {"sources": RowsSettings.model_validate({"kind": "rows"} | data).sources}
+    elif "synth" in data:
+        update = {"synth": object()}
+    found = cost.cost(made, given, given.data.model_copy(update=update), tmp_path)
+    assert found == {"unknown": why}
+    told = lines({"adapters": {"r": {"rows": {"rows": 1, "briefs": 0}} | found}})
+    assert "known" in told[1] and len(told) == 2
+
+
+def test_plan_and_check_stage_say_the_same(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = recipe(tmp_path, str(tiny))
+    with pytest.raises(SystemExit) as end:
+        main(["run", "recipe.yaml", "--dry-run"])
+    planned = capsys.readouterr().out
+    assert not end.value.code and "training: 18 rows" in planned and "upper estimate" in planned
+    (tmp_path / "out").mkdir()
+    check(Job(recipe=made, folder=str(tmp_path), command="", stages={"check": "out"}))
+    said = capsys.readouterr().err
+    for line in planned.splitlines()[-3:]:
+        assert line in said
+    assert json.loads((tmp_path / "out" / CHECK).read_text())["adapters"]["r"]["training"]
