@@ -1,7 +1,7 @@
 # make demo    set everything up and run the main job: the museum recipe, to its report
 # make test    set everything up and pass the tests
 # make serve   talk to what the demo made
-# All targets:  demo test test-long check bench bench-data docs serve
+# All targets:  demo test test-long check bench bench-data bench-training docs serve
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ RECIPE ?= recipes/museum/recipe.yaml
 RUN    ?= museum
 export KAMERTON_LANG
 
-.PHONY: demo test test-long check bench bench-data docs serve browser clean
+.PHONY: demo test test-long check bench bench-data bench-training docs serve browser clean
 .DEFAULT_GOAL := demo
 
 # Torch first: a range asked for by another package would take the newest build with CUDA.
@@ -78,6 +78,11 @@ $(PEER)/.done:
 bench-data: $(VENV)/.dev $(PEER)/.done
 	@KAMERTON_PEER_PYTHON=$(PEER)/bin/python KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} \
 	  $(BIN)/python benchmarks/data.py
+
+# Against trl and a plain Trainer; against LLaMA-Factory too where KAMERTON_FACTORY_PYTHON names the
+# Python of an environment that has it (docs/decisions/0006 says why none is made here).
+bench-training: $(VENV)/.dev
+	@KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} $(BIN)/python benchmarks/training.py
 
 docs: $(VENV)/.run
 	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json

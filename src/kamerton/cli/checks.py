@@ -59,7 +59,10 @@ def _rows(data: RowsSettings, home: Path, seed: int, objective: Form = "sft") ->
 def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
     if isinstance(part.data, RowsSettings):
         counts = _rows(part.data, home, recipe.seed, part.tune.objective)
-        return {"rows": counts} | cost(recipe, part, part.data, home)
+        from kamerton.experiment import likelihood
+
+        declared = list(likelihood.DECLARED[part.tune.objective])
+        return {"rows": counts, "declared": declared} | cost(recipe, part, part.data, home)
     from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
@@ -83,7 +86,8 @@ def lines(found: Figures) -> list[str]:
 
 def _part_lines(part: Figures) -> list[str]:
     if "rows" in part:
-        return [say("cli.check_read", **part["rows"]), *_rows_cost(part)]
+        declared = [say(f"experiment.declared_{name}") for name in part["declared"]]
+        return [say("cli.check_read", **part["rows"]), *_rows_cost(part), *declared]
     claims = [
         say("cli.check_claim", **power, points=100 * power["detectable"])
         for power in part["design"]["hypotheses"]

@@ -99,7 +99,7 @@ def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     files = tuple(file for stage in data.values() for file in stage.sources)
     sections = {name: part.model_dump(mode="json") for name, part in parts.items()}
     asked = {"parts": sections} | _pick(tree, "seed", "base")
-    check = Stage("check", (), asked, files, version=2)
+    check = Stage("check", (), asked, files, version=3)
     weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
     tuned = [_tune(recipe, name, part, weights) for name, part in parts.items()]
     made = (*data.values(), *tuned)
@@ -107,7 +107,7 @@ def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     export = Stage("export", tuple(stage.name for stage in made), names, weights, version=4)
     compared = [_compare(recipe, name, part) for name, part in parts.items()]
     before = (check, *made, export, *compared)
-    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=2)
+    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=3)
     return (*before, report)
 
 
@@ -139,7 +139,7 @@ def _tune(recipe: Recipe, name: str, part: Part, weights: Sequence[Path]) -> Sta
     parents = (name_of(recipe, "data", name),)
     sources = (*weights, *start)
     stage = name_of(recipe, "tune", name)
-    return Stage(stage, parents, chosen, sources, version=2, resumes=True)
+    return Stage(stage, parents, chosen, sources, version=3, resumes=True)
 
 
 def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
@@ -153,7 +153,7 @@ def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
     asked |= {"threads": recipe.threads, "seed": recipe.seed, "deterministic": recipe.deterministic}
     parents = (name_of(recipe, "data", name), name_of(recipe, "tune", name), "export")
     stage = name_of(recipe, "compare", name)
-    return Stage(stage, parents, asked, version=2, resumes=True)
+    return Stage(stage, parents, asked, version=3, resumes=True)
 
 
 def _pick(tree: Tree, *names: str) -> Tree:

@@ -40,7 +40,7 @@ def folder(base: str) -> str:
 
 
 def title(base: str) -> str:
-    """A base as its maker calls it; of a folder its last part, for the path is nobody's business."""
+    """A base as its maker calls it; of a folder its last part: its path is nobody's business."""
     return _EMBEDDED_TITLE if base == EMBEDDED else known_as(base)
 
 

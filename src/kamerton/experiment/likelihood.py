@@ -1,28 +1,40 @@
-"""The verdict on held-out loss: how well a model says the held-out answers, before and after.
+"""What the verdict on rows rests on: held-out answers, and held-out choices of people.
 
-The score of an arm on a held-out answer is its mean log-likelihood, in nats for each token: the
-loss with its sign turned, so that more is better, as with every other criterion. Every answer
-counts the same, however long; the difference of two means is the logarithm of a ratio of
-perplexities (geometric means over the answers). Groups are the units, as everywhere.
+Answers (losses.jsonl): the score of an arm is its mean log-likelihood in nats for each token, the
+loss with its sign turned, so that more is better. Every answer counts the same, however long; the
+difference of two means is the logarithm of a ratio of perplexities (geometric means over the
+answers). Groups are the units.
+
+Choices (choices.jsonl): the score is the log-probability that the arm gives to what a person said,
+in nats for each choice, by the model of the objective (the odds of a choice are those of the
+rewards; Rafailov et al. 2023, arXiv 2305.18290; Ethayarajh et al. 2024, arXiv 2402.01306). Beside
+it stands the share of pairs of which the arm finds the preferred answer the likelier one: no
+reference model has a part in that. Questions are the units.
 """
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from kamerton import stats
 from kamerton.experiment.design import TUNING
+from kamerton.experiment.measures import WIDEST, Measure
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import check_row, read_objects
-from kamerton.formats.losses import LOSSES, LossRow
-from kamerton.formats.scores import Cell, Comparison
+from kamerton.formats.losses import CHOICES, LOSSES, ChoiceRow, LossRow
 
-LIKELIHOOD = "log_likelihood"
-"""The criterion's name in summary.json."""
-WIDEST = 20.0
-"""More nats than guessing among all tokens of any vocabulary: what one group alone can show."""
-POWER = 0.8
+LIKELIHOOD, CHOICE, PREFERRED = "log_likelihood", "choice_log_likelihood", "preferred_likelier"
+"""Names of the criteria in summary.json."""
+DECLARED: dict[str, tuple[str, ...]] = {
+    "sft": (LIKELIHOOD,),
+    "dpo": (CHOICE, PREFERRED),
+    "kto": (CHOICE, PREFERRED),
+}
+"""What the primary hypotheses of each objective are about; it is said before the run. With kto
+pairs are there only where held-out answers to one prompt were judged both good and bad."""
+_CHOICES, _PAIRS = "choices", "pairs"
+_Row = TypeVar("_Row", LossRow, ChoiceRow)
 
 
 def losses(tune: Path) -> list[LossRow]:
@@ -30,104 +42,92 @@ def losses(tune: Path) -> list[LossRow]:
 
     InputError names the line of a loss that is no number: a training that went wrong.
     """
-    path = tune / LOSSES
+    return _read(tune / LOSSES, LossRow)
+
+
+def choices(tune: Path) -> list[ChoiceRow]:
+    """The rows of `tune`/choices.jsonl, with the same errors; none where there are none."""
+    return _read(tune / CHOICES, ChoiceRow)
+
+
+def _read(path: Path, form: type[_Row]) -> list[_Row]:
     if not path.is_file() or not path.stat().st_size:
         return []
     found = []
-    for number, row in read_objects(path):
+    for number, fields in read_objects(path):
         where = f"{path}:{number}"
-        loss = check_row(row, LossRow, where)
-        for value in (loss.before, loss.after):
+        row = check_row(fields, form, where)
+        for value in (row.before, row.after):
             if not (math.isfinite(value) and value >= 0):
                 raise InputError("experiment.impossible_loss", where=where, value=value)
-        found.append(loss)
+        found.append(row)
     return found
 
 
-def comparison(
-    rows: Sequence[LossRow],
-    arm: str,
-    against: str,
-    settings: ExperimentSettings,
-    seed: int,
-    claims_verdict: bool,
-) -> Comparison:
-    """The primary hypothesis of a rows recipe: `arm` says held-out answers better than `against`.
+def measures(
+    lost: Sequence[LossRow], chosen: Sequence[ChoiceRow], settings: ExperimentSettings
+) -> list[Measure]:
+    """The measures that the rows allow, each a hypothesis of its own."""
+    found = [of_losses(lost, settings)] if lost else []
+    if chosen:
+        found.append(of_choices(chosen, settings))
+    if any(row.right_after is not None for row in chosen):
+        found.append(of_pairs(chosen, settings))
+    return found
 
-    `effect` is in nats for each token; McNemar's test counts the answers that became likelier and
-    those that became less likely: a sign test, answers taken as independent.
-    """
-    gains, units = [row.before - row.after for row in rows], groups(rows)
-    widest = _widest(rows)
-    effect = stats.bootstrap(gains, units, (-widest, widest), settings.resamples, seed)
-    p = stats.sign_flip(gains, units, settings.resamples, seed)
-    verdict = stats.verdict(effect, p, settings.alpha, settings.loss_margin)
-    better, worse = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
-    return Comparison(
-        name=TUNING,
-        family="primary",
-        arm=arm,
-        against=against,
-        held_out="rows",
-        criterion=LIKELIHOOD,
-        verdict=verdict if claims_verdict else "not enough evidence",
-        effect=effect,
-        p=p,
-        p_holm=p,
-        mcnemar_p=stats.mcnemar(better, worse),
-        questions=len(rows),
-        groups=len(set(units)),
-        better=better,
-        worse=worse,
-        detectable=detectable(gains, units, settings.alpha),
+
+def of_losses(rows: Sequence[LossRow], settings: ExperimentSettings) -> Measure:
+    """How likely held-out answers are, in nats for each token."""
+    return _of_nats(TUNING, LIKELIHOOD, rows, groups(rows), settings)
+
+
+def of_choices(rows: Sequence[ChoiceRow], settings: ExperimentSettings) -> Measure:
+    """How likely held-out choices are, in nats for each choice."""
+    units = [row.question for row in rows]
+    return _of_nats(_CHOICES, CHOICE, rows, units, settings, known=True)
+
+
+def _of_nats(
+    name: str,
+    criterion: str,
+    rows: Sequence[LossRow] | Sequence[ChoiceRow],
+    units: list[str],
+    settings: ExperimentSettings,
+    known: bool = False,
+) -> Measure:
+    widest = max(WIDEST, *(max(row.before, row.after) for row in rows))
+    return Measure(
+        name=name,
+        criterion=criterion,
+        arm=[-row.after for row in rows],
+        against=[-row.before for row in rows],
+        units=units,
+        bounds=(-widest, 0.0),
+        widest=widest,
+        margin=settings.loss_margin,
+        known=known and len({row.before for row in rows}) == 1,
     )
 
 
-def cells(
-    rows: Sequence[LossRow], arm: str, against: str, settings: ExperimentSettings, seed: int
-) -> list[Cell]:
-    """Mean log-likelihood of both arms, in nats for each token, with intervals."""
-    units, bounds = groups(rows), (-_widest(rows), 0.0)
-    values = {against: [-row.before for row in rows], arm: [-row.after for row in rows]}
-    return [
-        Cell(
-            arm=name,
-            held_out="rows",
-            criterion=LIKELIHOOD,
-            questions=len(rows),
-            groups=len(set(units)),
-            score=stats.bootstrap(scores, units, bounds, settings.resamples, seed),
-        )
-        for name, scores in values.items()
+def of_pairs(rows: Sequence[ChoiceRow], settings: ExperimentSettings) -> Measure:
+    """Whether the preferred answer is the likelier one, for the rows that have a pair."""
+    known = [
+        (row.right_after, row.right_before, row.question)
+        for row in rows
+        if row.right_after is not None and row.right_before is not None
     ]
+    return Measure(
+        name=_PAIRS,
+        criterion=PREFERRED,
+        arm=[after for after, _, _ in known],
+        against=[before for _, before, _ in known],
+        units=[question for _, _, question in known],
+        bounds=(0.0, 1.0),
+        widest=1.0,
+        margin=settings.margin,
+    )
 
 
 def groups(rows: Sequence[LossRow]) -> list[str]:
     """The unit of each row: its group, or itself."""
     return [row.group or row.id for row in rows]
-
-
-def _widest(rows: Sequence[LossRow]) -> float:
-    return max(WIDEST, *(max(row.before, row.after) for row in rows))
-
-
-def detectable(
-    differences: Sequence[float], units: Sequence[str], alpha: float, power: float = POWER
-) -> float:
-    """Smallest true mean difference that is found in `power` of all runs, in nats for each token.
-
-    (t[1 - alpha/2, G - 1] + t[power, G - 1]) * se, with the cluster-robust standard error of the
-    mean over G groups (Miller 2024, arXiv 2411.00640, with G / (G - 1)): the spread is the one
-    that was found, the effect is not used. With fewer than two groups: `WIDEST`.
-    """
-    import numpy as np
-    from scipy.stats import t
-
-    names, index = np.unique(np.asarray(units), return_inverse=True)
-    count = len(names)
-    if count < 2:
-        return WIDEST
-    values = np.asarray(differences, dtype=float)
-    residuals = np.bincount(index, weights=values - values.mean())
-    error = float(np.sqrt(count / (count - 1) * np.sum(residuals**2)) / len(values))
-    return float(t.ppf(1 - alpha / 2, count - 1) + t.ppf(power, count - 1)) * error

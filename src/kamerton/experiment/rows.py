@@ -1,14 +1,15 @@
-"""The compare stage of rows: held-out loss, and the form of answers, before and after.
+"""The compare stage of rows: held-out answers or choices, and form, before and after.
 
-The primary family is one hypothesis, on held-out loss. The secondary family are the criteria of
-form on the prompts of held-out rows, Holm's correction within it. The recipe's own prompts are
+The primary family is what training left of held-out rows: one hypothesis on the loss of answers
+(losses.jsonl), or two on what people chose (choices.jsonl). The secondary family are the criteria
+of form on the prompts of held-out rows, Holm's correction within it. The recipe's own prompts are
 asked, scored and shown; they are few and chosen by hand, so no test rests on them.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from kamerton.experiment import likelihood
+from kamerton.experiment import likelihood, measures
 from kamerton.experiment.compare import Claim, comparisons, scored
 from kamerton.experiment.compare import cells as form_cells
 from kamerton.experiment.design import BASE, Design
@@ -35,7 +36,7 @@ def compare_rows(
     seed: int,
     slots: int = 8,
 ) -> None:
-    """Judge the adapter `name` by `tune`/losses.jsonl and by its answers at `base_url`.
+    """Judge the adapter `name` by what training left in `tune` and by its answers at `base_url`.
 
     Writes samples.jsonl and summary.json into `out`. `slots` is how many answers the server
     computes at the same time. A second start asks only what the first left open. Raises InputError
@@ -43,22 +44,23 @@ def compare_rows(
     """
     if settings.hypotheses:
         raise InputError("experiment.rows_hypotheses", where="experiment.hypotheses")
-    asked, rows = prompts(settings, data, seed), likelihood.losses(tune)
-    if not asked and not rows:
+    asked = prompts(settings, data, seed)
+    known = likelihood.measures(likelihood.losses(tune), likelihood.choices(tune), settings)
+    if not asked and not known:
         raise InputError("experiment.nothing_to_compare", where=str(data))
     arms = settings.arms or [BASE, name]
     replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
     samples = scored([prompt.question for prompt in asked], replies, criteria=FORM)
     why = why_no_verdict(settings, data)
-    found = [likelihood.comparison(rows, name, BASE, settings, seed, not why)] if rows else []
-    of_loss = likelihood.cells(rows, name, BASE, settings, seed) if rows else []
+    found = measures.comparisons(known, name, BASE, settings, seed, not why)
+    of_rows = measures.cells(known, name, BASE, settings, seed)
     form, means = _form(samples, arms, settings, seed, not why)
     times_changed, times_repeated = changed(replies)
     summary = Summary(
         claims_verdict=not why,
         why_no_verdict=why,
         comparisons=found + form,
-        cells=of_loss + means,
+        cells=of_rows + means,
         changed_answers=times_changed if times_repeated else None,
         repeated_answers=times_repeated,
         arms=arms,

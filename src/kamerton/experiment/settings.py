@@ -49,5 +49,5 @@ class ExperimentSettings(Section):
     answer_tokens: int = Field(256, ge=1)
     """Longest answer where rows are compared, in tokens (`max_tokens` is for a guide's)."""
     loss_margin: float = Field(0.02, gt=0)
-    """Differences of held-out loss whose whole interval is below this, in nats per token, are
-    called equivalent, where no direction is proved: 0.02 is 2 per cent of the perplexity."""
+    """Differences of held-out loss whose whole interval is below this, in nats per token or per
+    choice, are called equivalent, where no direction is proved: 0.02 is 2 % of the perplexity."""

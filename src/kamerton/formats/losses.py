@@ -1,8 +1,11 @@
-"""How well a model says held-out answers, before and after training: one row for each answer."""
+"""How well a model says held-out answers, or foresees held-out choices, before and after training.
 
-from pydantic import BaseModel, ConfigDict
+One row for each answer (losses.jsonl), or for each choice or vote of a person (choices.jsonl).
+"""
 
-LOSSES = "losses.jsonl"
+from pydantic import BaseModel, ConfigDict, Field
+
+LOSSES, CHOICES = "losses.jsonl", "choices.jsonl"
 
 
 class LossRow(BaseModel):
@@ -17,3 +20,24 @@ class LossRow(BaseModel):
     """Under the base."""
     after: float
     """Under the trained model."""
+
+
+class ChoiceRow(BaseModel):
+    """Cross-entropy of what a person said of one held-out pair or answer, in nats."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    question: str
+    """The last user turn, spelt as `same_prompt` spells it: the unit of every test."""
+    group: str | None = None
+    """Who said it."""
+    before: float
+    """Under the model that training started from: ln 2, a coin, for its rewards are zero."""
+    after: float
+    """Under the trained model."""
+    right_before: float | None = Field(None, ge=0, le=1)
+    """1 where the starting model finds the preferred answer likelier than the other one, 0 where
+    less likely, 0.5 for a tie; of a good answer with several bad ones, the mean. None where one
+    answer alone was judged."""
+    right_after: float | None = Field(None, ge=0, le=1)
+    """The same under the trained model."""

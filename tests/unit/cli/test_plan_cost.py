@@ -61,7 +61,8 @@ def test_many_rows_are_told_by_some(
     some = part(tmp_path, str(tiny), {"held_out": 0})["training"]
     assert some["sampled"] == 7 and (some["rows"], some["steps"]) == (20, whole["steps"])
     assert 0.7 < some["tokens"] / whole["tokens"] < 1.3
-    told = lines({"adapters": {"r": {"rows": {"rows": 20, "briefs": 0}, "training": some}}})
+    counts = {"rows": {"rows": 20, "briefs": 0}, "declared": []}
+    told = lines({"adapters": {"r": counts | {"training": some}}})
     assert "7 of 20 rows" in told[-1]
 
 
@@ -97,8 +98,10 @@ def test_what_cannot_be_known_yet_is_said_with_its_reason(
         update = {"synth": object()}
     found = cost.cost(made, given, given.data.model_copy(update=update), tmp_path)
     assert found == {"unknown": why}
-    told = lines({"adapters": {"r": {"rows": {"rows": 1, "briefs": 0}} | found}})
-    assert "known" in told[1] and len(told) == 2
+    counts = {"rows": {"rows": 1, "briefs": 0}, "declared": ["log_likelihood"]}
+    told = lines({"adapters": {"r": counts | found}})
+    assert "declared before the run" in told[-1]
+    assert "known" in told[1] and len(told) == 3
 
 
 def test_plan_and_check_stage_say_the_same(

@@ -1,13 +1,15 @@
 """A made-up rows recipe: Russian rows in groups, losses, and a server's answers to them."""
 
 import json
+import math
 import random
 from pathlib import Path
 from typing import Any
 
 from kamerton.formats.chat import ChatRow, Message
+from kamerton.formats.feedback import same_prompt
 from kamerton.formats.jsonl import write_rows
-from kamerton.formats.losses import LossRow
+from kamerton.formats.losses import CHOICES, ChoiceRow, LossRow
 from kamerton.formats.manifest import Manifest
 
 PROMPTS = [
@@ -47,6 +49,36 @@ def losses(
             LossRow(id=row.id, group=row.group, tokens=len(row.answer), before=before, after=after)
         )
     return found
+
+
+def choices(
+    known: list[ChatRow], gain: float = 0.3, spread: float = 0.15, pairs: bool = True, seed: int = 1
+) -> list[ChoiceRow]:
+    """Choices on the questions of rows, all from a coin; of a few pairs the order becomes right."""
+    chance = random.Random(seed)
+    found = []
+    for number, row in enumerate(known):
+        right: dict[str, float] = {"right_before": number % 2, "right_after": float(gain > 0)}
+        after = max(0.01, math.log(2) - chance.gauss(gain, spread))
+        found.append(
+            ChoiceRow(
+                id=row.id,
+                question=same_prompt(row.messages[-2].content),
+                group=f"u{number % 4}",
+                before=math.log(2),
+                after=after,
+                **(right if pairs else {}),
+            )
+        )
+    return found
+
+
+def rated(folder: Path, chosen: list[ChoiceRow]) -> None:
+    """The tune folder of a trip that learnt from ratings."""
+    (folder / "losses.jsonl").unlink(missing_ok=True)
+    write_rows(folder / CHOICES, chosen)
+    figures = {"objective": "dpo", "rows": 200, "kl": {"per_answer": 1.25, "per_token": 0.1}}
+    (folder / "training.json").write_text(json.dumps(figures))
 
 
 def write(folder: Path, known: list[ChatRow], lost: list[LossRow]) -> tuple[Path, Path]:

@@ -9,12 +9,12 @@ from made_up_rows import losses as made_up
 from made_up_rows import rows
 
 from kamerton.experiment import likelihood
-from kamerton.experiment.likelihood import WIDEST, detectable
+from kamerton.experiment.measures import WIDEST, cells, comparisons, detectable
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.losses import LossRow
-from kamerton.formats.scores import Comparison
+from kamerton.formats.scores import Cell, Comparison
 
 FAST = ExperimentSettings(resamples=500)
 
@@ -24,7 +24,12 @@ def row(name: str, before: float, after: float, group: str | None = None) -> Los
 
 
 def compared(known: list[LossRow], claim: bool = True, seed: int = 1) -> Comparison:
-    return likelihood.comparison(known, "ru", "base", FAST, seed, claim)
+    measure = likelihood.of_losses(known, FAST)
+    return comparisons([measure], "ru", "base", FAST, seed, claim)[0]
+
+
+def means_of(known: list[LossRow]) -> list[Cell]:
+    return cells([likelihood.of_losses(known, FAST)], "ru", "base", FAST, 1)
 
 
 def clustered(gain: float, seed: int, groups: int = 20, spread: float = 0.3) -> list[LossRow]:
@@ -46,11 +51,11 @@ def test_the_effect_is_the_mean_gain_in_nats_and_the_log_of_the_perplexity_ratio
     assert found.effect.mean == pytest.approx(0.4)
     assert (found.better, found.worse) == (2, 1)
     assert (found.questions, found.groups) == (3, 3)
-    cells = likelihood.cells(known, "ru", "base", FAST, 1)
-    means = {cell.arm: cell.score.mean for cell in cells}
+    found_cells = means_of(known)
+    means = {cell.arm: cell.score.mean for cell in found_cells}
     ratio = math.exp(-means["ru"]) / math.exp(-means["base"])
     assert ratio == pytest.approx(math.exp(-found.effect.mean))
-    assert all(cell.score.high <= 0 for cell in cells)
+    assert all(cell.score.high <= 0 for cell in found_cells)
 
 
 def test_rows_without_a_group_are_groups_of_their_own() -> None:
@@ -108,7 +113,7 @@ def test_one_group_shows_nothing() -> None:
 
 
 def test_losses_beyond_any_vocabulary_keep_their_order() -> None:
-    found = likelihood.cells([row("a", 31.0, 30.0)], "ru", "base", FAST, 1)
+    found = means_of([row("a", 31.0, 30.0)])
     assert all(cell.score.low <= cell.score.mean <= cell.score.high for cell in found)
 
 

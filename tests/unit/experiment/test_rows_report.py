@@ -178,7 +178,7 @@ def test_without_losses_the_page_says_so_and_shows_the_form(tmp_path: Path) -> N
         compare_rows(SETTINGS, "ru", data, tune, server.url, compare, seed=3)
     found = written(inputs, tmp_path / "out")
     alone(found["report.html"])
-    assert "<h1>No held-out losses were measured" in found["report.html"]
+    assert "<h1>Nothing was measured on held-out rows" in found["report.html"]
     assert "Each held-out answer" not in found["report.html"]
     assert "perplexity" not in found["table.txt"] and "ended by itself" in found["table.txt"]
     assert "nothing is claimed of them" in found["model_card.md"]
@@ -208,9 +208,7 @@ def test_prompts_without_room_are_counted(tmp_path: Path) -> None:
     assert "left out for all arms: 3" in page(load(inputs))
 
 
-def test_what_training_on_preferences_did_is_shown_without_a_verdict(
-    inputs: ReportInputs, tmp_path: Path
-) -> None:
+def test_further_figures_of_preferences_are_shown(inputs: ReportInputs, tmp_path: Path) -> None:
     tune = inputs.folders["tune"]
     before = (tune / "training.json").read_text()
     sides = {"reward_margin": 0.0, "reward_accuracy": 0.5, "ranked_right": None}
@@ -221,7 +219,7 @@ def test_what_training_on_preferences_did_is_shown_without_a_verdict(
     text = visible(written(inputs, tmp_path)["report.html"])
     (tune / "training.json").write_text(before)
     (tune / "checks.json").unlink()
-    assert "Figures of 40 held-out rows" in text
+    assert "Further figures of 40 held-out rows" in text
     assert "share in the right order by reward 0.5 0.875" in text
     assert "share in the right order by log-probability — 0.75" in text
     assert "head: largest logit difference 0.00012" in text

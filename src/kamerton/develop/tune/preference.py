@@ -20,7 +20,7 @@ from kamerton.develop.training.turns import Example, spans
 from kamerton.develop.tune import preference_checks
 from kamerton.develop.tune.encode import end_of_turn
 from kamerton.develop.tune.preference_drift import drift
-from kamerton.develop.tune.preference_figures import CHOICES, LogProbs, choices, compare, paired
+from kamerton.develop.tune.preference_figures import LogProbs, choices, compare, paired
 from kamerton.develop.tune.preference_head import log_probs, scoring, whole
 from kamerton.develop.tune.preference_reference import Start, kept, start_of
 from kamerton.develop.tune.preference_rows import (
@@ -33,6 +33,7 @@ from kamerton.develop.tune.preference_rows import (
 from kamerton.develop.tune.preference_scored import SCORED, Scored
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
+from kamerton.formats.losses import CHOICES
 from kamerton.terminal import note, progress
 
 CHECKPOINTS = "checkpoints"
@@ -46,7 +47,7 @@ def train_preferences(
     `model`: a PEFT model with its adapter, or a whole model; saving it is the caller's. Goes on
     from the newest whole checkpoint in `out`/checkpoints: the same bytes as without the break.
     Writes what the self-tests found into `out`/checks.json and, where there are held-out rows,
-    `out`/choices.jsonl (LossRow). Raises InputError for rows and settings that cannot be used,
+    `out`/choices.jsonl (ChoiceRow). Raises InputError for rows and settings that cannot be used,
     before the weights are touched.
     """
     preferences = prepare_preferences(settings, tokenizer, data)

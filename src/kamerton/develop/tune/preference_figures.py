@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from kamerton.develop.tune.preference_rows import Answered, Judged, Pair, Row
-from kamerton.formats.losses import LossRow
+from kamerton.formats.losses import ChoiceRow
 
-CHOICES = "choices.jsonl"
 LogProbs = Mapping[Answered, float]
 Figures = dict[str, float | None]
 
@@ -54,22 +53,46 @@ def paired(rows: Sequence[Row], before: LogProbs, after: LogProbs) -> Figures | 
     }
 
 
-def choices(rows: Sequence[Row], before: LogProbs, after: LogProbs, beta: float) -> list[LossRow]:
+def choices(rows: Sequence[Row], before: LogProbs, after: LogProbs, beta: float) -> list[ChoiceRow]:
     """Cross-entropy of what people said of held-out answers, in nats for each choice or vote.
 
     That an answer is preferred, or good, has the odds of its reward (the models of DPO and KTO);
-    the starting model is their zero, so every row begins at ln 2, the loss of a coin.
+    the starting model is their zero, so every row begins at ln 2, the loss of a coin. Whether the
+    preferred answer is the likelier one is asked of the log-probabilities of whole answers, with
+    no reference: of a pair, and of a good answer whose prompt has bad ones too.
     """
+    bad = _bad_answers(rows)
     return [
-        LossRow(
+        ChoiceRow(
             id=row.id,
+            question=row.question,
             group=row.group,
-            tokens=1,
             before=math.log(2),
             after=_surprise(beta * _gain(row, before, after)),
+            right_before=_likelier(row, bad, before),
+            right_after=_likelier(row, bad, after),
         )
         for row in rows
     ]
+
+
+def _bad_answers(rows: Sequence[Row]) -> dict[tuple[int, ...], list[Answered]]:
+    """The answers that were judged bad, by their prompt."""
+    found: dict[tuple[int, ...], list[Answered]] = {}
+    for row in rows:
+        if isinstance(row, Judged) and not row.good:
+            found.setdefault(row.given.prompt, []).append(row.given)
+    return found
+
+
+def _likelier(
+    row: Row, bad: Mapping[tuple[int, ...], Sequence[Answered]], now: LogProbs
+) -> float | None:
+    """How often the row's preferred answer is likelier than the others of its prompt."""
+    if isinstance(row, Pair):
+        return _right(now[row.better] - now[row.worse])
+    others = bad.get(row.given.prompt, ()) if row.good else ()
+    return _mean([_right(now[row.given] - now[other]) for other in others])
 
 
 def _surprise(odds: float) -> float:

@@ -16,6 +16,7 @@ from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.encode import Encoded, encode
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
+from kamerton.formats.feedback import same_prompt
 from kamerton.formats.jsonl import check_row, read_objects
 from kamerton.formats.preference import KtoRow, PreferenceRow
 
@@ -50,6 +51,8 @@ class Pair:
     worse: Answered
     group: str
     """What the row belongs to: a user, a document; itself where nothing is said."""
+    question: str
+    """The last user turn, spelt as `same_prompt` spells it."""
 
     @property
     def answers(self) -> tuple[Answered, ...]:
@@ -66,6 +69,8 @@ class Judged:
     good: bool
     group: str
     """What the row belongs to: a user, a document; itself where nothing is said."""
+    question: str
+    """The last user turn, spelt as `same_prompt` spells it."""
 
     @property
     def answers(self) -> tuple[Answered, ...]:
@@ -156,7 +161,8 @@ def _pair(row: PreferenceRow, where: str, tokenizer: Any) -> Pair:
     # One prompt for both: an answer that begins with a line break may take the break before it
     # into its first token, and the prompt is then a token longer beside the other answer.
     shared = min(_shared(better.prompt, worse.prompt), len(better.prompt), len(worse.prompt))
-    pair = Pair(row.id, _split(better, shared), _split(worse, shared), row.group or row.id)
+    halves = _split(better, shared), _split(worse, shared)
+    pair = Pair(row.id, *halves, row.group or row.id, _question(row))
     if pair.better.answer == pair.worse.answer:
         raise InputError("develop.preference_equal", where=where)
     return pair
@@ -164,7 +170,12 @@ def _pair(row: PreferenceRow, where: str, tokenizer: Any) -> Pair:
 
 def _judged(row: KtoRow, where: str, tokenizer: Any) -> Judged:
     (chat,) = chats(row)
-    return Judged(row.id, answered(encode(chat, tokenizer)), row.label, row.group or row.id)
+    given = answered(encode(chat, tokenizer))
+    return Judged(row.id, given, row.label, row.group or row.id, _question(row))
+
+
+def _question(row: PreferenceRow | KtoRow) -> str:
+    return same_prompt(row.prompt[-1].content)
 
 
 TOKENS: dict[str, Callable[[Any, str, Any], Row]] = {"dpo": _pair, "kto": _judged}

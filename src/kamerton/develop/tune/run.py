@@ -134,28 +134,32 @@ def _fit(task: Task, rows: Sequence[Encoded]) -> None:
 
 def _attempt(task: Task, rows: Rows, right: Masks, rows_at_once: int) -> dict[str, object]:
     """The whole of it with so many rows in memory; from the base on, for a second attempt too."""
+    from kamerton.develop.training import speed
     from kamerton.develop.tune.supervised import train
 
     base = _base(task)
-    before = held_out.measure(base, rows.held_out) if rows.held_out else []
-    model = _adapted(task, base)
-    trained = train(model, task, rows.train, right, rows_at_once)
+    with speed.faster(base):
+        before = held_out.measure(base, rows.held_out) if rows.held_out else []
+        model = _adapted(task, base)
+        trained = train(model, task, rows.train, right, rows_at_once)
+        after = held_out.measure(model, rows.held_out) if rows.held_out else []
     figures = report.of_rows(rows.train, rows.overlong, task.settings) | trained
     if rows.held_out:
-        after = held_out.measure(model, rows.held_out)
         figures["held_out"] = held_out.write(rows.held_out, before, after, task.out)
     return _finished(task, model, figures)
 
 
 def _preferences(task: Task) -> dict[str, object]:
     """Learning from preferences; rows, reference and parts of a batch are that module's own."""
+    from kamerton.develop.training import speed
     from kamerton.develop.tune.preference import train_preferences
 
     model = _adapted(task, _base(task))
     started = time.monotonic()
-    figures = train_preferences(
-        task.settings, model, task.tokenizer, task.data, task.out, task.seed
-    )
+    with speed.faster(model):
+        figures = train_preferences(
+            task.settings, model, task.tokenizer, task.data, task.out, task.seed
+        )
     return _finished(task, model, {"seconds": round(time.monotonic() - started, 1)} | figures)
 
 

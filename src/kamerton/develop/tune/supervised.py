@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training import attention
+from kamerton.develop.training import attention, speed
 from kamerton.develop.training.callbacks import watching
 from kamerton.develop.training.checks import Masks
 from kamerton.develop.training.probe import probe, tell
@@ -35,6 +35,7 @@ def train(
     """
     settings = task.settings
     together = collation(model, settings, max(len(row.ids) for row in rows))
+    speed.use(model)
     checked.write(model, task, rows, right, together)
     batches = Batches([len(row.ids) for row in rows], settings.batch_size, rows_at_once, task.seed)
     checkpoint = newest_checkpoint(task.checkpoints)

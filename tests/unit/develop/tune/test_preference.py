@@ -15,7 +15,7 @@ from kamerton.develop.tune.preference_rows import prepare_preferences
 from kamerton.develop.tune.preference_scored import SCORED
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
-from kamerton.formats.losses import LossRow
+from kamerton.formats.losses import CHOICES, ChoiceRow
 
 
 @pytest.fixture(autouse=True)
@@ -136,8 +136,14 @@ def test_what_is_preferred_is_learnt(tiny: Path, tmp_path: Path, objective: str)
         assert after["reward_margin"] > 0.1 and after["reward_accuracy"] > 0.9
     assert figures["held_out"]["rows"] == 6
     assert figures["held_out"]["test"]["mean_gain"] > 0 and figures["held_out"]["test"]["p"] < 0.05
-    said = read_rows(tmp_path / "out" / "choices.jsonl", LossRow)
+    said = read_rows(tmp_path / "out" / CHOICES, ChoiceRow)
     assert len(said) == 6 and all(row.after < row.before for row in said)
+    assert [row.question for row in said][:2] == [
+        "where is the idol 12?",
+        "where is the idol 13 of pomos?",
+    ]
+    # Of each question one answer alone was judged by thumbs.
+    assert {row.right_after for row in said} == {"dpo": {1.0}, "kto": {None}}[objective]
     assert figures["kl"]["per_answer"] > 0 and figures["kl"]["prompts"] == 12
     assert (tmp_path / "out" / "checks.json").is_file()
 

@@ -208,7 +208,7 @@ def answer(*tokens: int) -> Answered:
 
 def test_figures_of_pairs_by_hand() -> None:
     a, b, c, d = (answer(n) for n in range(4))
-    rows = [Pair("1", a, b, "u"), Pair("2", c, d, "v")]
+    rows = [Pair("1", a, b, "u", "q"), Pair("2", c, d, "v", "r")]
     before = {a: -4.0, b: -2.0, c: -1.0, d: -3.0}
     after = {a: -1.0, b: -3.0, c: -2.0, d: -4.0}
     found: Any = compare("dpo", rows, before, after, 0.5)
@@ -219,7 +219,11 @@ def test_figures_of_pairs_by_hand() -> None:
 
 def test_figures_of_judged_answers_by_hand() -> None:
     a, b, c = (answer(n) for n in range(3))
-    rows = [Judged("1", a, True, "u"), Judged("2", b, True, "u"), Judged("3", c, False, "v")]
+    rows = [
+        Judged("1", a, True, "u", "q"),
+        Judged("2", b, True, "u", "r"),
+        Judged("3", c, False, "v", "s"),
+    ]
     before = {a: -1.0, b: -1.0, c: -1.0}
     after = {a: 1.0, b: -3.0, c: -2.0}
     found: Any = compare("kto", rows, before, after, 0.1)
@@ -234,7 +238,9 @@ def test_figures_of_judged_answers_by_hand() -> None:
 def test_gains_are_tested_with_the_user_as_the_unit() -> None:
     """Eight people who each gain: p is that of eight signs, however many pairs each has."""
     answers = [answer(n, m) for n in range(16) for m in range(2)]
-    rows = [Pair(str(n), answers[2 * n], answers[2 * n + 1], f"u{n % 8}") for n in range(16)]
+    rows = [
+        Pair(str(n), answers[2 * n], answers[2 * n + 1], f"u{n % 8}", f"q{n}") for n in range(16)
+    ]
     before = dict.fromkeys(answers, -5.0)
     after = {a: -5.0 + (1.0 if a.answer[1] == 0 else -1.0) for a in answers}
     found: Any = paired(rows, before, after)
@@ -243,17 +249,50 @@ def test_gains_are_tested_with_the_user_as_the_unit() -> None:
     assert paired(rows[:1], before, after) is None
     swapped: Any = paired(rows, after, before)
     assert swapped["mean_gain"] == pytest.approx(-2.0)
-    judged = [Judged("1", answers[0], True, "u"), Judged("2", answers[1], False, "v")]
+    judged = [
+        Judged("1", answers[0], True, "u", "q"),
+        Judged("2", answers[1], False, "v", "r"),
+    ]
     gains: Any = paired(judged, before, after)
     assert gains["mean_gain"] == pytest.approx(1.0)
 
 
 def test_choices_begin_as_a_coin_and_end_as_the_rewards_say() -> None:
     a, b = answer(1), answer(2)
-    rows = [Pair("p", a, b, "u"), Judged("g", a, True, "g"), Judged("b", b, False, "b")]
+    rows = [
+        Pair("p", a, b, "u", "q"),
+        Judged("g", a, True, "g", "q"),
+        Judged("b", b, False, "b", "q"),
+    ]
     found = choices(rows, {a: -5.0, b: -5.0}, {a: -2.0, b: -6.0}, 0.5)
     assert {row.before for row in found} == {math.log(2)}
     by_hand = [-math.log(1 / (1 + math.exp(-odds))) for odds in (2.0, 1.5, 0.5)]
     assert [row.after for row in found] == pytest.approx(by_hand)
     far = choices(rows[:1], {a: 0.0, b: 0.0}, {a: -5000.0, b: 0.0}, 0.5)
     assert far[0].after == pytest.approx(2500)
+
+
+def test_the_likelier_answer_is_told_of_pairs_and_of_votes_on_one_prompt() -> None:
+    a, b, c = answer(1), answer(2), answer(3)
+    alone = Answered((9,), (1,))
+    before = {a: -5.0, b: -4.0, c: -5.0, alone: -3.0}
+    after = {a: -2.0, b: -4.0, c: -1.0, alone: -2.0}
+    (pair,) = choices([Pair("p", a, b, "u", "where?")], before, after, 0.5)
+    assert (pair.question, pair.group) == ("where?", "u")
+    assert (pair.right_before, pair.right_after) == (0.0, 1.0)
+    votes = [
+        Judged("good", a, True, "u", "where?"),
+        Judged("bad", b, False, "v", "where?"),
+        Judged("worse", c, False, "v", "where?"),
+        Judged("alone", alone, True, "v", "when?"),
+    ]
+    found = {
+        row.id: (row.right_before, row.right_after) for row in choices(votes, before, after, 1)
+    }
+    # The good answer is set against both bad ones: behind and level, then ahead and behind.
+    assert found == {
+        "good": (0.25, 0.5),
+        "bad": (None, None),
+        "worse": (None, None),
+        "alone": (None, None),
+    }

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from kamerton.experiment.likelihood import LIKELIHOOD
+from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD
 from kamerton.experiment.report.card import (
     bullets,
     joined,
@@ -61,11 +61,13 @@ def _front(material: RowsMaterial) -> dict[str, Any]:
 
 
 def _result(name: str, cell: Cell) -> dict[str, Any]:
-    """One figure; of the likelihood its perplexity, which hubs know."""
+    """One figure; of the likelihood its perplexity, which hubs know, of choices their loss."""
     value = cell.score.mean
     kind = cell.criterion
     if kind == LIKELIHOOD:
         kind, value = "perplexity", math.exp(-value)
+    elif kind == CHOICE:
+        kind, value = "choice_loss", -value
     return {
         "task": {"type": "text-generation"},
         "dataset": {"name": f"{name}, {cell.held_out}", "type": "held-out rows"},

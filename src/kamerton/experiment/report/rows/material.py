@@ -4,14 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kamerton.experiment import likelihood
-from kamerton.experiment.likelihood import LIKELIHOOD
+from kamerton.experiment.likelihood import CHOICE, PREFERRED
+from kamerton.experiment.metrics import FORM
 from kamerton.experiment.prompts import prompts
 from kamerton.experiment.report.material import Compared, ReportInputs, compared, figures
 from kamerton.experiment.rows import SETS
-from kamerton.formats.losses import LossRow
+from kamerton.formats.losses import ChoiceRow, LossRow
 from kamerton.formats.scores import Comparison, Summary
 
-__all__ = ["SETS", "RowsMaterial", "form_only", "load", "loss_verdict", "of_form"]
+__all__ = ["SETS", "RowsMaterial", "declared", "form_only", "load", "of_choices", "of_form"]
 
 CHECKS = "checks.json"
 
@@ -21,6 +22,7 @@ class RowsMaterial(Compared):
     """What the page shows, in memory."""
 
     losses: list[LossRow]
+    choices: list[ChoiceRow]
     checks: dict[str, Any]
     """What the training's self-tests found."""
     passed_over: int
@@ -42,12 +44,12 @@ class RowsMaterial(Compared):
 
     @property
     def formal(self) -> Compared:
-        """The same with the criteria of form alone: those that are shares."""
+        """The same with the criteria of form alone."""
         return replace(self, summary=form_only(self.summary))
 
 
 def load(inputs: ReportInputs) -> RowsMaterial:
-    """Read what the stages left; the training may have left no losses."""
+    """Read what the stages left; the training may have left neither losses nor choices."""
     folders, found = inputs.folders, compared(inputs)
     planned = prompts(found.settings, folders["data"], found.summary.seed)
     asked = {sample.question_id for sample in found.samples}
@@ -55,21 +57,27 @@ def load(inputs: ReportInputs) -> RowsMaterial:
         **vars(found),
         checks=figures(folders.get("tune"), CHECKS),
         losses=likelihood.losses(folders["tune"]) if "tune" in folders else [],
+        choices=likelihood.choices(folders["tune"]) if "tune" in folders else [],
         passed_over=len(planned) - len(asked),
     )
 
 
-def loss_verdict(summary: Summary) -> Comparison | None:
-    """The comparison of held-out losses, where there were any."""
-    return next((c for c in summary.comparisons if c.criterion == LIKELIHOOD), None)
+def of_choices(summary: Summary) -> list[Comparison]:
+    """The comparisons of what people chose: the loss of choices, then the order of pairs."""
+    return [c for c in summary.comparisons if c.criterion in (CHOICE, PREFERRED)]
+
+
+def declared(summary: Summary) -> list[Comparison]:
+    """The hypotheses that a rows recipe declares, in the order in which they are told."""
+    return [c for c in summary.comparisons if c.family == "primary"]
 
 
 def of_form(summary: Summary) -> list[Comparison]:
     """The comparisons of the answers' form."""
-    return [c for c in summary.comparisons if c.criterion != LIKELIHOOD]
+    return [c for c in summary.comparisons if c.criterion in FORM]
 
 
 def form_only(summary: Summary) -> Summary:
-    """The summary without what is in nats."""
-    cells = [cell for cell in summary.cells if cell.criterion != LIKELIHOOD]
+    """The summary of the answers' form alone."""
+    cells = [cell for cell in summary.cells if cell.criterion in FORM]
     return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})

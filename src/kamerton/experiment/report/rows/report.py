@@ -6,6 +6,7 @@ from kamerton.experiment.metrics import FORM
 from kamerton.experiment.report.figures import told
 from kamerton.experiment.report.html import render
 from kamerton.experiment.report.material import ReportInputs
+from kamerton.experiment.report.rows import claims as own_claims
 from kamerton.experiment.report.rows import view, words
 from kamerton.experiment.report.rows.card import card
 from kamerton.experiment.report.rows.material import RowsMaterial, load
@@ -32,7 +33,8 @@ def _context(material: RowsMaterial) -> dict[str, Any]:
         "own": words,
         "rows": view,
         "summary": material.summary,
-        "loss": view.loss_claim(material),
+        "loss": own_claims.loss_claim(material),
+        "choices": own_claims.choice_claims(material),
         "dots": view.dots(material.losses) if material.losses else None,
         "by_tokens": view.by_tokens(material.losses) if material.losses else None,
         "score_sets": score_sets(material.formal),

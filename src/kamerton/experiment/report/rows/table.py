@@ -2,20 +2,20 @@
 
 import textwrap
 
-from kamerton.experiment.likelihood import LIKELIHOOD
+from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.report.rows.material import form_only
 from kamerton.experiment.report.rows.words import harm, perplexity, verdict_sentence
 from kamerton.experiment.report.table import aligned, plain_table
 from kamerton.formats.language import say
-from kamerton.formats.scores import Summary
+from kamerton.formats.scores import Cell, Summary
 
 _WIDTH = 88
 
 
 def tables(summary: Summary) -> str:
-    """Held-out loss, then the form of the answers; each only where it was measured."""
+    """What training left of held-out rows, then the form of the answers: what was measured."""
     form = form_only(summary)
-    parts = [_loss(summary), plain_table(form) if form.cells else ""]
+    parts = [_loss(summary), _choices(summary), plain_table(form) if form.cells else ""]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -29,18 +29,45 @@ def closing_words(summary: Summary) -> str:
 
 def _loss(summary: Summary) -> str:
     """Perplexity and loss of each arm; empty where no losses were left."""
-    found = [cell for cell in summary.cells if cell.criterion == LIKELIHOOD]
+    found = _of(summary, LIKELIHOOD)
     if not found:
         return ""
-    several = found[0].groups > 1
-    losses = [
-        f"{-c.score.mean:.3f}" + (f" [{-c.score.high:.3f}-{-c.score.low:.3f}]" if several else "")
-        for c in found
-    ]
-    head = [say("experiment.loss_table_head"), *(cell.arm for cell in found)]
     perplexities = [perplexity(-cell.score.mean) for cell in found]
     rows = [
-        [say("experiment.loss_row"), *losses],
+        [say("experiment.loss_row"), *map(_nats, found)],
         [say("experiment.perplexity_row"), *perplexities],
     ]
-    return aligned([head, *rows])
+    return aligned([_head("loss_table_head", found), *rows])
+
+
+def _choices(summary: Summary) -> str:
+    """Loss of choices and order of pairs of each arm; empty where no choices were left."""
+    found, pairs = _of(summary, CHOICE), _of(summary, PREFERRED)
+    if not found:
+        return ""
+    rows = [[say("experiment.choices_row"), *map(_nats, found)]]
+    if pairs:
+        rows.append([say("experiment.pairs_row"), *map(_share, pairs)])
+    return aligned([_head("choices_table_head", found), *rows])
+
+
+def _of(summary: Summary, criterion: str) -> list[Cell]:
+    return [cell for cell in summary.cells if cell.criterion == criterion]
+
+
+def _head(key: str, found: list[Cell]) -> list[str]:
+    return [say(f"experiment.{key}"), *(cell.arm for cell in found)]
+
+
+def _nats(cell: Cell) -> str:
+    """The loss, with its interval where there is one: not of a figure known by definition."""
+    score = cell.score
+    told = f"{-score.mean:.3f}"
+    if cell.groups < 2 or score.low == score.high:
+        return told
+    return f"{told} [{-score.high:.3f}-{-score.low:.3f}]"
+
+
+def _share(cell: Cell) -> str:
+    low, mean, high = (round(100 * v) for v in (cell.score.low, cell.score.mean, cell.score.high))
+    return f"{mean} [{low}-{high}]"

@@ -12,8 +12,7 @@ from kamerton.experiment.report import view as general
 from kamerton.experiment.report.answers import Asked, Said
 from kamerton.experiment.report.figures import figure, label
 from kamerton.experiment.report.rows import words as own
-from kamerton.experiment.report.rows.material import SETS, RowsMaterial, loss_verdict, of_form
-from kamerton.experiment.report.view import Claim
+from kamerton.experiment.report.rows.material import SETS, RowsMaterial, of_form
 from kamerton.formats.language import say
 from kamerton.formats.losses import LossRow
 from kamerton.formats.scores import Sample
@@ -30,39 +29,6 @@ class Dots:
     scale: plot.Scale
     left_out: int
     """Answers that are not drawn, for there are too many."""
-
-
-def loss_claim(material: RowsMaterial) -> tuple[Claim, plot.Scale] | None:
-    """The verdict on held-out loss with its scale, in nats for each token; right is better."""
-    found = loss_verdict(material.summary)
-    if found is None:
-        return None
-    margin = material.settings.loss_margin
-    scale = plot.around_zero([found.effect], margin)
-    code, ratio = words.verdict_code(found.verdict), own.ratio(found.effect)
-    claim = Claim(
-        title=f"{found.arm} {say('experiment.against')} {found.against}",
-        code=code,
-        verdict=say(f"experiment.verdict_{code}"),
-        sentence=words.capital(own.loss_figures(found, material.summary)) + ".",
-        counts=say("experiment.loss_counts", **found.model_dump()),
-        test=say(
-            "experiment.loss_test",
-            p=words.p_value(found.p),
-            sign=words.p_value(found.mcnemar_p),
-            groups=found.groups,
-            margin=margin,
-            **_detectable(found.detectable),
-        ),
-        effect=f"× {ratio['ratio']}",
-        interval=f"{ratio['low']} … {ratio['high']}" if found.groups > 1 else "",
-        strip=plot.strip(found.effect, scale, margin),
-    )
-    return claim, scale
-
-
-def _detectable(nats: float) -> dict[str, str]:
-    return {"detectable": f"{nats:.3f}", "factor": own.short(math.exp(-nats))}
 
 
 def by_tokens(rows: Sequence[LossRow]) -> dict[str, str]:
@@ -161,7 +127,8 @@ def notes(material: RowsMaterial) -> list[str]:
     """What a reader should mind."""
     summary, settings = material.summary, material.settings
     told = [say("experiment.note_loss")] if material.losses else []
-    if not material.losses:
+    told += _choice_notes(material)
+    if not material.losses and not material.choices:
         told.append(say("experiment.note_no_losses"))
     if material.samples:
         keys = ("form", "prompts", "served")
@@ -175,6 +142,22 @@ def notes(material: RowsMaterial) -> list[str]:
     if material.passed_over:
         told.append(say("experiment.note_passed_over", count=material.passed_over))
     return told
+
+
+def _choice_notes(material: RowsMaterial) -> list[str]:
+    if not material.choices:
+        return []
+    paired = any(row.right_after is not None for row in material.choices)
+    keys = ("note_choices", "note_one_training", "note_pairs" if paired else "note_no_pairs")
+    return [*(say(f"experiment.{key}") for key in keys), *_drift(material.training)]
+
+
+def _drift(training: dict[str, Any]) -> list[str]:
+    """How far training went: a model can foresee every choice and have unlearnt to answer."""
+    found = training.get("kl")
+    if not isinstance(found, dict) or "per_answer" not in found:
+        return []
+    return [say("experiment.note_drift", kl=figure(found["per_answer"]))]
 
 
 def _repeats(material: RowsMaterial) -> str:

@@ -1,10 +1,12 @@
 """The verdict on rows in words: the same sentences on the page, the card and the terminal."""
 
 import math
+from collections.abc import Callable
 
 from kamerton.experiment.compare import interval_of
+from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.report import words
-from kamerton.experiment.report.rows.material import form_only, loss_verdict, of_form
+from kamerton.experiment.report.rows.material import declared, form_only, of_form
 from kamerton.formats.language import say
 from kamerton.formats.scores import Comparison, Interval, Summary, Verdict
 
@@ -26,38 +28,77 @@ def nats(value: float) -> str:
     return f"{value:+.3f}".replace("-", "\u2212")
 
 
+def change_of(effect: Interval) -> dict[str, str]:
+    """How a loss changed, in nats with its interval: below 0 is better."""
+    values = {"nats": effect.mean, "nats_low": effect.high, "nats_high": effect.low}
+    return {name: nats(-value) for name, value in values.items()}
+
+
 def ratio(effect: Interval) -> dict[str, str]:
     """The ratio of the perplexities, tuned over base, with its interval: below 1 is better."""
     values = {"ratio": effect.mean, "low": effect.high, "high": effect.low}
     return {name: short(math.exp(-value)) for name, value in values.items()}
 
 
-def loss_figures(found: Comparison, summary: Summary) -> str:
-    """What was measured of the loss, as a clause; one group alone has no interval."""
+def figures_of(found: Comparison, summary: Summary) -> str:
+    """What was measured of a declared hypothesis, as a clause."""
+    return _FIGURES[found.criterion](found, summary)
+
+
+def _loss(found: Comparison, summary: Summary) -> str:
+    """Of answers; one group alone has no interval."""
     key = "loss_figures" if found.groups > 1 else "loss_figures_alone"
-    means = {
-        f"of_{side}": perplexity(-interval_of(summary.cells, arm, "rows", found.criterion).mean)
-        for side, arm in (("arm", found.arm), ("against", found.against))
-    }
+    means = {side: perplexity(-mean) for side, mean in _means(found, summary).items()}
+    return _say(key, found, **means, **change_of(found.effect), **ratio(found.effect))
+
+
+def _choices(found: Comparison, summary: Summary) -> str:
+    """Of choices; one question alone has no interval."""
+    key = "choices_figures" if found.groups > 1 else "choices_figures_alone"
+    means = {side: f"{-mean:.3f}" for side, mean in _means(found, summary).items()}
+    return _say(key, found, **means, **change_of(found.effect))
+
+
+def _pairs(found: Comparison, summary: Summary) -> str:
+    means = {side: words.percent(mean) for side, mean in _means(found, summary).items()}
+    return _say("pairs_figures", found, **means, **words.effect(found))
+
+
+_FIGURES: dict[str, Callable[[Comparison, Summary], str]] = {
+    LIKELIHOOD: _loss,
+    CHOICE: _choices,
+    PREFERRED: _pairs,
+}
+NAMES = {LIKELIHOOD: "loss", CHOICE: "choices", PREFERRED: "pairs"}
+"""How the texts of a declared hypothesis begin."""
+
+
+def _say(key: str, found: Comparison, **values: str) -> str:
     return say(
         f"experiment.{key}",
         arm=found.arm,
         against=found.against,
         rows=found.questions,
         groups=found.groups,
-        nats=nats(-found.effect.mean),
-        nats_low=nats(-found.effect.high),
-        nats_high=nats(-found.effect.low),
-        **means,
-        **ratio(found.effect),
+        **values,
     )
 
 
+def _means(found: Comparison, summary: Summary) -> dict[str, float]:
+    """Mean score of both arms, under the names of the texts."""
+    return {
+        f"of_{side}": interval_of(summary.cells, arm, "rows", found.criterion).mean
+        for side, arm in (("arm", found.arm), ("against", found.against))
+    }
+
+
 def findings(summary: Summary) -> list[str]:
-    """What may be claimed, as clauses: of the loss, then what is proved of the form."""
-    loss = loss_verdict(summary)
-    code = words.verdict_code(loss.verdict) if loss else "missing"
-    found = [say(f"experiment.loss_{code}")]
+    """What may be claimed, as clauses: of what was declared, then what is proved of the form."""
+    found = [
+        say(f"experiment.{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        for c in declared(summary)
+    ]
+    found = found or [say("experiment.loss_missing")]
     verdicts: tuple[Verdict, ...] = ("better", "worse")
     for verdict in verdicts:
         names = [
@@ -78,19 +119,22 @@ def headline(summary: Summary) -> str:
 
 
 def verdict_sentence(summary: Summary) -> str:
-    """The whole verdict in a sentence or two, with the figures of the loss."""
-    loss = loss_verdict(summary)
-    sentences = [headline(summary)]
-    if loss:
-        sentences.append(words.capital(loss_figures(loss, summary)))
-    return ". ".join(sentences) + "."
+    """The whole verdict in a few sentences, with the figures of what was declared."""
+    told = [words.capital(figures_of(found, summary)) for found in declared(summary)]
+    return ". ".join([headline(summary), *told]) + "."
 
 
 def harm(summary: Summary) -> list[str]:
     """One sentence for everything that is proved worse."""
-    loss = loss_verdict(summary)
-    told = words.harm(form_only(summary))
-    if loss and loss.verdict == "worse":
-        values = ratio(loss.effect)
-        told.insert(0, say("experiment.loss_harm", arm=loss.arm, against=loss.against, **values))
-    return told
+    return [_harm(c) for c in declared(summary) if c.verdict == "worse"] + words.harm(
+        form_only(summary)
+    )
+
+
+def _harm(found: Comparison) -> str:
+    values = {
+        LIKELIHOOD: lambda: ratio(found.effect),
+        CHOICE: lambda: change_of(found.effect),
+        PREFERRED: lambda: words.effect(found),
+    }[found.criterion]()
+    return _say(f"{NAMES[found.criterion]}_harm", found, **values)
