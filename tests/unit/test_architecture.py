@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LEAVES = ("__init__.py", "formats", "stats.py", "embedding.py", "retrieval", "terminal.py")
+LEAVES = ("__init__.py", "formats", "stats", "sandbox", "embedding.py", "retrieval", "terminal.py")
 PLATFORMS = ("develop", "experiment", "serve", "studio", "pipeline")
 HEAVY = ("torch", "numpy", "scipy", "transformers", "peft", "gradio", "xllamacpp", "openai")
 
