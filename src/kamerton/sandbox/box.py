@@ -1,0 +1,215 @@
+"""One box: bubblewrap with everything unshared, as nobody, with limits and a seccomp filter.
+
+What each part is for:
+
+- setpriv (only where we are root): the box is put up and lived in by uid 65534. As root the limit
+  on processes does nothing, and files of root would be its own.
+- bwrap: no network, no processes, no IPC, no files but /usr, a few of /dev and a small /tmp. No
+  /proc. The root of a box is a tmpfs of no bounded size, so it is made read-only in the end.
+- prlimit, inside, so that processes are counted in the user namespace of the box alone.
+- The program is process 1 of the box: all others end with it, the CPU time of those it has waited
+  for comes to us by `wait4`, and the hard limit on CPU time still kills it. The kernel forgets the
+  time of children that the end of process 1 kills; each has its own limit, and all have the clock.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from resource import struct_rusage
+
+from kamerton.formats.errors import InputError
+from kamerton.sandbox.filter import program as seccomp
+from kamerton.sandbox.limits import Limit, Limits
+from kamerton.sandbox.python import interpreter
+
+NOBODY = 65534
+TOOLS = ("bwrap", "prlimit")
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "TZ": "UTC",
+    # Sets and dicts come out in one order, so that a score can be had again.
+    "PYTHONHASHSEED": "0",
+}
+_UNSHARED = (
+    *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
+    *("--new-session", "--die-with-parent", "--as-pid-1", "--clearenv", "--hostname", "box"),
+    *("--ro-bind", "/usr", "/usr"),
+    *("--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin"),
+    *("--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64"),
+    *("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
+    *("--ro-bind-try", "/etc/alternatives", "/etc/alternatives"),
+)
+_DEVICES = ("null", "zero", "random", "urandom")
+# RLIMIT_CPU goes by ticks, which run ahead on a busy virtual machine (a process was killed at 0.74
+# of its second); wait4 is exact, and decides. So the kernel kills later, and what it has killed
+# need only be somewhere near.
+_NEARLY = 0.5
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What the kernel counted of a box that has ended."""
+
+    exit: int
+    cpu_seconds: float
+
+
+@cache
+def tool(name: str) -> str:
+    """The path of a program that boxes need. Raises InputError with the command to install it."""
+    found = shutil.which(name)
+    if found is None:
+        package = "bubblewrap" if name == "bwrap" else "util-linux"
+        raise InputError("sandbox.missing", tool=name, command=_install(package))
+    return found
+
+
+def _install(package: str) -> str:
+    """The command that installs a package on this system."""
+    known = {
+        "apt-get": "apt-get install",
+        "dnf": "dnf install",
+        "zypper": "zypper install",
+        "pacman": "pacman -S",
+        "apk": "apk add",
+    }
+    command = next((known[name] for name in known if shutil.which(name)), "apt-get install")
+    return f"{'' if os.geteuid() == 0 else 'sudo '}{command} {package}"
+
+
+def command(limits: Limits, files: Mapping[str, int], filter_fd: int) -> list[str]:
+    """The command that puts up a box; the program of the box comes after it.
+
+    `files`: path in the box to an inherited descriptor that holds the text of that file.
+    """
+    python = interpreter()
+    line = [*_unprivileged(), tool("bwrap"), *_UNSHARED]
+    for here, inside in python.binds:
+        line += ["--ro-bind", here, inside]
+    for folder in python.hidden:
+        line += ["--size", "4096", "--tmpfs", folder, "--remount-ro", folder]
+    for name in _DEVICES:
+        line += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    for path, descriptor in files.items():
+        line += ["--perms", "0555", "--ro-bind-data", str(descriptor), path]
+    line += ["--size", str(limits.disk_bytes), "--tmpfs", "/tmp", "--remount-ro", "/"]
+    for name, value in ENVIRONMENT.items():
+        line += ["--setenv", name, value]
+    return [*line, "--chdir", "/tmp", "--seccomp", str(filter_fd), "--", *_limited(limits)]
+
+
+def _unprivileged() -> list[str]:
+    """What makes root nobody; an ordinary user is one already."""
+    if os.geteuid() != 0:
+        return []
+    ids = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
+    return [tool("setpriv"), *ids, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def _limited(limits: Limits) -> list[str]:
+    return [
+        tool("prlimit"),
+        f"--cpu={limits.cpu_seconds + max(1, limits.cpu_seconds // 2)}",
+        f"--as={limits.memory_bytes}",
+        f"--nproc={limits.processes}",
+        f"--fsize={limits.file_bytes}",
+        f"--nofile={limits.open_files}",
+        "--core=0",
+        "--memlock=0",
+        "--msgqueue=0",
+        "--",
+    ]
+
+
+def held(content: bytes) -> int:
+    """A descriptor from which `content` is read, in memory; the caller closes it."""
+    descriptor = os.memfd_create("kamerton")
+    with open(descriptor, "wb", closefd=False) as stream:
+        stream.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+class Box:
+    """A box with one program in it, used once. Start, talk and wait from threads that live on.
+
+    bwrap ends when the thread ends that started it.
+    """
+
+    def __init__(
+        self,
+        program: Sequence[str],
+        limits: Limits,
+        files: Mapping[str, bytes] | None = None,
+        stdin: int = subprocess.DEVNULL,
+        stderr: int = subprocess.DEVNULL,
+    ) -> None:
+        """Put up the box; it starts beside us. `files`: path in the box to content."""
+        self.limits = limits
+        self.started = time.monotonic()
+        self._spent: Spent | None = None
+        descriptors = {path: held(content) for path, content in (files or {}).items()}
+        filter_fd = held(seccomp())
+        inherited = (*descriptors.values(), filter_fd)
+        try:
+            self.process = subprocess.Popen(
+                [*command(limits, descriptors, filter_fd), *program],
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                pass_fds=inherited,
+                env={},
+                cwd="/",
+                bufsize=0,
+            )
+        finally:
+            for descriptor in inherited:
+                os.close(descriptor)
+
+    def end(self, kill: bool) -> Spent:
+        """Wait for its end, or bring it about, and give what it has spent; any number of times."""
+        if self._spent is None:
+            if kill:
+                self._kill()
+            _, status, used = os.wait4(self.process.pid, 0)
+            self.process.returncode = os.waitstatus_to_exitcode(status)
+            for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+                if stream:
+                    stream.close()
+            self._spent = _spent(self.process.returncode, used)
+        return self._spent
+
+    def limit(self) -> Limit | None:
+        """The limit that ended a box that has ended: CPU time or the length of a file."""
+        spent = self.end(kill=False)
+        if spent.exit == 128 + signal.SIGXFSZ:
+            return "file"
+        killed = spent.exit in (128 + signal.SIGKILL, 128 + signal.SIGXCPU)
+        # One process alone is limited; several that together took more are past it as well.
+        past = spent.cpu_seconds >= self.limits.cpu_seconds * (_NEARLY if killed else 1.0)
+        return "cpu" if past else None
+
+    def _kill(self) -> None:
+        """Kill process 1 of the box, so that bwrap still tells us what was spent; else bwrap."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        inside = children.read_text().split() if children.exists() else []
+        for target in map(int, inside or [str(pid)]):
+            try:
+                os.kill(target, signal.SIGKILL)
+            except ProcessLookupError:
+                # It has ended meanwhile, which is what is wanted.
+                continue
+
+
+def _spent(exit_code: int, used: struct_rusage) -> Spent:
+    code = 128 - exit_code if exit_code < 0 else exit_code
+    return Spent(code, used.ru_utime + used.ru_stime)

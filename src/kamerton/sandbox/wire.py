@@ -1,0 +1,179 @@
+"""Values as strict JSON, on both sides of a box: builtin types only, and each comes out as itself.
+
+None, booleans, numbers, strings and lists are JSON's own; everything else is an object of one key,
+its tag: `{"tuple": [1, 2]}`, `{"set": [...]}`, `{"dict": [[key, value], ...]}`,
+`{"float": "inf"}`, `{"int": "0x..."}` for long integers, `{"bytes": "hex"}`. Subclasses of builtin
+types (Counter, namedtuple, an int with an `__eq__` of its own) are written as what they are made
+of, so that nothing of the candidate's decides a comparison.
+
+This file is run in the box as well: it imports nothing, for a quick start.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+DEPTH = 100
+_SHORT = 2**63
+_SAME_HASH = 32
+_NONE: dict[str, str] = {}
+_KEYS, _VALUES, _ITEMS = type(_NONE.keys()), type(_NONE.values()), type(_NONE.items())
+_LONGEST_RANGE = 1_000_000
+
+
+class NotWritable(Exception):
+    """A value that is of no builtin type, too deep or too long."""
+
+
+def write(value: Any, quote: Callable[[str], str], room: int) -> str:
+    """`value` as JSON text of at most `room` characters; `quote` writes a string in ASCII.
+
+    Raises NotWritable.
+    """
+    parts: list[str] = []
+    _write(value, quote, parts, [room], DEPTH)
+    return "".join(parts)
+
+
+def _put(text: str, parts: list[str], room: list[int]) -> None:
+    room[0] -= len(text)
+    if room[0] < 0:
+        raise NotWritable("the answer is too long")
+    parts.append(text)
+
+
+def _write(
+    value: Any, quote: Callable[[str], str], parts: list[str], room: list[int], deep: int
+) -> None:
+    if deep == 0:
+        raise NotWritable("the answer is nested too deeply")
+    simple = _simple(value, quote)
+    if simple is not None:
+        _put(simple, parts, room)
+        return
+    opened, items, closed = _container(value)
+    _put(opened, parts, room)
+    first = True
+    for item in items:
+        if not first:
+            _put(",", parts, room)
+        first = False
+        _write(item, quote, parts, room, deep - 1)
+    _put(closed, parts, room)
+
+
+def _simple(value: Any, quote: Callable[[str], str]) -> str | None:
+    """The text of what holds nothing else."""
+    if value is None or value is True or value is False:
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return quote(str.__str__(value))
+    if isinstance(value, int):
+        plain = int.__int__(value)
+        return int.__repr__(plain) if -_SHORT < plain < _SHORT else f'{{"int":"{plain:#x}"}}'
+    if isinstance(value, float):
+        text = float.__repr__(value)
+        return f'{{"float":"{text}"}}' if text in ("inf", "-inf", "nan") else text
+    if isinstance(value, (bytes, bytearray)):
+        tag = "bytes" if isinstance(value, bytes) else "bytearray"
+        return f'{{"{tag}":"{bytes(value).hex()}"}}'
+    return None
+
+
+def _container(value: Any) -> tuple[str, Any, str]:
+    """What opens it, what it holds, what closes it."""
+    if isinstance(value, list):
+        return "[", list.__iter__(value), "]"
+    if isinstance(value, tuple):
+        return '{"tuple":[', tuple.__iter__(value), "]}"
+    if isinstance(value, set):
+        return '{"set":[', set.__iter__(value), "]}"
+    if isinstance(value, frozenset):
+        return '{"frozenset":[', frozenset.__iter__(value), "]}"
+    if isinstance(value, dict):
+        return '{"dict":[', ([key, item] for key, item in dict.items(value)), "]}"
+    if isinstance(value, complex):
+        return '{"complex":[', (value.real, value.imag), "]}"
+    return _lazy(value)
+
+
+def _lazy(value: Any) -> tuple[str, Any, str]:
+    """Ranges, views and iterators, which tests turn into lists and sets."""
+    if isinstance(value, range):
+        return '{"range":[', (value.start, value.stop, value.step), "]}"
+    kind = type(value)
+    if kind is _ITEMS:
+        return '{"items":[', ([key, item] for key, item in value), "]}"
+    if kind is _KEYS or kind is _VALUES:
+        return ('{"keys":[' if kind is _KEYS else '{"values":['), value, "]}"
+    if hasattr(type(value), "__next__"):
+        return '{"iterator":[', value, "]}"
+    raise NotWritable(f"a value of type {type(value).__name__} is no builtin value")
+
+
+def read(tree: Any) -> Any:
+    """The value of a parsed JSON tree. Raises ValueError or TypeError for any other form."""
+    if isinstance(tree, list):
+        return [read(item) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if len(tree) != 1:
+        raise ValueError("an object of one key was expected")
+    ((tag, held),) = tree.items()
+    return _tagged(tag, held)
+
+
+def _tagged(tag: str, held: Any) -> Any:
+    if tag in _TEXTS:
+        if not isinstance(held, str):
+            raise TypeError("text was expected")
+        return _TEXTS[tag](held)
+    if tag not in _LISTS or not isinstance(held, list):
+        raise ValueError("no such tag")
+    return _LISTS[tag]([read(item) for item in held])
+
+
+def _spread(keys: list[Any]) -> list[Any]:
+    """The keys, where not many share a hash: such a set would take its reader hours."""
+    seen: dict[int, int] = {}
+    for key in keys:
+        seen[hash(key)] = seen.get(hash(key), 0) + 1
+    if max(seen.values(), default=0) > _SAME_HASH and len(keys) > 4 * _SAME_HASH:
+        raise ValueError("too many keys of one hash")
+    return keys
+
+
+def _range(start: int, stop: int, step: int) -> range:
+    """A range that a test may turn into a list."""
+    made = range(start, stop, step)
+    if made and abs(made[-1] - made[0]) // abs(step) > _LONGEST_RANGE:
+        raise ValueError("the range is too long")
+    return made
+
+
+def _dict(pairs: list[Any]) -> dict[Any, Any]:
+    _spread([key for key, _ in pairs])
+    return dict(pairs)
+
+
+_TEXTS: dict[str, Callable[[str], Any]] = {
+    "int": lambda text: int(text, 16),
+    "float": lambda text: {"inf": float("inf"), "-inf": -float("inf"), "nan": float("nan")}[text],
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+}
+_LISTS: dict[str, Callable[[list[Any]], Any]] = {
+    "tuple": tuple,
+    "set": lambda items: set(_spread(items)),
+    "frozenset": lambda items: frozenset(_spread(items)),
+    "dict": _dict,
+    "complex": lambda items: complex(*items),
+    "range": lambda items: _range(*items),
+    "keys": lambda items: dict.fromkeys(_spread(items)).keys(),
+    "values": lambda items: dict(enumerate(items)).values(),
+    "items": lambda items: _dict(items).items(),
+    "iterator": iter,
+}

@@ -1,0 +1,81 @@
+"""Every hostile program, in the box: none gets out, none passes. The count is the last test's."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kamerton.sandbox import Job, Limits, available, check, run
+from kamerton.sandbox.program import PROGRAM
+from kamerton.sandbox.python import interpreter
+from sandbox_suite import ENTRY, SOLUTION, TEST, Attack, attacks
+from sandbox_suite.host import host, works_bare
+
+ALL = attacks()
+LIMITS = Limits(cpu_seconds=1, wall_seconds=4)
+needs_box = pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
+held: Counter[str] = Counter()
+
+
+def names(found: list[Attack]) -> list[str]:
+    return [attack.name for attack in found]
+
+
+def test_the_suite_is_large_and_each_program_says_what_it_tries() -> None:
+    assert len(ALL) >= 60
+    assert len(set(names(ALL))) == len(ALL)
+    assert all(attack.tries and attack.success for attack in ALL)
+
+
+@needs_box
+@pytest.mark.parametrize("attack", ALL, ids=names(ALL))
+def test_it_is_held(attack: Attack, tmp_path: Path) -> None:
+    with host(tmp_path) as found:
+        text = attack.program(found.outside, found.port, found.victim.pid)
+        if attack.forges:
+            won = check(Job(text, TEST, ENTRY), LIMITS).passed
+        else:
+            files = {PROGRAM: text.encode()}
+            ended = run(interpreter().command(PROGRAM), LIMITS, files)
+            assert "SyntaxError" not in ended.stderr
+            if attack.name == "outlive":
+                time.sleep(1)  # it would write half a second later
+            won = found.lost(ended.stdout + ended.stderr)
+        assert not won, attack.success
+    held[attack.name] += 1
+
+
+@needs_box
+def test_a_solution_passes_the_test_of_the_forgers() -> None:
+    """Else nothing could pass, and the suite would prove nothing."""
+    assert check(Job(SOLUTION, TEST, ENTRY), LIMITS).passed
+
+
+@needs_box
+def test_a_program_that_gets_what_it_wants_is_seen(tmp_path: Path) -> None:
+    """Else nobody would be found to escape."""
+    with host(tmp_path) as found:
+        attack = Attack("self", "files", "", "", False, "escaped()")
+        text = attack.program(found.outside)
+        ended = run(interpreter().command(PROGRAM), LIMITS, {PROGRAM: text.encode()})
+        assert found.lost(ended.stdout)
+        assert not found.lost("")
+
+
+BARE = [attack for attack in ALL if attack.bare]
+
+
+@pytest.mark.parametrize("attack", BARE, ids=names(BARE))
+def test_it_is_an_attack(attack: Attack, tmp_path: Path) -> None:
+    """The harmless ones win where there is no box."""
+    assert works_bare(attack, tmp_path)
+
+
+@needs_box
+def test_none_of_all_has_won(request: pytest.FixtureRequest) -> None:
+    """0 of N; only where the whole suite has run."""
+    chosen = [item for item in request.session.items if "test_it_is_held" in item.name]
+    if len(chosen) < len(ALL):
+        pytest.skip("only a part of the suite was chosen")
+    assert sorted(held) == sorted(names(ALL)), f"of {len(ALL)} programs {len(held)} were held"
