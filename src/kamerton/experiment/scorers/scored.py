@@ -1,0 +1,90 @@
+"""What a scorer is, and what it gives: values of items, a value of all, and how it was computed."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kamerton.formats.errors import InputError
+
+Answers = Sequence[str]
+References = Sequence[Sequence[str]]
+"""For each answer its references, at least one."""
+Rows = list[list[float]]
+"""Sums of an item that add up over items (matches, lengths); equally long. [items][figures]"""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The outcome of one scorer on all answers of one arm."""
+
+    items: tuple[float | None, ...]
+    """One value for each answer; None: the measure does not apply to it, and no mean counts it."""
+    corpus: float | None
+    """The value of all answers together; None where it applies to none."""
+    signature: str
+    """Everything that the figure depends on: method, settings, versions."""
+    parts: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    """Values of the items by part (precision, recall; the four matches of CodeBLEU)."""
+    totals: dict[str, float | None] = field(default_factory=dict)
+    """The parts over all answers."""
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A corpus value that is a function of sums over items: what resampling needs.
+
+    `rows` takes answers and references and gives the sums of each item; `value` takes their total
+    over any set of items and gives what `Scored.corpus` is for that set (NaN: does not apply).
+    """
+
+    rows: Callable[[Answers, References], Rows]
+    value: Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """One measure of answers against references."""
+
+    name: str
+    score: Callable[[Answers, References], Scored]
+    bounds: tuple[float, float]
+    """Least and largest value that is possible."""
+    higher_is_better: bool = True
+    additive: Additive | None = None
+    """Present where the corpus value is no mean of the items."""
+    languages: tuple[str, ...] = ()
+    """The only languages that it is meant for; empty: any."""
+
+    @property
+    def corpus_is_mean(self) -> bool:
+        """Whether the corpus value is the mean of the items, so that paired tests of means hold."""
+        return self.additive is None
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean of the values that apply; None where none does."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else None
+
+
+def check(answers: Answers, references: References) -> None:
+    """InputError unless every answer has references, and at least one; or there are no answers."""
+    if not answers:
+        raise InputError("experiment.scorer_no_answers")
+    if len(answers) != len(references):
+        raise InputError(
+            "experiment.scorer_lengths", answers=len(answers), references=len(references)
+        )
+    for number, those in enumerate(references, start=1):
+        if isinstance(those, str) or not those:
+            raise InputError("experiment.scorer_no_reference", where=f"references[{number - 1}]")
+
+
+def version(package: str) -> str:
+    """The installed version of a package; InputError with the command where it is not there."""
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError as error:
+        raise InputError("experiment.scorer_package", package=package) from error

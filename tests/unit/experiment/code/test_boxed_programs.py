@@ -1,0 +1,76 @@
+"""Programs in boxes of their own, judged from outside: what came of them, in their order."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kamerton.experiment.code.boxed import boxed, judge_all
+from kamerton.experiment.code.extract import program
+from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
+from kamerton.sandbox import Limits, available
+
+pytestmark = pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
+ROOT = Path(__file__).resolve().parents[4]
+DATA = Path(os.environ.get("KAMERTON_TEST_DATA") or ROOT.parent / "shared" / "data") / "humaneval"
+PROMPT = 'def double(n):\n    """Twice n."""\n'
+CHECK = "def check(candidate):\n    assert candidate(2) == 4\n    assert candidate(-3) == -6\n"
+TASK = CodeTask("own/1", PROMPT, "double", CHECK, "    return n + n\n")
+SHORT = Limits(cpu_seconds=1, wall_seconds=6, processes=4)
+FORGED = (
+    "class Yes(int):\n    def __eq__(self, other):\n        return True\n"
+    "def double(n):\n    return Yes(7)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "told"),
+    [
+        (program(TASK), "passed", ""),
+        (PROMPT + "    return 4\n", "failed", ""),
+        (FORGED, "failed", ""),
+        (PROMPT + "    return n / 0\n", "error", "ZeroDivisionError"),
+        ("def double(n:\n", "error", "SyntaxError"),
+        ("def other(n):\n    return n\n", "error", "defines no double"),
+        (PROMPT + "    while True:\n        pass\n", "timeout", "cpu"),
+        (PROMPT + "    return len(bytearray(2**40))\n", "limit", ""),
+        (PROMPT + "    import os\n    os._exit(0)\n", "error", "ended"),
+        ("  \n", "failed", "no program"),
+    ],
+)
+def test_what_comes_of_a_program(source: str, status: str, told: str) -> None:
+    found = boxed(TASK, source, SHORT)
+    assert (found.status, told in found.detail) == (status, True), found
+
+
+def test_many_programs_keep_their_order_past_one_that_hangs() -> None:
+    hangs = PROMPT + "    while True:\n        pass\n"
+    sources = [hangs, *(PROMPT + f"    return n * {k}\n" for k in (2, 3, 2, 2, 3, 2))]
+    found = [one.status for one in judge_all([(TASK, source) for source in sources], SHORT, 2)]
+    assert found == ["timeout", "passed", "failed", "passed", "passed", "failed", "passed"]
+
+
+def test_inputs_are_compared_and_the_known_solution_runs_once() -> None:
+    counts = "calls = []\n"
+    known = CodeTask("own/2", PROMPT, "double", CHECK, "    return n + n\n", inputs=([5], [7.5]))
+    wrong = PROMPT + "    return n * 2 if n < 7 else 0\n"
+    found = list(judge_all([(known, counts + program(known)), (known, wrong)], SHORT, 1))
+    assert [one.status for one in found] == ["passed", "failed"]
+    assert found[0].calls == 4 and found[1].detail.startswith("input 1")
+
+
+def test_a_long_answer_is_no_fault() -> None:
+    check = "def check(candidate):\n    assert len(candidate(7_000_000)) == 7_000_000\n"
+    task = CodeTask("own/3", "def long(n):\n", "long", check)
+    assert boxed(task, "def long(n):\n    return 'a' * n\n").status == "passed"
+
+
+@pytest.mark.parametrize("plus", [False, True])
+def test_published_solutions_pass_and_empty_bodies_do_not(plus: bool) -> None:
+    path = DATA / ("HumanEvalPlus.jsonl.gz" if plus else "HumanEval.jsonl.gz")
+    if not path.is_file():
+        pytest.skip(f"no test data at {path}: set KAMERTON_TEST_DATA")
+    tasks = (humaneval_plus if plus else humaneval)(path)[:: 40 if plus else 20]
+    good = [one.passed for one in judge_all([(task, program(task)) for task in tasks])]
+    empty = [one.passed for one in judge_all([(t, t.prompt + "    pass\n") for t in tasks])]
+    assert len(tasks) >= 5 and all(good) and not any(empty)

@@ -1,0 +1,172 @@
+"""Corpus metrics of text: published figures, Russian, empty answers, planted faults."""
+
+from typing import Any
+
+import pytest
+from scored_texts import RUSSIAN, TRIO
+
+from kamerton.experiment.scorers import SCORERS
+from kamerton.experiment.scorers.bleu import bleu
+from kamerton.experiment.scorers.likelihood_rows import (
+    ChoiceRow,
+    Option,
+    TextRow,
+    score_choices,
+    score_perplexity,
+)
+from kamerton.experiment.scorers.pass_at_k import pass_at_k, score_pass_at_k
+from kamerton.experiment.scorers.rouge import UnicodeTokenizer, rouge
+from kamerton.formats.errors import InputError
+
+pytest.importorskip("sacrebleu")
+pytest.importorskip("rouge_score")
+TEXT = [name for name in SCORERS if not name.startswith(("codebleu", "bertscore"))]
+
+
+@pytest.mark.parametrize(
+    ("scorer", "value"),
+    [
+        (SCORERS["bleu"], 48.530827),
+        (bleu("plain", "none"), 49.1919566),
+        (SCORERS["bleu_intl"], 43.91623493),
+        (SCORERS["chrf"], 59.72751783),
+        (SCORERS["chrf++"], 59.15310444),
+    ],
+)
+def test_published_example_of_sacrebleu(scorer: Any, value: Any) -> None:
+    assert scorer.score(*TRIO).corpus == pytest.approx(value, abs=1e-6)
+
+
+def test_signature_names_the_version_and_tokenizer() -> None:
+    found = SCORERS["bleu"].score(*TRIO).signature
+    assert "tok:13a" in found and "version:" in found and "nrefs:2" in found
+
+
+def test_published_examples_of_rouge() -> None:
+    one = SCORERS["rouge1"].score(["testing"], [["testing one two"]])
+    assert (one.parts["precision"], one.parts["recall"]) == ((1.0,), (pytest.approx(1 / 3),))
+    assert one.corpus == pytest.approx(0.5)
+    reference = [["testing one two"]]
+    assert SCORERS["rouge2"].score(["testing one"], reference).corpus == pytest.approx(2 / 3)
+    assert SCORERS["rougeL"].score(["testing one"], reference).corpus == pytest.approx(4 / 5)
+    several = SCORERS["rougeL"].score(["text first"], [["first text", "first something"]])
+    assert several.corpus == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("kind", ["rouge1", "rouge2", "rougeL"])
+@pytest.mark.parametrize("stemmer", [False, True])
+def test_rouge_equals_the_library_on_english(kind: Any, stemmer: Any) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    for answer, references in zip(*TRIO, strict=True):
+        theirs = RougeScorer([kind], use_stemmer=stemmer).score_multi(references, answer)[kind]
+        ours = rouge(kind, stemmer).score([answer], [references])
+        assert ours.items[0] == pytest.approx(theirs.fmeasure, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_equal_russian_sentences_score_the_most(name: Any) -> None:
+    scorer = SCORERS[name]
+    found = scorer.score([RUSSIAN], [[RUSSIAN]])
+    assert found.corpus == pytest.approx(scorer.bounds[1])
+    assert found.items[0] == pytest.approx(scorer.bounds[1])
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_a_wrong_russian_sentence_scores_less(name: Any) -> None:
+    found = SCORERS[name].score(["Совсем иной текст о погоде."], [[RUSSIAN]])
+    assert found.corpus < 0.5 * SCORERS[name].bounds[1]
+
+
+@pytest.mark.parametrize("name", [name for name in TEXT if not name.startswith("exact_w")])
+def test_an_empty_answer_scores_nothing(name: Any) -> None:
+    found = SCORERS[name].score(["", RUSSIAN], [[RUSSIAN], [RUSSIAN]])
+    assert found.items[0] == 0 and found.items[1] == pytest.approx(SCORERS[name].bounds[1])
+
+
+def test_the_unicode_tokenizer_knows_scripts_and_spellings() -> None:
+    words = UnicodeTokenizer().tokenize("Ещё 3,5 кг: Café_crème")
+    assert words == ["еще", "3", "5", "кг", "café", "crème"]
+
+
+def test_a_missing_reference_is_the_users_fault() -> None:
+    with pytest.raises(InputError, match=r"references\[1\]"):
+        SCORERS["bleu"].score(["a", "b"], [["a"], []])
+    with pytest.raises(InputError, match="2 answers"):
+        SCORERS["exact_match"].score(["a", "b"], [["a"]])
+    with pytest.raises(InputError, match="list of references"):
+        SCORERS["rouge1"].score(["a"], ["a text instead of a list"])
+
+
+def test_exact_and_contains_differ_where_they_should() -> None:
+    answers, references = ["It is Bronze."], [["bronze"]]
+    assert SCORERS["exact_match"].score(answers, references).corpus == 0
+    assert SCORERS["exact_words"].score(["Bronze."], references).corpus == 1
+    assert SCORERS["contains"].score(answers, references).corpus == 1
+    assert SCORERS["contains"].score(["It is bronzed."], references).corpus == 0
+
+
+def test_edit_similarity_counts_characters() -> None:
+    assert SCORERS["edit_similarity"].score(["kitten"], [["sitting"]]).corpus == pytest.approx(
+        4 / 7
+    )
+
+
+@pytest.mark.parametrize(
+    ("samples", "passed", "k", "value"),
+    [(6, 3, 1, 0.5), (5, 1, 5, 1.0), (5, 0, 5, 0.0), (4, 2, 2, 5 / 6)],
+)
+def test_pass_at_k_is_exact(samples: Any, passed: Any, k: Any, value: Any) -> None:
+    assert pass_at_k(samples, passed, k) == pytest.approx(value, abs=1e-9)
+
+
+def test_pass_at_k_equals_the_product_of_the_paper() -> None:
+    import math
+
+    for passed in (1, 10, 60, 150):
+        product = math.prod(1 - 100 / n for n in range(200 - passed + 1, 201))
+        assert pass_at_k(200, passed, 100) == pytest.approx(1 - product, abs=1e-12)
+
+
+def test_pass_at_k_is_the_share_of_subsets_that_pass() -> None:
+    from itertools import combinations
+
+    outcome = [True, False, False, True, False, False, False]
+    subsets = list(combinations(outcome, 3))
+    share = sum(any(one) for one in subsets) / len(subsets)
+    assert pass_at_k(7, 2, 3) == pytest.approx(share, abs=1e-15)
+    biased = 1 - (1 - 2 / 7) ** 3
+    assert abs(pass_at_k(7, 2, 3) - biased) > 0.05
+
+
+def test_pass_at_k_refuses_more_than_there_are() -> None:
+    with pytest.raises(InputError, match=r"pass@5.* 2 samples"):
+        score_pass_at_k([[True, False]], 5)
+
+
+def _choice(right: Any, *options: Any) -> Any:
+    return ChoiceRow(
+        id="q",
+        right=right,
+        options=[Option(text=t, log_likelihood=ll, tokens=n) for t, ll, n in options],
+    )
+
+
+def test_choices_by_likelihood_with_and_without_length() -> None:
+    row = _choice(1, ("no", -4.0, 1), ("a longer one", -6.0, 3))
+    assert score_choices([row]).corpus == 0
+    assert score_choices([row], "tokens").corpus == 1
+    assert score_choices([row], "bytes").corpus == 1
+    tie = _choice(0, ("a", -1.0, 1), ("b", -1.0, 1), ("c", -2.0, 1))
+    assert score_choices([tie]).corpus == 0.5
+
+
+def test_perplexity_is_no_mean_of_items() -> None:
+    rows = [
+        TextRow(id="a", nats=2.0, tokens=2, bytes=8),
+        TextRow(id="b", nats=12.0, tokens=4, bytes=8),
+    ]
+    found = score_perplexity(rows)
+    assert found.items == pytest.approx((2.718281828, 20.085536923))
+    assert found.corpus == pytest.approx(10.3122585, abs=1e-6)
+    assert found.totals["bits_per_byte"] == pytest.approx(14 / 0.6931471806 / 16)
