@@ -1,0 +1,129 @@
+"""`kamerton grade`: what it prints, and when it fails."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from kamerton.cli.grade import grade
+from kamerton.cli.words import SUBCOMMANDS, translate
+from kamerton.formats.errors import InputError
+from kamerton.sandbox import available
+
+Capture = pytest.CaptureFixture[str]
+PROBLEM = {"question": "How many eggs?", "answer": "9 * 2 = <<9*2=18>>18\n#### 18"}
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    return write(tmp_path / "problems.jsonl", PROBLEM)
+
+
+def write(path: Path, *rows: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def call(*arguments: str) -> int:
+    app = typer.Typer(**SUBCOMMANDS)
+    app.command("grade", help="cli.help_grade")(grade)
+    app.command("other")(lambda: None)
+    command = typer.main.get_command(app)
+    translate(command)
+    done = command.main(["grade", *arguments], prog_name="kamerton", standalone_mode=False)
+    return int(done or 0)
+
+
+def test_figures_as_text_and_json(tmp_path: Path, problems: Path, capsys: Capture) -> None:
+    answers = write(
+        tmp_path / "a.jsonl", {"id": 0, "answers": ["The answer is $18.", "9", "18.00"]}
+    )
+    out = tmp_path / "graded.jsonl"
+    assert call("gsm8k", str(answers), "--data", str(problems), "--out", str(out)) == 0
+    told = capsys.readouterr().out
+    assert "100.00 %" in told and "PaLM 540B" in told and "arXiv 2201.11903" in told
+    assert [json.loads(line)["right"] for line in out.read_text().splitlines()] == [
+        True,
+        False,
+        True,
+    ]
+    call("gsm8k", str(answers), "--data", str(problems), "--json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["right"] == 2 and found["vote"]["accuracy"]["mean"] == 1
+    assert found["too_many_unparsed"] is False
+    assert [one["score"] for one in found["published"]] == [56.9, 74.4]
+
+
+def test_too_much_unread_fails_after_the_figures(
+    tmp_path: Path, problems: Path, capsys: Capture
+) -> None:
+    answers = write(tmp_path / "a.jsonl", {"id": 0, "answers": ["I do not know", "18"]})
+    assert call("maths", str(answers), "--data", str(problems)) == 1
+    told = capsys.readouterr()
+    assert "50.00 %" in told.out and "--max-unparsed" in told.err
+    assert call("maths", str(answers), "--data", str(problems), "--max-unparsed", "0.5") == 0
+
+
+def test_rows_with_gold_need_no_problems(tmp_path: Path, capsys: Capture) -> None:
+    answers = write(tmp_path / "a.jsonl", {"question": "?", "gold": "18", "answers": ["18"]})
+    assert call("maths", str(answers)) == 0
+
+
+def test_what_is_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problems: Path
+) -> None:
+    monkeypatch.delenv("KAMERTON_TEST_DATA", raising=False)
+    answers = write(tmp_path / "a.jsonl", {"id": 0, "answers": ["18"]})
+    with pytest.raises(InputError, match="--data"):
+        call("gsm8k", str(answers))
+    with pytest.raises(InputError, match="no task “sums”"):
+        call("sums", str(answers), "--data", str(problems))
+
+
+def test_texts_of_a_users_csv_with_columns_and_scorers(tmp_path: Path, capsys: Capture) -> None:
+    own = tmp_path / "own.csv"
+    own.write_text("nr,said,ideal\n1,Bronze,bronze\n2,clay,gold\n", "utf-8")
+    columns = ("--id-column", "nr", "--answer-column", "said", "--reference-column", "ideal")
+    chosen = ("--scorer", "exact", "--scorer", "contains")
+    assert call("texts", str(own), *columns, *chosen, "--json") == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert {one["scorer"]: one["value"]["mean"] for one in scores} == {
+        "exact_match": 0,
+        "contains": 0.5,
+    }
+    assert call("texts", str(own), *columns, *chosen) == 0
+    assert "50.00 (95 % interval" in capsys.readouterr().out
+
+
+def test_programs_in_boxes(tmp_path: Path, capsys: Capture) -> None:
+    if not available():
+        pytest.skip("no sandbox: apt-get install bubblewrap")
+    data = write(
+        tmp_path / "tasks.jsonl",
+        {
+            "task_id": "HumanEval/0",
+            "prompt": "def twice(n):\n",
+            "entry_point": "twice",
+            "canonical_solution": "    return 2 * n\n",
+            "test": "def check(candidate):\n    assert candidate(4) == 8\n",
+        },
+    )
+    answers = write(tmp_path / "a.jsonl", {"id": 0, "answers": ["    return n + n\n", "no"]})
+    out = tmp_path / "graded.jsonl"
+    files = ("humaneval", str(answers), "--data", str(data), "--out", str(out))
+    assert call(*files, "--k", "2", "--workers", "1") == 0
+    told = capsys.readouterr().out
+    assert "pass@2: 100.00 %" in told and "pass@1:" not in told and "Codex 12B" in told
+    statuses = [json.loads(line)["status"] for line in out.read_text().splitlines()]
+    assert statuses[0] == "passed" and statuses[1] != "passed"
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_help_speaks_both_languages(
+    language: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", language)
+    call("--help")
+    told = capsys.readouterr().out
+    assert ("Проверить" in told) == (language == "ru") and "cli." not in told

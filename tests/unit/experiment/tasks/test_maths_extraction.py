@@ -1,0 +1,197 @@
+"""The number that an answer says: texts of many kinds, and GSM8K's own solutions reworded."""
+
+import json
+import os
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import pytest
+from maths_cases import CASES
+
+from kamerton.experiment.tasks.maths.ending import looped, unfinished
+from kamerton.experiment.tasks.maths.extraction import EXTRACTORS, declared
+from kamerton.experiment.tasks.maths.grading import (
+    Problem,
+    Problems,
+    answer_of,
+    is_right,
+    problem,
+    read_problems,
+)
+from kamerton.experiment.tasks.maths.numerals import decimal
+from kamerton.formats.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[4]
+DATA = Path(os.environ.get("KAMERTON_TEST_DATA") or ROOT.parent / "shared" / "data")
+GSM8K = DATA / "gsm8k" / "test.jsonl"
+
+
+def grouped(value: str, sign: str) -> str:
+    return f"{int(value):,}".replace(",", sign)
+
+
+REWORDINGS: dict[str, Callable[[str], str]] = {
+    "hash": lambda x: f"#### {x}",
+    "dollars": lambda x: f"The answer is ${x}.",
+    "decimals": lambda x: f"#### {x}.00",
+    "remark": lambda x: f"The answer is {x}. I used 3 steps.",
+    "label": lambda x: f"A: {x}",
+    "bold": lambda x: f"So in the end we get **{x}** dollars.",
+    "box": lambda x: f"Therefore the result is $\\boxed{{{x}}}$.",
+    "thousands": lambda x: f"The final answer is: {grouped(x, ',')} in total, found in 4 steps",
+    "thin": lambda x: (
+        f"Answer: {grouped(x, chr(0x202F))}\n\nLet me know if you have 2 more questions!"
+    ),
+    "russian": lambda x: f"Ответ: {grouped(x, chr(0xA0))} рублей. Решено за 3 шага.",
+    "dash": lambda x: f"Ответ — {x}",
+    "next": lambda x: (
+        f"The answer is {x}.\n\nQ: A dog has 4 legs. How many have 7?\nA: The answer is 28."
+    ),
+    "heading": lambda x: f"### Final Answer\n\n**{x}** units",
+    "json": lambda x: f'{{"answer": {x}, "steps": 3}}',
+    "again": lambda x: f"The answer is {x}. The answer is {x}. The answer is {x}. The answer",
+}
+NEAR: dict[str, Callable[[str], str]] = {
+    "larger": lambda x: f"The answer is {int(x) + 1}.",
+    "ten times": lambda x: f"The answer is {x}0.",
+    "a little more": lambda x: f"The answer is {x}.01.",
+    "other sign": lambda x: f"The answer is {-int(x)}.",
+    "reciprocal": lambda x: f"The answer is 1/{int(x) + 1}.",
+    "range": lambda x: f"The answer is {x}-{int(x) + 2}.",
+    "either": lambda x: f"The answer is {x} or {int(x) + 3}.",
+    "time": lambda x: f"The answer is {x}:30.",
+    "thousand": lambda x: f"The answer is {x} thousand and something.",
+    "power": lambda x: f"The answer is {x}^2.",
+    "denied": lambda x: f"The answer is not {x} but {int(x) + 5}.",
+    "on the way": lambda x: f"First I get {x}. The answer is {int(x) + 7}.",
+    "corrected": lambda x: f"The answer is {x}. No, I forgot one. The answer is {int(x) + 1}.",
+    "next one's": lambda x: f"The answer is {int(x) + 1}.\n\nQ: How many?\nA: The answer is {x}.",
+    "cut": lambda x: f"She starts with {x} and then goes on to buy some",
+    "sum": lambda x: f"The answer is {x} + 2.",
+    "box": lambda x: f"\\boxed{{{x}, {int(x) + 1}}}",
+    "russian": lambda x: f"Ответ: {x},5",
+}
+
+
+@cache
+def problems() -> list[tuple[Problem, str]]:
+    if not GSM8K.is_file():
+        pytest.skip(f"no test data at {GSM8K}: set KAMERTON_TEST_DATA")
+    solutions = [json.loads(line)["answer"] for line in GSM8K.read_text("utf-8").splitlines()]
+    return list(zip(read_problems(GSM8K), solutions, strict=True))
+
+
+@pytest.mark.parametrize(("text", "value"), CASES, ids=range(len(CASES)))
+def test_the_number_that_a_person_reads(text: str, value: Fraction | int | None) -> None:
+    found = declared(text)
+    assert found.value == value, found
+    assert (found.value is None) == bool(found.why)
+
+
+def test_gold_solutions_are_all_right() -> None:
+    wrong = [one.id for one, text in problems() if not is_right(answer_of(text, one), one)]
+    assert wrong == [] and len(problems()) == 1319
+
+
+@pytest.mark.parametrize("name", REWORDINGS)
+def test_gold_solutions_are_right_in_other_words(name: str) -> None:
+    wrong = []
+    for one, text in problems():
+        told = text.partition("####")[0] + REWORDINGS[name](str(one.gold))
+        if not is_right(found := answer_of(told, one), one):
+            wrong.append((one.id, str(one.gold), found))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_near_misses_are_wrong(name: str) -> None:
+    """Gold 0 would make some of them right: it is left out."""
+    right = []
+    # A solution that says "the answer is" itself has an answer, whatever stands behind it.
+    own = [(one, text) for one, text in problems()[::2] if "answer" not in text]
+    assert len(own) > 600
+    for one, text in own:
+        told = text.partition("####")[0] + NEAR[name](str(one.gold))
+        if one.gold and is_right(found := answer_of(told, one), one):
+            right.append((one.id, str(one.gold), found))
+    assert right == []
+
+
+def test_a_large_number_is_compared_exactly() -> None:
+    asked = problem("1", "How many?", "#### 123456", "here")
+    assert not is_right(answer_of("The answer is 123461.", asked), asked)
+    assert is_right(answer_of("The answer is 123,456.000.", asked), asked)
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "value"),
+    [
+        ("The answer is 2 dozen.", "How many eggs are there?", 24),
+        ("The answer is 2 dozen.", "She has eggs. How many dozens are there?", 2),
+        ("The answer is 1 hour and 30 minutes.", "How many minutes does it take?", 90),
+        ("The answer is 1 hour and 30 minutes.", "How many hours does it take?", Fraction(3, 2)),
+        ("1,319", "How much is it?", 1319),
+        ("1,319", "Сколько это?", Fraction(1319, 1000)),
+        ("Ответ: 1,319", "Дом стоит 1,250,000. Сколько ещё?", 1319),
+        ("2 million", "How many million people?", 2),
+    ],
+)
+def test_the_question_says_how_to_read(text: str, question: str, value: Fraction) -> None:
+    assert declared(text, question).value == value
+
+
+def test_a_reply_cut_at_the_limit_within_its_number_has_no_answer() -> None:
+    assert declared("The answer is 1", finish_reason="length").why == "cut"
+    assert declared("The answer is 1", finish_reason="stop").value == 1
+    assert declared("The answer is 1.\nThat is", finish_reason="length").value == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("The answer is 3. Wait. The answer is 4. I used 5 steps.", (4, 4, 3, 5)),
+        ("She has 3 + 4 = 7 eggs.", (7, None, None, 7)),
+    ],
+)
+def test_extractors_differ_where_they_should(text: str, values: tuple[int | None, ...]) -> None:
+    assert tuple(extract(text, "", "").value for extract in EXTRACTORS.values()) == values
+
+
+def test_loops_and_cuts() -> None:
+    assert looped("He takes 5 more. " * 5)
+    assert looped("".join(f"Then she adds {n} more eggs.\n" for n in range(12)))
+    assert not looped("Monday: 3 eggs\nTuesday: 4 eggs\nWednesday: 5 eggs\nThursday: 6 eggs\n")
+    assert unfinished("She then goes to the") and unfinished("16 - 3 = 13, so 13 -")
+    assert not unfinished("Total: 18 eggs") and not unfinished("She makes 18 dollars.")
+
+
+@pytest.mark.parametrize(
+    ("digits", "russian", "value"),
+    [
+        ("1,319", False, 1319),
+        ("1,319", True, Fraction(1319, 1000)),
+        ("1,3190", False, None),
+        ("12.05.2020", False, None),
+        ("3,4,5", False, None),
+        ("1.319,50", False, Fraction(2639, 2)),
+        ("1,319.50", True, Fraction(2639, 2)),
+        ("0,125", False, Fraction(1, 8)),
+        ("9" * 5000, False, None),
+    ],
+)
+def test_separators(digits: str, russian: bool, value: Fraction | None) -> None:
+    assert decimal(digits, russian) == value
+
+
+def test_a_gold_that_is_no_number_is_refused() -> None:
+    with pytest.raises(InputError, match=r"file:3: the true answer “ten”"):
+        problem("1", "How many?", "#### ten", "file:3")
+
+
+def test_questions_are_found_in_any_dress() -> None:
+    known = Problems([problem("7", "Janet’s ducks  lay eggs.", "#### -1,080", "x")])
+    found = known.find(None, "janet's ducks lay eggs.")
+    assert found is not None and found.gold == -1080
+    assert known.find("8", None) is None

@@ -1,0 +1,71 @@
+"""A user's own tables: CSV in its kinds, JSONL, columns by name, samples of one question."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kamerton.experiment.tasks.answers import read_answers
+from kamerton.experiment.tasks.asking import Columns
+from kamerton.formats.errors import InputError
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_one_row_with_samples_or_a_row_for_each_is_the_same(tmp_path: Path) -> None:
+    one = write(tmp_path / "a.jsonl", '{"id": 7, "answers": ["x", "y"]}\n{"id": 8, "answer": "z"}')
+    with pytest.raises(InputError, match=r"a\.jsonl:2.*answers"):
+        read_answers(one, Columns())
+    one = write(tmp_path / "a.jsonl", '{"id": 7, "answers": ["x", "y"]}\n')
+    each = write(
+        tmp_path / "b.jsonl",
+        '{"task_id": "7", "completion": "x"}\n{"task_id": "7", "completion": "y"}\n',
+    )
+    first, second = read_answers(one, Columns()), read_answers(each, Columns())
+    assert [(r.id, r.answers) for r in first] == [(r.id, r.answers) for r in second]
+    assert first[0].answers == ("x", "y")
+
+
+@pytest.mark.parametrize(("ending", "sign"), [(".csv", ","), (".csv", ";"), (".tsv", "\t")])
+def test_csv_of_all_kinds(tmp_path: Path, ending: str, sign: str) -> None:
+    rows = ("№", "ответ", "образец"), ("1", f'"две{sign} части,\nи строка"', "да"), ("2", "", "нет")
+    text = "".join(sign.join(row) + "\n" for row in rows)
+    path = write(tmp_path / f"own{ending}", "\ufeff" + text)
+    columns = Columns(id="№", answer="ответ", reference="образец")
+    first, second = read_answers(path, columns)
+    assert first.answers == (f"две{sign} части,\nи строка",) and first.references == ("да",)
+    assert second.answers == ("",) and (second.id, second.group) == ("2", "2")
+
+
+def test_rows_without_ids_are_numbered_and_groups_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "answer,group\nx,vase\ny,vase\n")
+    found = read_answers(path, Columns())
+    assert [(one.id, one.group) for one in found] == [("0", "vase"), ("1", "vase")]
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "told"),
+    [
+        ("a,b\n1,2\n", Columns(), "no column “answer”; the file has: a, b.*--answer-column"),
+        ("id,answer\n1,x\n", Columns(answer="reply"), "no column “reply”.*id, answer"),
+        ("id,answer\n1,x,y\n", Columns(), r"own\.csv:2: this row has more or fewer"),
+        ("id,answer\n1\n", Columns(), r"own\.csv:2: this row has more or fewer"),
+        ('id,answer\n1,"x"y\n', Columns(), r"own\.csv:2: this row is no CSV"),
+        ("id,answer\n", Columns(), "no answers in this file"),
+        ("id,answer,target\n1,x,a\n1,y,b\n", Columns(), r"own\.csv:3: 1 stands here twice"),
+    ],
+)
+def test_broken_tables_are_named(tmp_path: Path, text: str, columns: Columns, told: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_answers(write(tmp_path / "own.csv", text), columns)
+    assert re.search(told, str(error.value)), str(error.value)
+
+
+@pytest.mark.parametrize("cell", ["null", "[]", "[1]", "true", "{}"])
+def test_a_cell_that_is_no_text_is_named(tmp_path: Path, cell: str) -> None:
+    path = write(tmp_path / "a.jsonl", f'{{"id": 1, "answers": {cell}}}\n')
+    with pytest.raises(InputError, match=r"a\.jsonl:1: “answers”"):
+        read_answers(path, Columns())
