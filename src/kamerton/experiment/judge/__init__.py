@@ -1,0 +1,1 @@
+"""A judge model says which of two answers is better, and how far it may be believed."""

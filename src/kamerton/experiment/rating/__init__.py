@@ -1,0 +1,1 @@
+"""People compare two answers without knowing whose they are: sheets out, ratings back, verdict."""
