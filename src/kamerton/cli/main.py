@@ -6,7 +6,24 @@ from typing import Annotated, Any, cast
 import typer
 
 from kamerton import __version__
-from kamerton.cli import data, doctor, init, push, recipe, run, runs, serve, stages
+from kamerton.cli import (
+    board,
+    data,
+    doctor,
+    gate,
+    grade,
+    init,
+    judge,
+    push,
+    rating,
+    recipe,
+    run,
+    runs,
+    sandbox,
+    selfcheck,
+    serve,
+    stages,
+)
 from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import choose, say
@@ -37,12 +54,20 @@ def build() -> typer.Typer:
     app.command("run", help="cli.help_run")(run.run)
     app.command("serve", help="cli.help_serve")(serve.serve)
     app.command("push", help="cli.help_push")(push.push)
+    app.command("judge", help="cli.help_judge")(judge.judge)
+    app.command("gate", help="cli.help_gate")(gate.gate)
+    app.command("compare", help="cli.help_compare")(board.compare)
+    app.command("leaderboard", help="cli.help_leaderboard")(board.leaderboard)
+    app.command("grade", help="cli.help_grade")(grade.grade)
+    app.command("selfcheck", help="cli.help_selfcheck")(selfcheck.selfcheck)
     app.command("init", help="cli.help_init")(init.init)
     app.command("doctor", help="cli.help_doctor")(doctor.doctor)
     app.command("stage", help="cli.help_stage", hidden=True)(stages.stage)
     app.add_typer(recipe.app, name="recipe", help="cli.help_recipe")
     app.add_typer(runs.app, name="runs", help="cli.help_runs")
     app.add_typer(data.app, name="data", help="cli.help_data")
+    app.add_typer(rating.app, name="rating", help="cli.help_rating")
+    app.add_typer(sandbox.app, name="sandbox", help="cli.help_sandbox")
     return app
 
 

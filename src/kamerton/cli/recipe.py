@@ -18,6 +18,8 @@ from kamerton.develop.settings import (
     PretrainSettings,
     TuneSettings,
 )
+from kamerton.experiment.gate.settings import GateSettings
+from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import Section, load, read_yaml, validate
@@ -72,6 +74,10 @@ class Recipe(Section):
     """Engine and gateway."""
     experiment: ExperimentSettings = ExperimentSettings()
     """What is asked, of whom, and what is claimed."""
+    judge: JudgeSettings | None = None
+    """Whom `kamerton judge` asks about this recipe's runs, and how."""
+    gate: GateSettings = GateSettings()
+    """The rule of `kamerton gate`; no stage depends on it."""
     tracking: Literal["mlflow", "off"] = "mlflow"
     """Where finished runs are kept track of: MLflow, at MLFLOW_TRACKING_URI or in runs/.mlflow."""
     then: list[str] = []

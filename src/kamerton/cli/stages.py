@@ -14,6 +14,7 @@ from kamerton.cli.trip import Job, name_of
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.pipeline.child import die_with_parent
+from kamerton.pipeline.folder import STAGES, find_run
 
 Form = Literal["sft", "dpo", "kto"]
 
@@ -114,17 +115,25 @@ def _report(job: Job) -> None:
     """One page and card for each adapter; their closing words together end the run."""
     from kamerton.experiment.report.run import TABLE, ReportInputs, report
 
-    recipe, out = job.recipe, job.out("report")
+    recipe, out, run = job.recipe, job.out("report"), _run_of(job)
     tree = recipe.model_dump(mode="json")
     if not recipe.adapters:
         stages = {name: folder for name, folder in job.stages.items() if name != "report"}
-        report(ReportInputs(recipe.name, tree, job.command, stages), out)
+        report(ReportInputs(recipe.name, tree, job.command, stages, run), out)
         return
     for name, part in recipe.parts.items():
         own = tree | part.model_dump(mode="json") | {"adapters": {}}
-        report(ReportInputs(name, own, job.command, _stages_of(job, name)), out / name)
+        beside = run / name if run else None
+        report(ReportInputs(name, own, job.command, _stages_of(job, name), beside), out / name)
     words = [read_text(out / name / TABLE) for name in recipe.parts]
     write_text(out / TABLE, "\n".join(words))
+
+
+def _run_of(job: Job) -> Path | None:
+    """The run that these stages made before: what a judge and people said lies in its folder."""
+    root = next(p for p in job.out("report").resolve().parents if p.name == STAGES).parent
+    names = {name: str(Path(p).relative_to(root)) for name, p in job.stages.items()}
+    return find_run(root, job.recipe.name, names)
 
 
 def _stages_of(job: Job, adapter: str) -> dict[str, str]:

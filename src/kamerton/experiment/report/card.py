@@ -8,6 +8,7 @@ import yaml
 from kamerton.experiment.report import view, words
 from kamerton.experiment.report.material import Compared, Material, Trip
 from kamerton.experiment.report.table import plain_table
+from kamerton.experiment.voices import lines
 from kamerton.formats.language import say
 
 
@@ -20,6 +21,7 @@ def card(material: Material) -> str:
         say("experiment.card_intro", base=material.base),
         f"**{say('experiment.verdict_label')}:** {words.verdict_sentence(material.summary)}",
         *(f"**{say('experiment.harm_title')}.** {text}" for text in words.harm(material.summary)),
+        *lines(material.voices),
         section("card_use", say("experiment.card_use")),
         section(
             "card_data", bullets([f"{what} {count}." for _, what, count in view.sets(material)])

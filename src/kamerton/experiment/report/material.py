@@ -1,13 +1,14 @@
 """Everything that a report is made of, read from the finished stages."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kamerton.experiment.design import Design, design
 from kamerton.experiment.run import read_questions
 from kamerton.experiment.settings import ExperimentSettings
+from kamerton.experiment.voices import Voice, voices
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.manifest import Manifest
 from kamerton.formats.manifest import read as read_manifest
@@ -29,6 +30,8 @@ class ReportInputs:
     """The command that made this run."""
     stages: dict[str, str]
     """Stage name to the folder of its outputs; data must be there, and compare or pretrain."""
+    beside: Path | None = None
+    """The run's folder, where judge.json and ratings.json may lie; None for a run's first page."""
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -57,6 +60,8 @@ class Compared(Trip):
     """Name of the base model, as its maker calls it where that is known."""
     training: dict[str, Any]
     parity: dict[str, Any]
+    voices: list[Voice] = field(default_factory=list, kw_only=True)
+    """What a judge model and people said later."""
 
     @property
     def settings(self) -> ExperimentSettings:
@@ -91,6 +96,7 @@ def compared(inputs: ReportInputs) -> Compared:
         base=_base(folders.get("export"), inputs.recipe),
         training=figures(folders.get("tune"), "training.json"),
         parity=figures(folders.get("export"), "parity.json"),
+        voices=voices(inputs.beside),
     )
 
 

@@ -18,6 +18,7 @@ from kamerton.experiment.report.rows import view
 from kamerton.experiment.report.rows.material import RowsMaterial
 from kamerton.experiment.report.rows.table import tables
 from kamerton.experiment.report.rows.words import harm, verdict_sentence
+from kamerton.experiment.voices import lines
 from kamerton.formats.language import say
 from kamerton.formats.scores import Cell
 
@@ -33,6 +34,7 @@ def card(material: RowsMaterial) -> str:
         say("experiment.rows_card_intro", **values),
         f"**{say('experiment.verdict_label')}:** {verdict_sentence(material.summary)}",
         *worse,
+        *lines(material.voices),
         section("card_use", say("experiment.rows_card_use")),
         section("card_data", bullets(f"{what} {count}." for _, what, count in view.sets(material))),
         section("card_training", training(material)),

@@ -1,0 +1,113 @@
+"""Known truth of code: published solutions pass, empty bodies do not, pass@k and CodeBLEU."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import prod
+from pathlib import Path
+
+from kamerton.experiment.code.boxed import judge_all
+from kamerton.experiment.code.extract import program
+from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
+from kamerton.experiment.scorers.pass_at_k import pass_at_k
+from kamerton.experiment.selfcheck.found import (
+    Found,
+    Setting,
+    Tell,
+    equal,
+    farthest,
+    skipped,
+    small,
+)
+from kamerton.experiment.tasks.humaneval import PLUS, PUBLISHED
+from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.sandbox import require
+
+_CHEN = "Chen et al. 2021, arXiv 2107.03374"
+_LIU = "Liu et al. 2023, arXiv 2305.01210"
+TASKS = 164
+EVERY = 8
+"""Without --all every eighth task of HumanEval+ is run, with all of its inputs."""
+
+
+def check_humaneval(setting: Setting, tell: Tell) -> Iterator[Found]:
+    """All solutions of HumanEval in boxes: 164 of 164; and 164 empty bodies: 0."""
+    if missing := _missing(setting, PUBLISHED):
+        yield skipped("humaneval", f"{TASKS}/{TASKS}", _CHEN, missing)
+        yield skipped("humaneval_empty", f"0/{TASKS}", _CHEN, missing)
+        return
+    yield from _both("humaneval", humaneval(_at(setting, PUBLISHED)), TASKS, _CHEN, tell)
+
+
+def check_humaneval_plus(setting: Setting, tell: Tell) -> Iterator[Found]:
+    """The same of HumanEval+; every eighth task unless everything is wanted."""
+    count = TASKS if setting.everything else -(-TASKS // EVERY)
+    if missing := _missing(setting, PLUS):
+        yield skipped("humaneval_plus", f"{count}/{count}", _LIU, missing)
+        yield skipped("humaneval_plus_empty", f"0/{count}", _LIU, missing)
+        return
+    tasks = humaneval_plus(_at(setting, PLUS))
+    chosen = tasks if setting.everything else tasks[::EVERY]
+    yield from _both("humaneval_plus", chosen, count, _LIU, tell)
+
+
+def check_pass_at_k(setting: Setting, tell: Tell) -> Iterator[Found]:
+    """pass@k by counting subsets, for all n up to 8; and by the product of the paper for n 200."""
+    wanted, found = [], []
+    for n in range(1, 9):
+        for c in range(n + 1):
+            sample = [True] * c + [False] * (n - c)
+            for k in range(1, n + 1):
+                subsets = list(combinations(sample, k))
+                wanted.append(sum(map(any, subsets)) / len(subsets))
+                found.append(pass_at_k(n, c, k))
+    yield small("pass_at_k", farthest(found, wanted), 1e-12, _CHEN)
+    counts = (1, 10, 60, 100)
+    products = [1 - prod(1 - 100 / n for n in range(200 - c + 1, 201)) for c in counts]
+    ours = [pass_at_k(200, c, 100) for c in counts]
+    yield small("pass_at_k_product", farthest(ours, products), 1e-12, _CHEN)
+    tell(1)
+
+
+def _both(
+    name: str, tasks: Sequence[CodeTask], count: int, source: str, tell: Tell
+) -> Iterator[Found]:
+    solutions = [program(one) for one in tasks]
+    yield _passed(name, tasks, solutions, f"{count}/{count}", source, tell)
+    bodies = [f"{one.prompt}    pass\n" for one in tasks]
+    yield _passed(f"{name}_empty", tasks, bodies, f"0/{count}", source, tell)
+
+
+def _passed(
+    what: str,
+    tasks: Sequence[CodeTask],
+    programs: Sequence[str],
+    expected: str,
+    source: str,
+    tell: Tell,
+) -> Found:
+    odd: list[str] = []
+    passed = 0
+    trials = list(zip(tasks, programs, strict=True))
+    for task, judged in zip(tasks, judge_all(trials), strict=True):
+        passed += judged.passed
+        if judged.passed is what.endswith("_empty"):
+            odd.append(f"{task.id}: {judged.status} {judged.detail}".strip())
+        tell(1)
+    return equal(what, f"{passed}/{len(tasks)}", expected, source, "; ".join(odd[:3]))
+
+
+def _at(setting: Setting, published: str) -> Path:
+    assert setting.data is not None
+    return setting.data / published
+
+
+def _missing(setting: Setting, published: str) -> str:
+    """Why the check cannot be made: no data, or no sandbox; empty where it can."""
+    if setting.data is None or not _at(setting, published).is_file():
+        return say("experiment.selfcheck_no_data", file=published)
+    try:
+        require()
+    except InputError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,65 @@
+"""All checks of known truth, one after another, with progress."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from kamerton.experiment.selfcheck import maths, programs, statistics, texts
+from kamerton.experiment.selfcheck.found import Checker, Found, Setting
+from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.terminal import progress
+
+
+@dataclass(frozen=True)
+class Check:
+    """One group of checks."""
+
+    run: Checker
+    units: Callable[[Setting], int]
+    """Steps of its progress line."""
+
+
+def _one(setting: Setting) -> int:
+    return 1
+
+
+def _plus(setting: Setting) -> int:
+    return 2 * (programs.TASKS if setting.everything else -(-programs.TASKS // programs.EVERY))
+
+
+CHECKS: dict[str, Check] = {
+    "sacrebleu": Check(texts.check_sacrebleu, _one),
+    "rouge": Check(texts.check_rouge, _one),
+    "codebleu": Check(texts.check_codebleu, _one),
+    "bertscore": Check(texts.check_bertscore, _one),
+    "pass_at_k": Check(programs.check_pass_at_k, _one),
+    "statistics": Check(statistics.check_formulas, _one),
+    "rates": Check(statistics.check_rates, statistics.units),
+    "gsm8k": Check(maths.check_gsm8k, lambda _: (2 + len(maths.WORDINGS)) * maths.PROBLEMS),
+    "humaneval": Check(programs.check_humaneval, lambda _: 2 * programs.TASKS),
+    "humaneval_plus": Check(programs.check_humaneval_plus, _plus),
+}
+"""Name of a group to its checks; the order is that of the table."""
+
+
+def run(setting: Setting, only: Sequence[str] = ()) -> Iterator[Found]:
+    """What the checks find, as they find it; `only`: names of groups, all without it.
+
+    A group whose package or sandbox is missing is skipped from there on, with the reason. Raises
+    InputError for a name that is none.
+    """
+    for name in only:
+        if name not in CHECKS:
+            known = ", ".join(CHECKS)
+            raise InputError("experiment.selfcheck_unknown", name=name, known=known)
+    for name in only or CHECKS:
+        yield from _made(name, CHECKS[name], setting)
+
+
+def _made(name: str, check: Check, setting: Setting) -> Iterator[Found]:
+    label = say("experiment.selfcheck_running", name=name)
+    with progress(label, check.units(setting)) as bar:
+        try:
+            yield from check.run(setting, bar.update)
+        except InputError as error:
+            yield Found(f"group_{name}", "-", "", "skipped", "", str(error))

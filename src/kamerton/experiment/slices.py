@@ -1,0 +1,122 @@
+"""Where a run got worse: the primary criterion by topic, length and language of the questions.
+
+A gain on the whole can hide a loss on a part. Parts are many, so the corrected p decides: Holm's
+correction over all parts of all runs together.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kamerton import stats
+from kamerton.experiment.finished import Finished
+from kamerton.experiment.report.card import language_of
+from kamerton.formats.language import say
+from kamerton.formats.questions import Question
+from kamerton.formats.scores import Interval, Sample, Verdict
+
+LEAST_GROUPS = 6
+"""Parts with fewer groups are left out: five allow no p below 2 / 2 ** 5 = 0.06."""
+_LENGTHS = ("short", "middle", "long")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One run against the first on one part of the questions."""
+
+    label: str
+    dimension: str
+    """`set`, `topic`, `length` or `language`."""
+    value: str
+    effect: Interval
+    p_holm: float
+    verdict: Verdict
+    questions: int
+    groups: int
+
+
+@dataclass(frozen=True)
+class Slices:
+    """All parts that are large enough, and how many are not."""
+
+    found: list[Slice]
+    left_out: int
+
+
+def slices(
+    runs: Sequence[Finished], topics: Mapping[str, str], claims_verdict: bool = True
+) -> Slices:
+    """Every run against the first by part; `topics`: question id to what it asks about."""
+    first, on = runs[0], runs[0].settings
+    parts = _parts(first, topics)
+    members = [(run, part, _pairs(run, first, ids)) for run in runs[1:] for part, ids in parts]
+    kept = [m for m in members if len(set(m[2][1])) >= LEAST_GROUPS]
+    ps = [stats.sign_flip(*m[2], on.resamples, first.seed) for m in kept]
+    found = []
+    for (run, part, (gains, groups)), p in zip(kept, stats.holm(ps), strict=True):
+        effect = stats.bootstrap(gains, groups, (-1.0, 1.0), on.resamples, first.seed)
+        verdict = stats.verdict(effect, p, on.alpha, on.margin)
+        told: Verdict = verdict if claims_verdict else "not enough evidence"
+        counts = len(gains), len(set(groups))
+        found.append(Slice(run.label, *part, effect, p, told, *counts))
+    return Slices(found, len(members) - len(kept))
+
+
+def name_of(one: Slice) -> str:
+    """The part in words: `length of the question: short`."""
+    value = one.value
+    if one.dimension in {"set", "length"}:
+        value = say(f"experiment.{'set' if one.dimension == 'set' else 'slice'}_{value}")
+    return say(f"experiment.slice_{one.dimension}", value=value)
+
+
+def topics_of(questions: Sequence[Question]) -> dict[str, str]:
+    """Question id to its attribute: material, period, site."""
+    return {q.id: q.attribute for q in questions if q.attribute}
+
+
+Part = tuple[str, str]
+
+
+def _parts(run: Finished, topics: Mapping[str, str]) -> list[tuple[Part, set[str]]]:
+    """(dimension, value) to question ids, of dimensions with more than one value."""
+    samples = [s for s in run.of() if run.settings.primary in s.scores]
+    ends = _thirds([len(s.question) for s in samples])
+    by: dict[str, dict[str, set[str]]] = {}
+    for sample in samples:
+        for dimension, value in _kinds(sample, topics, ends):
+            by.setdefault(dimension, {}).setdefault(value, set()).add(sample.question_id)
+    return [
+        ((dimension, value), ids)
+        for dimension, of in by.items()
+        if len(of) > 1
+        for value, ids in of.items()
+    ]
+
+
+def _kinds(
+    sample: Sample, topics: Mapping[str, str], ends: tuple[int, int]
+) -> list[tuple[str, str]]:
+    length = _LENGTHS[sum(len(sample.question) > end for end in ends)]
+    found = [("set", str(sample.held_out)), ("length", length)]
+    found.append(("language", language_of([sample.question])))
+    if sample.question_id in topics:
+        found.append(("topic", topics[sample.question_id]))
+    return found
+
+
+def _thirds(lengths: Sequence[int]) -> tuple[int, int]:
+    """The longest length of the first and of the second third of the questions."""
+    ordered = sorted(lengths) or [0]
+    return ordered[(len(ordered) - 1) // 3], ordered[2 * (len(ordered) - 1) // 3]
+
+
+def _pairs(run: Finished, first: Finished, ids: set[str]) -> tuple[list[float], list[str]]:
+    """Differences and groups on the questions of one part."""
+    criterion = first.settings.primary
+    mine, its = (
+        {s.question_id: s for s in one.of() if s.question_id in ids and criterion in s.scores}
+        for one in (run, first)
+    )
+    keys = [key for key in mine if key in its]
+    gains = [mine[key].scores[criterion] - its[key].scores[criterion] for key in keys]
+    return gains, [mine[key].group for key in keys]

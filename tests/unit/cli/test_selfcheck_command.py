@@ -1,0 +1,57 @@
+"""`kamerton selfcheck`: the table, JSON, and the exit code on a miss."""
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+
+from kamerton.cli.selfcheck import selfcheck
+from kamerton.cli.words import SUBCOMMANDS, translate
+from kamerton.experiment.selfcheck import programs
+
+Capture = pytest.CaptureFixture[str]
+
+
+def call(*arguments: str) -> int:
+    app = typer.Typer(**SUBCOMMANDS)
+    app.command("selfcheck", help="cli.help_selfcheck")(selfcheck)
+    app.command("other")(lambda: None)
+    command = typer.main.get_command(app)
+    translate(command)
+    done = command.main(["selfcheck", *arguments], prog_name="kamerton", standalone_mode=False)
+    return int(done or 0)
+
+
+def test_table_and_json_of_one_group(capsys: Capture) -> None:
+    assert call("--only", "pass_at_k") == 0
+    told = capsys.readouterr().out
+    assert "known truth" in told and "miss: 0" in told and len(told.splitlines()) == 4
+    assert call("--only", "pass_at_k", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["ok"] is True and [one["what"] for one in found["checks"]] == [
+        "pass_at_k",
+        "pass_at_k_product",
+    ]
+
+
+def test_a_miss_ends_with_1(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(programs, "pass_at_k", lambda n, c, k: 1 - (1 - c / n) ** k)
+    assert call("--only", "pass_at_k") == 1
+    assert "MISS" in capsys.readouterr().out
+
+
+def test_what_is_skipped_is_no_miss_but_said(tmp_path: Path, capsys: Capture) -> None:
+    assert call("--only", "humaneval", "--data", str(tmp_path)) == 0
+    told = capsys.readouterr().out
+    assert told.count("skipped") == 3 and "HumanEval.jsonl.gz is not here" in told
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_help_is_said_in_both_languages(
+    language: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", language)
+    call("--help")
+    told = capsys.readouterr().out
+    assert ("Получить" in told) == (language == "ru") and "cli." not in told
