@@ -4,6 +4,7 @@ import io
 import tokenize
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from typing import Any, Literal
 
 from kamerton.formats.errors import InputError
@@ -130,10 +131,7 @@ def _parser(language: Language) -> Any:
     try:
         import tree_sitter
 
-        if language == "python":
-            import tree_sitter_python as grammar
-        else:
-            import tree_sitter_java as grammar
+        grammar = import_module(f"tree_sitter_{language}")
     except ImportError as error:
         package = f"tree-sitter tree-sitter-{language}"
         raise InputError("experiment.scorer_package", package=package) from error
