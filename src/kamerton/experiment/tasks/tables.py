@@ -36,7 +36,8 @@ def _csv(path: Path) -> Iterator[Line]:
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    csv.field_size_limit(len(text) + 1)
+    # The limit is one for the whole process: it only grows.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
     try:
         for row in rows:
             where = f"{path}:{rows.line_num}"

@@ -1,5 +1,6 @@
 """A user's own tables: CSV in its kinds, JSONL, columns by name, samples of one question."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -69,3 +70,11 @@ def test_a_cell_that_is_no_text_is_named(tmp_path: Path, cell: str) -> None:
     path = write(tmp_path / "a.jsonl", f'{{"id": 1, "answers": {cell}}}\n')
     with pytest.raises(InputError, match=r"a\.jsonl:1: “answers”"):
         read_answers(path, Columns())
+
+
+def test_a_small_table_leaves_larger_ones_readable(tmp_path: Path) -> None:
+    """The limit of a field is one for the whole process."""
+    (tmp_path / "a.csv").write_text("id,answer\n1,yes\n", "utf-8")
+    before = csv.field_size_limit()
+    read_answers(tmp_path / "a.csv", Columns(), references=False)
+    assert csv.field_size_limit() >= before
