@@ -10,6 +10,7 @@ from kamerton.cli import (
     board,
     data,
     doctor,
+    evaluate,
     gate,
     grade,
     init,
@@ -58,6 +59,7 @@ def build() -> typer.Typer:
     app.command("gate", help="cli.help_gate")(gate.gate)
     app.command("compare", help="cli.help_compare")(board.compare)
     app.command("leaderboard", help="cli.help_leaderboard")(board.leaderboard)
+    app.command("eval", help="cli.help_eval")(evaluate.evaluate)
     app.command("grade", help="cli.help_grade")(grade.grade)
     app.command("selfcheck", help="cli.help_selfcheck")(selfcheck.selfcheck)
     app.command("init", help="cli.help_init")(init.init)

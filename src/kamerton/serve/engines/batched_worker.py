@@ -1,0 +1,230 @@
+"""The batched engine's own process: an OpenAI API of one model.
+
+Run as `python -m kamerton.serve.engines.batched_worker`, by the rules of `engines.process`.
+Routes, all with the bearer key: GET /v1/models (with the hash of weights and tokenizer), POST
+/v1/completions and /v1/chat/completions (`n`, `seed`, `temperature`, `top_p`, `top_k`, `stop`,
+`max_tokens`; no streams), GET /health (what was computed so far).
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import socket
+import sys
+import threading
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from kamerton.formats import templates
+from kamerton.formats.manifest import digest, sha256
+from kamerton.serve.engines.batched import BatchedSettings
+from kamerton.serve.engines.batching.asked import Chat, Common, Completion, read, told
+from kamerton.serve.engines.batching.engine import Batched, Done
+from kamerton.serve.engines.batching.requests import Reply
+from kamerton.serve.engines.batching.runner import Runner
+from kamerton.serve.gateway.connection import while_connected
+from kamerton.serve.gateway.errors import ApiError
+
+_ENDS = ("<|im_end|>", "<|endoftext|>")
+_READ = (
+    "*.safetensors",
+    "config.json",
+    "adapter_config.json",
+    "tokenizer*",
+    "*.model",
+    "vocab*",
+    "merges*",
+)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A loaded model behind the API."""
+
+    name: str
+    fingerprint: str
+    """Of its weights and its tokenizer: equal ones give equal token ids and probabilities."""
+    engine: Batched
+    tokenizer: Any
+    template: str | None
+
+
+def load(settings: BatchedSettings) -> Served:
+    """Load the model; OSError or ValueError where the folder is none that the engine computes."""
+    import torch
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    from kamerton.serve.engines.batching import weights
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(settings.threads)
+    tokenizer = AutoTokenizer.from_pretrained(settings.weights)
+    known = tokenizer.get_vocab()
+    ends = {known[token] for token in _ENDS if token in known} | {tokenizer.eos_token_id}
+    model = weights.load(settings.weights, adapter=settings.adapter)
+    engine = Batched(model, tokenizer, [end for end in ends if end is not None], settings.slots)
+    template = templates.for_engine(settings.template) if settings.template else None
+    places = [Path(place) for place in (settings.weights, settings.adapter) if place]
+    return Served(settings.name, fingerprint(*places), engine, tokenizer, template)
+
+
+def fingerprint(*folders: Path) -> str:
+    """Twelve hex digits over what decides token ids and probabilities: a model, and an adapter."""
+    files = [
+        path
+        for folder in folders
+        for path in sorted({one for form in _READ for one in folder.glob(form) if one.is_file()})
+    ]
+    return digest(*(part for path in files for part in (path.name, sha256(path))))
+
+
+class Routes:
+    """One model behind HTTP."""
+
+    def __init__(self, served: Served) -> None:
+        self._served, self._runner = served, Runner(served.engine)
+
+    async def health(self) -> dict[str, Any]:
+        """GET /health."""
+        return {"status": "ok", "counted": asdict(self._served.engine.counted)}
+
+    async def models(self) -> dict[str, Any]:
+        """GET /v1/models."""
+        row = {"id": self._served.name, "object": "model", "owned_by": "kamerton"}
+        return {"object": "list", "data": [row | {"fingerprint": self._served.fingerprint}]}
+
+    async def completions(self, request: Request) -> JSONResponse:
+        """POST /v1/completions."""
+        asked = read(await _json(request), Completion)
+        prompt = asked.prompt
+        ids = self._served.tokenizer(prompt).input_ids if isinstance(prompt, str) else prompt
+        return await self._answer(request, asked, ids)
+
+    async def chat(self, request: Request) -> JSONResponse:
+        """POST /v1/chat/completions."""
+        asked = read(await _json(request), Chat)
+        if self._served.template is None:
+            raise ApiError(400, "this model was started without a chat template", param="messages")
+        ids = self._served.tokenizer.apply_chat_template(
+            [turn.model_dump() for turn in asked.messages],
+            chat_template=self._served.template,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+        return await self._answer(request, asked, list(ids))
+
+    async def _answer(self, request: Request, asked: Common, ids: list[int]) -> JSONResponse:
+        if asked.model not in ("", self._served.name):
+            message = f"the model '{asked.model}' does not exist; there is: {self._served.name}"
+            raise ApiError(404, message, param="model", code="model_not_found")
+        self._check(ids)
+        replies = await while_connected(request, self._replies(asked, ids))
+        return JSONResponse(told(asked, replies, self._served.name))
+
+    def _check(self, ids: list[int]) -> None:
+        room, vocabulary = self._served.engine.room, self._served.engine.vocabulary
+        if not 0 < len(ids) < room:
+            message = f"the prompt has {len(ids)} tokens, and with its answer may have {room}"
+            raise ApiError(400, message, type="exceed_context_size_error")
+        if not all(0 <= token < vocabulary for token in ids):
+            raise ApiError(400, f"prompt: token ids are below {vocabulary}", param="prompt")
+
+    async def _replies(self, asked: Common, ids: list[int]) -> list[Reply]:
+        """All `n` answers; when the client leaves, those that are not done are dropped."""
+        loop, gone = asyncio.get_running_loop(), threading.Event()
+        futures = [loop.create_future() for _ in range(asked.n)]
+
+        def to(future: "asyncio.Future[Reply]") -> Done:
+            return lambda reply: tell(loop, future, reply)
+
+        for one, future in zip(asked.requests(ids), futures, strict=True):
+            self._runner.ask(one, to(future), gone.is_set)
+        try:
+            return list(await asyncio.gather(*futures))
+        finally:
+            gone.set()
+
+
+def tell(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Reply]", reply: Reply) -> None:
+    """Hand a reply from the engine's thread over to who waits for it, if anybody does."""
+
+    def done() -> None:
+        if not future.done():
+            future.set_result(reply)
+
+    with contextlib.suppress(RuntimeError):  # the server is about to end
+        loop.call_soon_threadsafe(done)
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except ValueError as error:
+        raise ApiError(400, "the body is not JSON") from error
+
+
+def create(served: Served, key: str) -> FastAPI:
+    """The application with its routes, closed to all who do not have the key."""
+    expected = f"Bearer {key}".encode()
+
+    async def keyed(request: Request) -> None:
+        given = request.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(given, expected):
+            raise ApiError(401, "the key is missing or wrong", "authentication_error")
+
+    routes = Routes(served)
+    app = FastAPI(dependencies=[Depends(keyed)], docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_api_route("/health", routes.health)
+    app.add_api_route("/v1/models", routes.models)
+    for path, route in (
+        ("/v1/completions", routes.completions),
+        ("/v1/chat/completions", routes.chat),
+    ):
+        app.add_api_route(path, route, methods=["POST"], response_model=None)
+
+    @app.exception_handler(ApiError)
+    async def refused(_: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse(error.body(), error.status)
+
+    return app
+
+
+def main() -> None:
+    """Load, tell the address, answer until standard input ends."""
+    given = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Threads that wait do not spin (decision 0001); read by the library when it loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    names = [field.name for field in fields(BatchedSettings)]
+    try:
+        served = load(BatchedSettings(**{name: given[name] for name in names}))
+    except (OSError, ValueError, RuntimeError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")  # what the library printed stands above it
+    _listen(create(served, given["key"]))
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+def _listen(app: FastAPI) -> None:
+    import uvicorn
+
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        address = "http://{}:{}".format(*listener.getsockname())
+        sys.stdout.write(json.dumps({"address": address}) + "\n")
+        sys.stdout.flush()
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
