@@ -291,7 +291,7 @@ CASES: list[tuple[str, F | int | None]] = [
     ("It's 42", 42),
     ("Step 1: 3+4=7\nStep 2: 16-7=9\nStep 3: 9*2=18", 18),
     ("1. 3+4=7\n2. 16-7=9\n3. 9*2=18", 18),
-    ("16 - 3 - 4 = 9\n9 * 2 = 18\nThe answer is", None),
+    ("16 - 3 - 4 = 9\n9 * 2 = 18\nThe answer is", 18),
     ("The answer is $", None),
     ("The answer is 18 because 9 * 2 = 18.", 18),
     ("The answer is 18 since 20 - 2 = 18 eggs", 18),

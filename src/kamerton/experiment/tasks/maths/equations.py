@@ -22,6 +22,7 @@ _FACTORS = (
     "миллион"
 )
 _WORD_FACTORS = frozenset(_FACTORS.split())
+_PARTITIVE = frozenset(("of", "от", "из"))
 _RATIOS = frozenset(
     ratio
     for size in (7, 10, 12, 16, 24, 52, 60, 100, 365, 1000, 3600)
@@ -123,12 +124,16 @@ def _after(pieces: Sequence[Token], equals: int) -> _Side | None:
 
 
 def _skip_units(pieces: Sequence[Token], place: int, step: int, units: set[str]) -> int:
-    """The place behind at most four words; what they were is added to `units`."""
-    for _ in range(_UNITS):
-        if not (0 <= place < len(pieces) and pieces[place].kind == "word"):
-            break
-        units.add(pieces[place].text.casefold())
+    """The place behind at most four words; what they were is added to `units`.
+
+    In `15 pieces of flour` nothing is multiplied: there `of` is left out, as it is not beside 15.
+    """
+    words: list[str] = []
+    while len(words) < _UNITS and 0 <= place < len(pieces) and pieces[place].kind == "word":
+        words.append(pieces[place].text.casefold())
         place += step
+    beside = 0 if step > 0 else len(words) - 1
+    units.update(w for at, w in enumerate(words) if at == beside or w not in _PARTITIVE)
     return place
 
 

@@ -42,7 +42,7 @@ def classify(text: str, answer: Answer, asked: Problem, shots: Sequence[str] = (
         return Fault(kind="looped_or_cut" if cut else "unparsed", detail=answer.why)
     if copied := _copied(text, asked.question, tuple(shots)):
         return Fault(kind="copied", detail=copied)
-    false = [one for one in equations(body_of(text)) if not one.holds]
+    false = [one for one in equations(body_of(text, asked.question)) if not one.holds]
     if false:
         return Fault(kind="arithmetic", detail=false[0].text, operators=false[0].operators)
     if answer.value in asked.intermediate:
@@ -53,7 +53,7 @@ def classify(text: str, answer: Answer, asked: Problem, shots: Sequence[str] = (
 def _copied(text: str, question: str, shots: tuple[str, ...]) -> str:
     """The first run of words that stands in a worked example too and not in the question."""
     known = _runs_of(shots) - _runs(question)
-    words = _words(body_of(text))
+    words = _words(body_of(text, question))
     for start in range(len(words) - COPIED_WORDS + 1):
         run = tuple(words[start : start + COPIED_WORDS])
         # Figures alone ("3 + 4 = 7 and 7 …") may well agree by chance.

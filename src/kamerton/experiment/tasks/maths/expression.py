@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"|(?P<op>[-–+*×÷/])|(?P<colon>(?<=[\d)] ):(?= [\d(]))"
     r"|(?P<equals>=|≈)|(?P<paren>[()])|(?P<word>[^\W\d]+)|(?P<other>[^\s$€£₽])"
 )
+_SPACED_MONEY = re.compile(r"(?<=[$€£₽])\d{1,3}(?: \d{3})+(?!\d)")
 _OPERATORS = {"–": "-", "×": "*", "÷": "/"}
 _BINARY: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add,
@@ -48,6 +49,7 @@ class Token:
 
 def tokens(line: str, decimal_comma: bool = False) -> list[Token]:
     """The pieces of one plain line; rates (`/hour`, `per day`) are left out."""
+    line = _SPACED_MONEY.sub(lambda found: found[0].replace(" ", "\u00a0"), line)
     found = [_token(match, decimal_comma) for match in _TOKEN.finditer(line)]
     return [token for token in found if token.kind != "rate"]
 

@@ -8,7 +8,7 @@ of a score is the reading of answers. The rule of `declared`, in this order:
    the first, a new question ("How many …?") ends the answer, unless one was asked before it too.
 3. Without a statement: a looping or cut text, and one that refuses, has no answer.
 4. A number that opens the text (`18 dollars. …`), unless a later conclusion says another one.
-5. Bold in the last paragraph; then a concluding sentence; then the last sentence with a number.
+5. Bold in the last paragraph; then the last sentence with a number that is no remark or question.
 """
 
 import re
@@ -39,7 +39,7 @@ _CONCLUDES = re.compile(
 _REMARK = re.compile(
     r"\b(?:i|we)\s+(?:used|needed|took|did|solved|checked|hope|did it)\b|\bthis (?:took"
     r"|required|used)"
-    r"|\bhope this|\blet me know|^\W*(?:note|check|checking|verification|confidence"
+    r"|\bhope this|\blet me know|^\W*(?:note|check(?:ing|ed)?|verif(?:y|ied|ication)|confidence"
     r"|проверка|примечание)\b"
     r"|\bя (?:использовал|сделал|решил)|\bпотребовал|\bнадеюсь",
     re.I,
@@ -69,15 +69,15 @@ def declared(text: str, question: str = "", finish_reason: str = "") -> Answer:
     body, style = _body(text, question)
     if not body.strip():
         return Answer(None, "none", "empty")
-    if said := _own(body, statements(body, style)):
+    if said := _own(body, statements(body, style), question):
         return _last(body, said, finish_reason, style)
-    return _unsaid(text, body, style, finish_reason)
+    return _unsaid(ending.until_next(text, question), body, style, finish_reason)
 
 
 def stated(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """Only what is said outright, the last one; nothing is concluded."""
     body, style = _body(text, question)
-    said = _own(body, statements(body, style))
+    said = _own(body, statements(body, style), question)
     if not said:
         return Answer(None, "none", "no_number")
     return _answer(said[-1].value, "stated", said[-1].text)
@@ -110,17 +110,17 @@ EXTRACTORS: dict[str, Extractor] = {
 """Name to extractor; `declared` scores."""
 
 
-def body_of(text: str) -> str:
+def body_of(text: str, question: str = "") -> str:
     """The answer itself as plain text: what the extractors read."""
-    return without_marks(plain(with_boxes_told(ending.until_next(text))))
+    return without_marks(plain(with_boxes_told(ending.until_next(text, question))))
 
 
 def _body(text: str, question: str) -> tuple[str, Style]:
-    body = body_of(text)
+    body = body_of(text, question)
     return body, style_of(body, question)
 
 
-def _own(body: str, said: Sequence[Statement]) -> list[Statement]:
+def _own(body: str, said: Sequence[Statement], question: str) -> list[Statement]:
     """Statements about this question: none behind a new `A:` or question that a model made up."""
     if said and (again := _AGAIN.search(body, said[0].end)):
         said = [one for one in said if one.start < again.start()]
@@ -129,12 +129,12 @@ def _own(body: str, said: Sequence[Statement]) -> list[Statement]:
     return [
         one
         for one in said
-        if one.start <= said[0].end or not ending.asks(body[said[0].end : one.start])
+        if one.start <= said[0].end or not ending.asks(body[said[0].end : one.start], question)
     ]
 
 
 def _last(body: str, said: Sequence[Statement], finish_reason: str, style: Style) -> Answer:
-    last = said[-1]
+    last = _percentage(said) or said[-1]
     if len({one.value for one in said}) > 2 and ending.looped(body):
         return Answer(None, "none", "looped", last.text)
     if finish_reason == CUT_REASON and not body[last.end :].strip() and last.text[-1:].isalnum():
@@ -142,6 +142,15 @@ def _last(body: str, said: Sequence[Statement], finish_reason: str, style: Style
     if last.opening:
         return _opened(last, sentences(body[last.end :]), style)
     return _answer(last.value, "stated", last.text)
+
+
+def _percentage(said: Sequence[Statement]) -> Statement | None:
+    """The first of `25%` and then `1/4`: one answer in two forms, as GSM8K counts it 25."""
+    for one in said[:-1]:
+        same = one.value is not None and one.value == 100 * (said[-1].value or 0)
+        if same and re.search(r"\d\s?%", one.text):
+            return one
+    return None
 
 
 def _opened(opening: Statement, later: Sequence[str], style: Style) -> Answer:
@@ -154,20 +163,25 @@ def _opened(opening: Statement, later: Sequence[str], style: Style) -> Answer:
 def _unsaid(text: str, body: str, style: Style, finish_reason: str) -> Answer:
     if refused(body):
         return Answer(None, "none", "refused")
+    if "<think>" in text and "</think>" not in text:
+        return Answer(None, "none", "cut")
     told = sentences(body)
     if len(told) > 1 and is_direct(told[0], style) and len(told[0].split()) <= 4:
         opening = Statement(read(told[0], style), 0, 0, told[0], opening=True)
         return _opened(opening, told[1:], style)
     if ending.looped(body):
         return Answer(None, "none", "looped")
-    if finish_reason == CUT_REASON or ending.unfinished(body):
+    whole = ending.without_stub(body)
+    if whole != body and not ending.unfinished(whole):
+        told = sentences(whole)
+    elif finish_reason == CUT_REASON or ending.unfinished(body):
         return Answer(None, "none", "cut")
     return _bold(text, style) or _concluded(told, style)
 
 
 def _bold(text: str, style: Style) -> Answer | None:
     """The last bold number of the last paragraph."""
-    paragraph = re.split(r"\n\s*\n", ending.until_next(text))[-1]
+    paragraph = re.split(r"\n\s*\n", text)[-1]
     for content in reversed(_BOLD.findall(paragraph)):
         told = plain(content).strip()
         if not told.endswith(":") and (value := read(told, style)) is not None:
@@ -185,14 +199,16 @@ def _concluded(told: Sequence[str], style: Style) -> Answer:
 
 
 def _ending(told: Sequence[str], style: Style) -> str | None:
-    """The concluding sentence, if no equation comes after it; else the last with a number."""
-    own = [one for one in told if numbers(one, style) and not _REMARK.search(one)]
-    for one in reversed(own):
-        if _CONCLUDES.search(one):
-            return one
-        if "=" in one:
-            break
+    """The last sentence with a number that is no remark and no question."""
+    told = [one for one in told if not one.endswith("?") and not _REMARK.search(one)]
+    own = [one for one in told if _says(one, style)]
     return own[-1] if own else None
+
+
+def _says(sentence: str, style: Style) -> bool:
+    """Whether a sentence has a number in digits, or concludes with one in words."""
+    concludes = _CONCLUDES.search(sentence) is not None
+    return bool(numbers(sentence, style)) or (concludes and read(sentence, style) is not None)
 
 
 def _answer(value: Fraction | None, how: How, told: str) -> Answer:

@@ -99,5 +99,11 @@ def answer_of(text: str, asked: Problem, finish_reason: str = "") -> Answer:
 
 
 def is_right(answer: Answer, asked: Problem) -> bool:
-    """Whether an answer equals the true one exactly: 18.00 is 18, 123461 is not 123456."""
+    """Whether an answer equals the true one exactly: 18.00 is 18, 123461 is not 123456.
+
+    A true answer with more than ten decimals is itself rounded (0.6666666666666666): there the
+    tenth decimal decides.
+    """
+    if asked.gold.denominator > 10**10 and answer.value is not None:
+        return abs(answer.value - asked.gold) < Fraction(1, 10**10)
     return answer.value == asked.gold

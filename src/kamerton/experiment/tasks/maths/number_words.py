@@ -6,6 +6,7 @@ as often as numbers, so they count only where nothing else is said.
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 _ENGLISH = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
@@ -41,15 +42,20 @@ _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
 }
 PRONOUNS = frozenset(("one", "один", "одна", "одно"))
 _WORD = re.compile(r"[^\W\d_]+")
+_POINT = "point"
 _FILLERS = frozenset(("and", "a", "и"))
 
 
-def in_words(text: str) -> list[tuple[int, bool]]:
-    """Every number in words with whether it is a lone pronoun such as `one`, in order."""
-    found: list[tuple[int, bool]] = []
+def in_words(text: str) -> list[tuple[Fraction, bool]]:
+    """Every number in words with whether it is a lone pronoun such as `one`, in order.
+
+    `two point six two` is 2.62, and so is `two point sixty-two`.
+    """
+    found: list[tuple[Fraction, bool]] = []
     run: list[str] = []
     for word in [*(match[0].casefold() for match in _WORD.finditer(text)), ""]:
-        if word in _SMALL or (word in _SCALES and run) or (word in _FILLERS and run):
+        joins = word in _SCALES or word in _FILLERS or word == _POINT
+        if word in _SMALL or (joins and run):
             run.append(word)
             continue
         found += _close(run)
@@ -57,12 +63,25 @@ def in_words(text: str) -> list[tuple[int, bool]]:
     return found
 
 
-def _close(run: list[str]) -> list[tuple[int, bool]]:
+def _close(run: list[str]) -> list[tuple[Fraction, bool]]:
     words = [word for word in run if word not in _FILLERS]
-    return [(_value(words), len(words) == 1 and words[0] in PRONOUNS)] if words else []
+    if not words:
+        return []
+    whole, behind = words, list[str]()
+    if _POINT in words:
+        place = words.index(_POINT)
+        whole, behind = words[:place], words[place + 1 :]
+    return [(_value(whole) + _decimals(behind), len(words) == 1 and words[0] in PRONOUNS)]
 
 
-def _value(words: Sequence[str]) -> int:
+def _decimals(words: Sequence[str]) -> Fraction:
+    """What stands behind a point: figure by figure, or as one number."""
+    values = [_SMALL[word] for word in words if word in _SMALL]
+    figures = values if all(value < 10 for value in values) else [sum(values)]
+    return Fraction("0." + ("".join(map(str, figures)) or "0"))
+
+
+def _value(words: Sequence[str]) -> Fraction:
     """`one hundred five` as 105: scales multiply what came since the last larger one."""
     total = part = 0
     for word in words:
@@ -74,4 +93,4 @@ def _value(words: Sequence[str]) -> int:
             part = max(part, 1) * 100
         else:
             total, part = total + max(part, 1) * scale, 0
-    return total + part
+    return Fraction(total + part)

@@ -14,6 +14,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
+
+from kamerton.experiment.tasks.maths.number_words import in_words
 
 _GROUPING = "\u00a0\u202f\u2009'’_"
 _NUMBER = re.compile(
@@ -72,6 +75,8 @@ class Style:
     """`1 319` is one number with ordinary spaces too."""
     unit: str = ""
     """The sentence that asks: a scale or small unit named in it stays a unit (`7 dozen`)."""
+    given: tuple[frozenset[Fraction], ...] = ()
+    """The numbers of the sentence that asks, then of the whole question: what is known already."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,20 @@ def style_of(text: str, question: str = "") -> Style:
     russian = is_russian(question) if russian is None else russian
     groups = _SHOWS_COMMA_GROUPS.search(f"{text} {question}") is not None
     asks = re.split(r"(?<=[.!])\s", question.strip())[-1]
-    return Style(decimal_comma=russian and not groups, spaces=russian, unit=asks.casefold())
+    return Style(
+        decimal_comma=russian and not groups,
+        spaces=russian,
+        unit=asks.casefold(),
+        given=(_given(asks), _given(question)),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _given(asked: str) -> frozenset[Fraction]:
+    """The numbers of a question, in digits and in words."""
+    style = Style(decimal_comma=is_russian(asked), spaces=is_russian(asked))
+    told = {one.value for one in numbers(asked, style) if one.value is not None}
+    return frozenset(told | {value for value, _ in in_words(asked)})
 
 
 def is_russian(text: str) -> bool:

@@ -13,7 +13,11 @@ _LINK = (
     r"(?:\s*[:=]|\s+[-–—]|\s+(?:is|are|was|equals|should be|would be|will be|must be|becomes"
     r"|comes out to|comes to)\b(?:\s*:)?)"
 )
-_ABOUT = r"(?:\s+(?:to|for|of|here|на|к|в)\b[^.\n:=?]{0,80}?)?"
+_ABOUT = (
+    r"(?:\s*\([^()\n]{1,60}\)|,\s[^.,\n:=?\d]{1,40},)?"
+    r"(?:\s+(?:to|for|of|in|here|на|к|в)\b[^.\n:=?]{0,80}?)?"
+)
+"""`(in dollars)`, `, in arabic numerals,` and `to the question` between the answer and its link."""
 _FULL = re.compile(
     r"(?:(?P<sure>\bfinal\s+(?:answer|result)|\b(?:the|my|our|correct|right)\s+answers?"
     r"|\bboxed answer)"
@@ -88,9 +92,11 @@ def _statements(body: str, style: Style) -> Iterator[Statement]:
             continue
         rest = body[found.end() :]
         told = _told(rest)
-        if (found["hash"] is not None or found["inline"] is not None) and not _is_result(rest):
+        if found["hash"] is not None and not _is_result(rest):
             continue
-        if not told or not says_number(told, style):
+        if found["inline"] is not None and _HASH_HEADING.match(rest.partition("\n")[0]):
+            continue
+        if not told or told.endswith("?") or not says_number(told, style):
             continue
         statement = _of(found, told, body, style)
         if statement is not None:
@@ -103,11 +109,13 @@ def _of(found: re.Match[str], told: str, body: str, style: Style) -> Statement |
     end = found.end() + max(body[found.end() :].find(told), 0) + len(told)
     label = any(found[name] is not None for name in ("label", "ru", "short", "heading"))
     spoken = re.search(r"\b(?:is|are|was)\s*:?$", found[0], re.I) is not None
-    if label and not spoken:
+    # "The answer is" above a whole calculation opens it too, as a label does.
+    above = body[found.end() :].lstrip(" \t:").startswith("\n")
+    if (label and not spoken) or (above and spoken and not label and not is_direct(told, style)):
         plain_number = value is not None and is_direct(told, style)
         if not plain_number and re.search(r"\d", body[end:]):
             return None
-        opening = not body[: found.start()].strip(" \t\n#>*")
+        opening = label and not body[: found.start()].strip(" \t\n#>*")
         return Statement(value, found.start(), end, told, opening)
     return Statement(value, found.start(), end, told)
 
