@@ -68,12 +68,12 @@ def _judge(
     from kamerton.experiment.judge.run import judge_pairs
     from kamerton.experiment.rating.choices import read_choices
     from kamerton.experiment.report.words import reason
-    from kamerton.experiment.voices import of_judge, silenced, text
+    from kamerton.experiment.voices import of_judge, text
 
-    report = judge_pairs(pairs, settings, place.out, read_choices(place.out), mask)
     why = why_no_claim([found])
+    choices = read_choices(place.out)
+    report = judge_pairs(pairs, settings, place.out, choices, mask, claims=not why)
     if why:
-        report = silenced(report, place.out / FILE)
         note(say("experiment.no_claims", why=reason(why, "why")))
     page = report_again(place)
     if as_json:

@@ -58,18 +58,18 @@ def read_back(
     from kamerton.experiment.rating.verdict import FILE, rate
     from kamerton.experiment.rating.write import KEY
     from kamerton.experiment.report.words import reason
-    from kamerton.experiment.voices import of_people, silenced, text
+    from kamerton.experiment.voices import of_people, text
 
     place = place_of(run)
     found = read(place)
     key, on = place.out / KEY, found.settings
     if not key.is_file():
         raise InputError("cli.rating_no_sheet", where=str(place.out), run=run)
-    report = rate(files, key, place.out, Rule(on.alpha, on.margin, on.resamples, found.seed))
-    write_choices(files, key, place.out)
     why = why_no_claim([found])
+    rule = Rule(on.alpha, on.margin, on.resamples, found.seed)
+    report = rate(files, key, place.out, rule, claims=not why)
+    write_choices(files, key, place.out)
     if why:
-        report = silenced(report, place.out / FILE)
         note(say("experiment.no_claims", why=reason(why, "why")))
     page = report_again(place)
     if as_json:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kamerton.experiment import lineage
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, choices, losses
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
@@ -41,6 +42,9 @@ class Finished:
     seed: int
     nats: Nats | None = field(default=None, repr=False)
     """Of a run over rows, whose primary hypothesis rests on them."""
+    unfit: str = ""
+    """Code of the reason why the training set, by its lineage, allows no verdict; empty: it does,
+    or nothing was trained."""
 
     @property
     def primary(self) -> str:
@@ -84,8 +88,9 @@ def read_finished(
 ) -> Finished:
     """The run in `folder`, its files beginning with `prefix` (one of several adapters).
 
-    `tune`: the training's outputs, where a run over rows left its likelihoods. InputError
-    where it compared nothing, or has no such arm.
+    `tune`: the training's outputs, where a run over rows left its likelihoods, and from where the
+    leaks of the training set are found and read again. InputError where the run compared nothing,
+    or has no such arm.
     """
     summary, samples = folder / f"{prefix}{SUMMARY}", folder / f"{prefix}{SAMPLES}"
     if not summary.is_file() or not samples.is_file():
@@ -93,7 +98,8 @@ def read_finished(
     told = Summary.model_validate_json(read_text(summary))
     # A comparison of losses alone asked nothing.
     rows = read_rows(samples, Sample) if samples.stat().st_size else []
-    found = Finished(label, arm, rows, told, settings, told.seed, _nats(tune))
+    unfit = lineage.of_training(tune) if tune else ""
+    found = Finished(label, arm, rows, told, settings, told.seed, _nats(tune), unfit)
     found.of()
     return found
 
@@ -165,6 +171,10 @@ def _asked(samples: Sequence[Sample], nats: Nats | None) -> dict[tuple[str, str]
 def why_no_claim(runs: Sequence[Finished]) -> str:
     """Code of the first reason why one of the runs claims no verdict; empty where all may.
 
-    A leak in either of two runs makes their difference unfit for a verdict.
+    A leak in either of two runs makes their difference unfit for a verdict, whether its comparison
+    found it or `leaks.json` tells of it now.
     """
-    return next((r.summary.why_no_verdict for r in runs if not r.summary.claims_verdict), "")
+    found = (
+        r.unfit or ("" if r.summary.claims_verdict else r.summary.why_no_verdict) for r in runs
+    )
+    return next((why for why in found if why), "")

@@ -51,7 +51,7 @@ def compare_rows(
     arms = settings.arms or [BASE, name]
     replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
     samples = scored([prompt.question for prompt in asked], replies, criteria=FORM)
-    why = why_no_verdict(settings, data)
+    why = why_no_verdict(settings, data, tune)
     found = measures.comparisons(known, name, BASE, settings, seed, not why)
     of_rows = measures.cells(known, name, BASE, settings, seed)
     form, means = _form(samples, arms, settings, seed, not why)

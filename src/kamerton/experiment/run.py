@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from kamerton.experiment import lineage
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
 from kamerton.experiment.generate import Asking, ask_all, changed, models
@@ -13,7 +14,6 @@ from kamerton.formats.jsonl import read_rows, read_text, write_rows, write_text
 from kamerton.formats.questions import NAMES, Question
 from kamerton.formats.scores import SAMPLES, SUMMARY, Summary
 
-LEAKS = "leaks.json"
 SETS = ("known", "unknown", "safety")
 
 
@@ -26,11 +26,12 @@ def compare(
     seed: int,
     deterministic: bool,
     slots: int = 8,
+    tune: Path | None = None,
 ) -> None:
     """Ask all arms at `base_url` the held-out questions of `data`; write samples and summary.
 
-    `slots` is how many answers the server computes at the same time. A second start asks only what
-    the first left open.
+    `slots` is how many answers the server computes at the same time; `tune` the training's outputs,
+    for its lineage. A second start asks only what the first left open.
     """
     questions = read_questions(data)
     asked = _arms(settings, name, base_url)
@@ -44,7 +45,7 @@ def compare(
     )
     replies = ask_all(questions, asked, asking, out)
     samples = scored(questions, replies, _names(data))
-    why = why_no_verdict(settings, data)
+    why = why_no_verdict(settings, data, tune)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
     times_changed, times_repeated = changed(replies)
@@ -78,18 +79,13 @@ def _names(data: Path) -> dict[str, str]:
     return dict(json.loads(read_text(path))) if path.is_file() else {}
 
 
-def why_no_verdict(settings: ExperimentSettings, data: Path) -> str:
-    """Why no verdict may be claimed, as a code or `code: figure`; empty where one may be."""
-    path = data / LEAKS
-    if not path.is_file():
-        return "leaks_missing"
-    try:
-        blocking = json.loads(read_text(path))["blocking"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError("experiment.bad_leaks", where=str(path)) from error
-    if blocking:
-        return f"leaks_blocking: {len(blocking)}"
-    return "" if settings.claims_verdict else "too_small"
+def why_no_verdict(settings: ExperimentSettings, data: Path, tune: Path | None = None) -> str:
+    """Why no verdict may be claimed, as a code or `code: figure`; empty where one may be.
+
+    `data` and `tune` are the outputs of the stages that made the tuned model.
+    """
+    why = lineage.of_dataset(data) or (lineage.of_start(tune, data) if tune else "")
+    return why or ("" if settings.claims_verdict else "too_small")
 
 
 def _arms(settings: ExperimentSettings, name: str, base_url: str) -> list[str]:

@@ -1,6 +1,6 @@
 """What a judge model and people said of a run: for its report, its card, and its verdicts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -8,13 +8,10 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kamerton.experiment.judge import report as judge
-from kamerton.experiment.judge.decide import UNPROVED
 from kamerton.experiment.rating import verdict as rating
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
-
-Report = TypeVar("Report", judge.JudgeReport, rating.RatingReport)
 
 
 @dataclass(frozen=True)
@@ -34,23 +31,15 @@ class Voice:
     said: list[Said]
 
 
-def silenced(report: Report, file: Path) -> Report:
-    """The report without verdicts, written over `file`: for a run that may claim none."""
-    plain = {"verdict": UNPROVED, "more_questions": None}
-    criteria = [
-        one.model_copy(update={"decision": one.decision.model_copy(update=plain)})
-        for one in report.criteria
-    ]
-    found = report.model_copy(update={"criteria": criteria})
-    write_text(file, found.model_dump_json(indent=2) + "\n")
-    return found
+def voices(folder: Path | None, claims: bool = True) -> list[Voice]:
+    """What lies in a run's folder beside its report: judge.json, then ratings.json.
 
-
-def voices(folder: Path | None) -> list[Voice]:
-    """What lies in a run's folder beside its report: judge.json, then ratings.json."""
+    `claims` is false for a run that may claim no verdict: then there is none here either, even
+    where the file has one from before.
+    """
     if folder is None:
         return []
-    found = [of(folder) for of in (_judge, _people)]
+    found = [of(folder, claims) for of in (_judge, _people)]
     return [voice for voice in found if voice is not None]
 
 
@@ -88,21 +77,23 @@ def _said(sentences: list[str]) -> Said:
     return Said(sentences[0], sentences[1:])
 
 
-def _judge(folder: Path) -> Voice | None:
-    return _read(folder / judge.FILE, judge.JudgeReport, of_judge)
+def _judge(folder: Path, claims: bool) -> Voice | None:
+    found = _read(folder / judge.FILE, judge.JudgeReport)
+    return of_judge(found if claims else judge.silenced(found)) if found else None
 
 
-def _people(folder: Path) -> Voice | None:
-    return _read(folder / rating.FILE, rating.RatingReport, of_people)
+def _people(folder: Path, claims: bool) -> Voice | None:
+    found = _read(folder / rating.FILE, rating.RatingReport)
+    return of_people(found if claims else rating.silenced(found)) if found else None
 
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def _read(path: Path, model: type[Model], tell: Callable[[Model], Voice]) -> Voice | None:
+def _read(path: Path, model: type[Model]) -> Model | None:
     if not path.is_file():
         return None
     try:
-        return tell(model.model_validate_json(read_text(path)))
+        return model.model_validate_json(read_text(path))
     except ValidationError as error:
         raise InputError("experiment.voice_unreadable", where=str(path)) from error

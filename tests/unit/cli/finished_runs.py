@@ -28,6 +28,7 @@ def finished_run(
     given = samples(asked, rates, 3)
     told = summary(asked, given, name, why, list(rates))
     data, compare = (_stage(of, number) for of in ("data", "compare"))
+    tune = _trained(data, number)
     for held_out in ("known", "safety"):
         write_rows(data / f"{held_out}.jsonl", [q for q in asked if q.held_out == held_out])
     for folder in (compare, place):
@@ -37,13 +38,15 @@ def finished_run(
     write_text(place / folders.RECIPE, json.dumps(tree))
     if report:
         write_text(place / "report.html", "old")
-    return _recorded(place, name, {"data": data, "compare": compare})
+    return _recorded(place, name, {"data": data, "tune": tune, "compare": compare})
 
 
 def rows_run(gain: float, name: str = "ru", groups: int = 40) -> Path:
     """A run over rows that asked nothing: two losses of each of two rows in each group."""
     place = folders.new_run(folders.ROOT, name)
-    tune, compare = (_stage(of, f"{name}{place.name}") for of in ("tune", "compare"))
+    number = f"{name}{place.name}"
+    data, compare = (_stage(of, number) for of in ("data", "compare"))
+    tune = _trained(data, number)
     chance = random.Random(f"{gain}")
     rows = [
         LossRow(
@@ -61,7 +64,15 @@ def rows_run(gain: float, name: str = "ru", groups: int = 40) -> Path:
     (place / SAMPLES).write_text("")
     tree = {"name": name, "experiment": SETTINGS.model_dump(mode="json")}
     write_text(place / folders.RECIPE, json.dumps(tree))
-    return _recorded(place, name, {"tune": tune, "compare": compare})
+    return _recorded(place, name, {"data": data, "tune": tune, "compare": compare})
+
+
+def _trained(data: Path, number: str) -> Path:
+    """A tune stage on a dataset without leaks."""
+    write_text(data / "leaks.json", '{"blocking": [], "printed": [], "checked": {}}\n')
+    folder = _stage("tune", number)
+    Manifest(stage="tune", hash=number, parents={"data": number}).write(folder)
+    return folder
 
 
 def _stage(name: str, number: str) -> Path:

@@ -155,6 +155,7 @@ def test_report_reads_the_stages_and_writes_three_files(tmp_path: Path) -> None:
     for name, manifest in material.manifests.items():
         manifest.write(stages[name])
     write_rows(stages["data"] / "known.jsonl", material.questions)
+    (stages["data"] / "leaks.json").write_text('{"blocking": []}')
     write_rows(stages["compare"] / "samples.jsonl", material.samples)
     (stages["compare"] / "summary.json").write_text(material.summary.model_dump_json())
     (stages["tune"] / "training.json").write_text(json.dumps({"rows": 287654}))

@@ -12,43 +12,70 @@ from kamerton import stats
 WORDS = ("the", "old", "ship", "sails", "past", "a", "quiet", "harbour", "under", "white", "clouds")
 
 
-class Ratio:
-    """A metric of a corpus: matched over produced, as BLEU's parts are; (2, questions) each."""
-
-    def __init__(self, matched: Any, produced: Any) -> None:
-        self.matched, self.produced = np.asarray(matched, float), np.asarray(produced, float)
-
-    def __call__(self, of_arm: Any, items: Any) -> float:
-        which = of_arm.astype(int)
-        return float(self.matched[which, items].sum() / self.produced[which, items].sum())
+Rows = list[list[float]]
 
 
-def drawn(chance: np.random.Generator, groups: int, gain: float) -> tuple[Ratio, list[str]]:
+def ratio(sums: Any) -> float:
+    """A metric of a corpus: matched over produced, as BLEU's parts are."""
+    return float(sums[0] / sums[1])
+
+
+def compared(
+    arms: tuple[Rows, Rows], names: Sequence[str], resamples: int = 200, seed: int = 0
+) -> stats.CorpusDifference:
+    return stats.corpus_difference(*arms, ratio, (0.0, 1.0), names, resamples, seed)
+
+
+def rows(matched: Any, produced: Any) -> Rows:
+    return [[float(m), float(p)] for m, p in zip(matched, produced, strict=True)]
+
+
+def drawn(
+    chance: np.random.Generator, groups: int, gain: float
+) -> tuple[tuple[Rows, Rows], list[str]]:
     """Answers of two arms to 3 questions a group; the first has matches of `gain` more."""
     produced = chance.integers(5, 60, (2, 3 * groups))
     easy = np.repeat(chance.beta(8, 8, groups), 3)
-    share = np.clip(np.stack([easy, easy + gain]), 0, 1)
+    matched = chance.binomial(produced, np.clip(np.stack([easy, easy + gain]), 0, 1))
     names = [str(g) for g in range(groups) for _ in range(3)]
-    return Ratio(chance.binomial(produced, share), produced), names
+    return (rows(matched[1], produced[1]), rows(matched[0], produced[0])), names
 
 
 def test_a_mean_by_question_is_not_taken() -> None:
-    metric = Ratio([[1, 0, 5], [2, 0, 90]], [[10, 10, 10], [10, 10, 100]])
-    found = stats.corpus_difference(metric, ["a", "b", "c"], 200)
+    arms = rows([2, 0, 90], [10, 10, 100]), rows([1, 0, 5], [10, 10, 10])
+    found = compared(arms, ["a", "b", "c"])
     assert found.arm == pytest.approx(92 / 120)
     assert found.against == pytest.approx(6 / 30)
     assert found.effect.mean == pytest.approx(92 / 120 - 6 / 30)
 
 
 def test_few_groups_have_few_exchanges() -> None:
-    metric = Ratio([[1, 1, 1], [9, 9, 9]], [[10, 10, 10], [10, 10, 10]])
-    found = stats.corpus_difference(metric, ["a", "b", "c"], 2000)
+    arms = rows([9, 9, 9], [10, 10, 10]), rows([1, 1, 1], [10, 10, 10])
+    found = compared(arms, ["a", "b", "c"], 2000)
     # 2 of the 8 exchanges are as far apart as what was seen.
-    assert found.p == pytest.approx(0.25, abs=0.03)
-    alone = stats.corpus_difference(metric, ["a", "a", "a"], 50)
-    assert (alone.p, alone.effect.low, alone.effect.high) == (1.0, -np.inf, np.inf)
+    assert (found.p, found.groups) == (pytest.approx(0.25, abs=0.03), 3)
+    alone = compared(arms, ["a", "a", "a"], 50)
+    assert (alone.p, alone.effect.low, alone.effect.high) == (1.0, -1.0, 1.0)
     with pytest.raises(ValueError, match="at least one"):
-        stats.corpus_difference(metric, [])
+        compared(([], []), [])
+    with pytest.raises(ValueError, match="one row of each arm"):
+        compared((arms[0][:2], arms[1]), ["a", "b", "c"])
+
+
+def test_equal_arms_claim_no_certainty() -> None:
+    one = rows([3, 5, 8, 2], [10, 10, 10, 10])
+    found = compared((one, one), list("abcd"))
+    slack = stats.wilson(0, 4).high
+    assert (found.p, found.effect.low, found.effect.high) == (1.0, -slack, slack)
+
+
+def test_a_metric_that_most_resamples_lack_has_no_interval() -> None:
+    """Only one group has anything to count: without it there is no ratio."""
+    arms = rows([4, 0, 0], [10, 0, 0]), rows([5, 0, 0], [10, 0, 0])
+    with np.errstate(invalid="ignore"):
+        found = compared(arms, list("abc"))
+    assert found.effect.mean == pytest.approx(-0.1)
+    assert (found.effect.low, found.effect.high) == (-1.0, 1.0)
 
 
 def rates(trials: int) -> tuple[float, float]:
@@ -57,9 +84,9 @@ def rates(trials: int) -> tuple[float, float]:
     alarms = covered = 0
     for trial in range(trials):
         same, names = drawn(chance, 30, 0.0)
-        alarms += stats.corpus_difference(same, names, 199, trial).p <= 0.05
+        alarms += compared(same, names, 199, trial).p <= 0.05
         gained, names = drawn(chance, 30, 0.03)
-        effect = stats.corpus_difference(gained, names, 199, trial).effect
+        effect = compared(gained, names, 199, trial).effect
         covered += effect.low <= 0.03 <= effect.high
     return alarms / trials, covered / trials
 
@@ -91,13 +118,13 @@ def test_bleu_as_sacrebleu_resamples_it() -> None:
     reference = [" ".join(rng.choices(WORDS, k=rng.randint(8, 20))) for _ in range(80)]
     systems = [made_up(rng, noise, reference) for noise in (0.22, 0.19)]
     metric = bleu(effective_order=False)
-    parts = np.stack([metric._extract_corpus_statistics(s, [reference]) for s in systems])
+    base, tuned = (metric._extract_corpus_statistics(s, [reference]) for s in systems)
 
-    def score(of_arm: Any, items: Any) -> float:
-        chosen = parts[of_arm.astype(int), items].sum(axis=0).tolist()
-        return float(metric._compute_score_from_stats(chosen).score)
+    def score(sums: Any) -> float:
+        return float(metric._compute_score_from_stats([int(n) for n in sums]).score)
 
-    found = stats.corpus_difference(score, [str(i) for i in range(80)], 1500, seed=1)
+    items = [str(i) for i in range(80)]
+    found = stats.corpus_difference(tuned, base, score, (0.0, 100.0), items, 1500, seed=1)
     names = [("base", systems[0]), ("tuned", systems[1])]
     exchanged = paired(names, {"BLEU": bleu(references=[reference])}, None, "ar", 2000)()[1]["BLEU"]
     drawn_ = paired(names, {"BLEU": bleu(references=[reference])}, None, "bs", 1500)()[1]["BLEU"]

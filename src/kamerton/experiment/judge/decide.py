@@ -74,6 +74,11 @@ def decide(by_criterion: Sequence[Sequence[Scored]], rule: Rule) -> list[Decisio
     return found
 
 
+def unclaimed(one: Decision) -> Decision:
+    """The figures without a verdict: for a run that may claim none."""
+    return one.model_copy(update={"verdict": UNPROVED, "more_questions": None})
+
+
 def _figures(scored: Sequence[Scored], rule: Rule) -> Decision:
     rated = [(one.score, one.group) for one in scored if one.score is not None]
     values, groups = [score for score, _ in rated], [group for _, group in rated]

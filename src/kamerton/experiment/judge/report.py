@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.experiment.judge.calibration import Calibration, Human, calibrate
-from kamerton.experiment.judge.decide import UNPROVED, Decision, Rule, Scored, decide
+from kamerton.experiment.judge.decide import UNPROVED, Decision, Rule, Scored, decide, unclaimed
 from kamerton.experiment.judge.length import LengthEffect, length_effect
 from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import SCORE
@@ -77,6 +77,12 @@ def judged(
         _judged(name, by[name], decision, settings, human)
         for name, decision in zip(by, decisions, strict=True)
     ]
+
+
+def silenced(found: JudgeReport) -> JudgeReport:
+    """The report without verdicts: for a run that may claim none."""
+    plain = [c.model_copy(update={"decision": unclaimed(c.decision)}) for c in found.criteria]
+    return found.model_copy(update={"criteria": plain})
 
 
 def sentences(one: Judged) -> list[str]:

@@ -27,11 +27,13 @@ def judge_pairs(
     out: Path,
     human: Human | None = None,
     mask: hosts.Mask | None = None,
+    claims: bool = True,
 ) -> report.JudgeReport:
     """Judge every pair by every criterion in both orders; write the ledger and the report to `out`.
 
     A second start asks only what has no answer yet. `human`: people's choices to calibrate by.
-    `mask` takes personal data out of texts that go to a host which is not trusted. A judge that
+    `mask` takes personal data out of texts that go to a host which is not trusted. `claims` is
+    false for a run that may claim no verdict: none is written, the figures stay. A judge that
     fails gives a report without verdicts that says so; InputError only where it refuses us
     altogether, or where texts may not be sent to its host.
     """
@@ -44,6 +46,7 @@ def judge_pairs(
     _ask(asks, settings, book)
     rows = {(a.pair, a.criterion, a.order): book.rows[a.id] for a in asks if a.id in book.rows}
     found = _report(pairs, settings, rows, human)
+    found = found if claims else report.silenced(found)
     write_text(out / report.FILE, found.model_dump_json(indent=2) + "\n")
     return found
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
-from kamerton.experiment.judge.decide import RULE, Decision, Rule, Scored, decide
+from kamerton.experiment.judge.decide import RULE, Decision, Rule, Scored, decide, unclaimed
 from kamerton.experiment.judge.pairs import SCORE, Choice
 from kamerton.experiment.rating.read import Rating, Said, read_key, read_ratings
 from kamerton.experiment.rating.sheet import Key, Secret
@@ -66,8 +66,13 @@ class RatingReport(BaseModel):
     criteria: list[Rated]
 
 
-def rate(paths: Sequence[Path], key_file: Path, out: Path, rule: Rule = RULE) -> RatingReport:
-    """Read the raters' files, unblind them by the key, and write `ratings.json` into `out`."""
+def rate(
+    paths: Sequence[Path], key_file: Path, out: Path, rule: Rule = RULE, claims: bool = True
+) -> RatingReport:
+    """Read the raters' files, unblind them by the key, and write `ratings.json` into `out`.
+
+    `claims` is false for a run that may claim no verdict: none is written, the figures stay.
+    """
     key = read_key(key_file)
     ratings = read_ratings(paths, key)
     report = RatingReport(
@@ -75,8 +80,15 @@ def rate(paths: Sequence[Path], key_file: Path, out: Path, rule: Rule = RULE) ->
         raters=sorted({one.rater for one in ratings if one.said != "skip"}),
         criteria=rated(ratings, key, rule),
     )
+    report = report if claims else silenced(report)
     write_text(out / FILE, report.model_dump_json(indent=2) + "\n")
     return report
+
+
+def silenced(found: RatingReport) -> RatingReport:
+    """The report without verdicts: for a run that may claim none."""
+    plain = [c.model_copy(update={"decision": unclaimed(c.decision)}) for c in found.criteria]
+    return found.model_copy(update={"criteria": plain})
 
 
 def unblinded(ratings: Sequence[Rating], key: Key) -> list[Opinion]:

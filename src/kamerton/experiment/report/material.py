@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kamerton.experiment import lineage
 from kamerton.experiment.design import Design, design
 from kamerton.experiment.run import read_questions
 from kamerton.experiment.settings import ExperimentSettings
@@ -88,16 +89,24 @@ def compared(inputs: ReportInputs) -> Compared:
     """What every comparison leaves, whatever was compared."""
     folders = inputs.folders
     samples = folders["compare"] / SAMPLES
+    told = Summary.model_validate_json(read_text(folders["compare"] / SUMMARY))
+    summary = lineage.silenced(told, _unfit(folders))
     return Compared(
         **vars(trip(inputs)),
-        summary=Summary.model_validate_json(read_text(folders["compare"] / SUMMARY)),
+        summary=summary,
         # A comparison of losses alone asked nothing.
         samples=read_rows(samples, Sample) if samples.stat().st_size else [],
         base=_base(folders.get("export"), inputs.recipe),
         training=figures(folders.get("tune"), "training.json"),
         parity=figures(folders.get("export"), "parity.json"),
-        voices=voices(inputs.beside),
+        voices=voices(inputs.beside, summary.claims_verdict),
     )
+
+
+def _unfit(folders: dict[str, Path]) -> str:
+    """Why the training set allows no verdict; it is read again, whatever the comparison found."""
+    data, tune = folders["data"], folders.get("tune")
+    return lineage.of_dataset(data) or (lineage.of_start(tune, data) if tune else "")
 
 
 def trip(inputs: ReportInputs) -> Trip:
