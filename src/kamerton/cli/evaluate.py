@@ -1,25 +1,22 @@
-"""`kamerton eval`: a model on a task of maths, by worked examples and votes, on this machine."""
+"""`kamerton eval`: a model on a task (maths, choice, perplexity, continuation), on this machine."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.words import print_json
 from kamerton.formats.errors import InputError
-from kamerton.formats.language import LANGUAGES, say
 from kamerton.pipeline import folder as folders
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
-    from kamerton.experiment.ask.evaluate import Evaluation, Results
-    from kamerton.experiment.tasks.maths.grading import Problem
+    from kamerton.cli.evaluating import Run
 
-_TASKS = ("gsm8k", "maths")
+_FOR_ALL = {"task", "model", "limit", "data", "out", "slots", "threads", "seed", "as_json"}
 
 
 def evaluate(
+    context: typer.Context,
     task: Annotated[str, typer.Argument(help="cli.eval_arg_task")],
     model: Annotated[str, typer.Option(help="cli.eval_opt_model")] = "embedded",
     samples: Annotated[int, typer.Option(min=1, help="cli.eval_opt_samples")] = 1,
@@ -27,131 +24,76 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="cli.eval_opt_limit")] = None,
     early: Annotated[bool, typer.Option("--early-stop", help="cli.eval_opt_early")] = False,
     prompts: Annotated[str, typer.Option(help="cli.eval_opt_prompts")] = "en",
-    shots: Annotated[int, typer.Option(min=0, max=8, help="cli.eval_opt_shots")] = 8,
+    shots: Annotated[int | None, typer.Option(min=0, max=8, help="cli.eval_opt_shots")] = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="cli.eval_opt_max_tokens")] = 256,
     max_unparsed: Annotated[float, typer.Option(min=0, max=1, help="cli.eval_opt_unparsed")] = 0.2,
     data: Annotated[Path | None, typer.Option(help="cli.eval_opt_data")] = None,
+    question_column: Annotated[str, typer.Option(help="cli.eval_opt_question_column")] = "",
+    answer_column: Annotated[str, typer.Option(help="cli.eval_opt_answer_column")] = "",
+    text_column: Annotated[str, typer.Option(help="cli.eval_opt_text_column")] = "",
+    id_column: Annotated[str, typer.Option(help="cli.eval_opt_id_column")] = "",
+    group_column: Annotated[str, typer.Option(help="cli.eval_opt_group_column")] = "",
+    letters: Annotated[bool, typer.Option("--letters", help="cli.eval_opt_letters")] = False,
+    count_from: Annotated[
+        int | None, typer.Option(min=0, max=1, help="cli.eval_opt_count_from")
+    ] = None,
+    window: Annotated[int | None, typer.Option(min=2, help="cli.eval_opt_window")] = None,
+    overlap: Annotated[int, typer.Option(min=1, help="cli.eval_opt_overlap")] = 1,
     out: Annotated[Path | None, typer.Option(help="cli.eval_opt_out")] = None,
     slots: Annotated[int, typer.Option(min=1, help="cli.eval_opt_slots")] = 32,
     threads: Annotated[int, typer.Option(min=0, help="cli.eval_opt_threads")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="cli.eval_opt_seed")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
-    """Ask, grade, write a folder; exit 1 where too many answers could not be read."""
-    from kamerton.experiment.ask.client import How
-    from kamerton.experiment.ask.evaluate import Evaluation
+    """Ask or score, count, write a folder; exit 1 where too many answers could not be read."""
+    from kamerton.cli.evaluating import TASKS, Asked
+    from kamerton.cli.evaluating.asked import Names
 
-    problems = _problems(task, data)
-    if prompts not in LANGUAGES:
-        known = ", ".join(LANGUAGES)
-        raise InputError("experiment.maths_no_prompt", language=prompts, known=known)
-    heat = temperature if temperature is not None else 0.7 if samples > 1 else 0.0
-    if samples > 1 and heat == 0:
-        raise InputError("cli.eval_greedy_samples", where="--samples", samples=samples)
-    how = How(samples, heat, max_tokens, seed=seed, early=early)
-    title = model if model != "." else Path.cwd().name
-    what = Evaluation(task, title, prompts, shots, how, max_unparsed, limit)
-    place = out or folders.ROOT / "eval" / f"{task}-{Path(model).name}"
-    results = _evaluated(what, problems, model, place, slots, threads or os.cpu_count() or 1)
-    _show(results, place, as_json)
+    if task not in TASKS:
+        raise InputError("cli.eval_unknown_task", task=task, known=", ".join(TASKS))
+    _check_options(context, task, TASKS[task].options)
+    asked = Asked(
+        task=task,
+        title=model if model != "." else Path.cwd().name,
+        samples=samples,
+        temperature=temperature,
+        limit=limit,
+        early=early,
+        prompts=prompts,
+        shots=shots,
+        max_tokens=max_tokens,
+        max_unparsed=max_unparsed,
+        data=data,
+        out=out or folders.ROOT / "eval" / f"{task}-{Path(model).name}",
+        seed=seed,
+        columns=Names(id_column, question_column, answer_column, text_column, group_column),
+        letters=letters,
+        count_from=count_from,
+        window=window,
+        overlap=overlap,
+        as_json=as_json,
+    )
+    run = TASKS[task].prepare(asked)
+    raise typer.Exit(_asked(run, model, slots, threads or os.cpu_count() or 1))
 
 
-def _problems(task: str, data: Path | None) -> "list[Problem]":
-    from kamerton.experiment.tasks.asking import Options, place
-    from kamerton.experiment.tasks.gsm8k import PUBLISHED
-    from kamerton.experiment.tasks.maths.grading import read_problems
+def _check_options(context: typer.Context, task: str, known: frozenset[str]) -> None:
+    """InputError for an option that was given and would change nothing in this task."""
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and name not in known | _FOR_ALL:
+            raise InputError("cli.eval_not_of_task", where=parameter.opts[0], task=task)
 
-    if task not in _TASKS:
-        raise InputError("cli.eval_unknown_task", task=task, known=", ".join(_TASKS))
-    published = PUBLISHED if task == "gsm8k" else ""
-    return read_problems(place(task, published, Options(data=data)))
 
-
-def _evaluated(
-    what: "Evaluation",
-    problems: "list[Problem]",
-    model: str,
-    out: Path,
-    slots: int,
-    threads: int,
-) -> "Results":
-    """The results, with the model in a process of its own as long as it is asked."""
+def _asked(run: "Run", model: str, slots: int, threads: int) -> int:
+    """The exit code, with the model in a process of its own as long as it is asked."""
+    from kamerton.cli.evaluating.models import located
     from kamerton.experiment.ask.client import server
-    from kamerton.experiment.ask.evaluate import evaluate as run
-    from kamerton.experiment.ask.page import write_page
     from kamerton.serve.engines.batched import BatchedSettings, running
 
     weights, adapter = located(model)
     settings = BatchedSettings(weights, "model", adapter, slots=slots, threads=threads)
     with running(settings) as engine:
-        there = server(f"{engine.address}/v1", engine.headers)
-        results = run(what, problems, there, out)
-    write_page(results, out)
-    return results
-
-
-def located(model: str) -> tuple[str, str]:
-    """Folders of a model's float weights and of the adapter on them, empty where there is none.
-
-    `model` is a base as recipes name it, or RUN; RUN#NAME names one of several adapters.
-    """
-    from kamerton.develop import hub
-
-    if model == hub.EMBEDDED or (Path(model) / "config.json").is_file():
-        return hub.folder(model), ""
-    run, _, name = model.partition("#")
-    try:
-        place = folders.resolve_run(run)
-    except InputError as error:
-        if error.key != "pipeline.unknown_run" or model.count("/") != 1:
-            raise
-        return _fetched(model), ""
-    return _of_run(place, name)
-
-
-def _of_run(run: Path, name: str) -> tuple[str, str]:
-    from kamerton.cli.recipe import Recipe
-    from kamerton.develop.tune import start
-    from kamerton.formats.jsonl import read_text
-
-    record = folders.read_run(run)
-    recipe = Recipe.model_validate_json(read_text(run / folders.RECIPE))
-    tuned = {s.partition("-")[2]: s for s in record.stages if s.partition("-")[0] == "tune"}
-    stage = tuned.get(name) if name or len(tuned) != 1 else next(iter(tuned.values()))
-    adapter = start.find(record.stage(run, stage)) if stage else None
-    if adapter is None:
-        names = ", ".join(filter(None, tuned)) or "-"
-        raise InputError("cli.eval_no_adapter", where=str(run), name=name or "-", names=names)
-    weights, _ = located(recipe.base)
-    return weights, str(adapter)
-
-
-def _fetched(hub_id: str) -> str:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.model"])
-    except (OSError, ValueError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise InputError("cli.eval_unreachable", where="--model", model=hub_id, why=why) from error
-
-
-def _show(results: "Results", out: Path, as_json: bool) -> None:
-    from kamerton.experiment.ask.evaluate import PAGE
-    from kamerton.experiment.tasks.maths.words import lines
-
-    found = results.grading
-    if as_json:
-        told: dict[str, Any] = results.model_dump()
-        print_json(told)
-    else:
-        typer.echo("\n".join(lines(found)))
-    if results.settings["early"]:
-        note(say("experiment.ask_early_note"))
-    if results.cached:
-        note(say("experiment.ask_from_before", count=results.cached))
-    note(say("experiment.ask_page", page=out / PAGE))
-    if found.too_many_unparsed:
-        share, most = f"{100 * found.unparsed_share:.2f}", f"{100 * found.most_unparsed:g}"
-        note(say("experiment.maths_too_many_unparsed", share=share, most=most))
-        raise typer.Exit(1)
+        return run(server(f"{engine.address}/v1", engine.headers))

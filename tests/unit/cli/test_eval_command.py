@@ -93,4 +93,4 @@ def test_help_speaks_both_languages(
     monkeypatch.setenv("KAMERTON_LANG", language)
     call("--help")
     told = capsys.readouterr().out
-    assert ("Дать модели задачи" in told) == (language == "ru") and "cli." not in told
+    assert ("Проверить модель" in told) == (language == "ru") and "cli." not in told

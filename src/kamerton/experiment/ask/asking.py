@@ -34,12 +34,13 @@ class _Count:
 
 
 def ask_all(
-    server: Server, prompts: Sequence[Prompt], how: How, ledger: Ledger, read: Read
+    server: Server, prompts: Sequence[Prompt], how: How, ledger: Ledger, read: Read | None = None
 ) -> Asked:
     """Ask what the (open) ledger does not have yet; every reply is in it before the next is due.
 
-    Shows progress with the time left and the accuracy so far. InputError when the server is gone
-    or refuses a prompt; what it answered is kept.
+    Shows progress with the time left and, where answers are read, the accuracy so far; `read` is
+    needed for votes that end early. InputError when the server is gone or refuses a prompt; what
+    it answered is kept.
     """
     with progress(say("experiment.ask_asking"), how.samples * len(prompts)) as bar:
         count = _Count()
@@ -47,9 +48,10 @@ def ask_all(
         def seen(reply: Reply, cached: bool) -> None:
             count.told += 1
             count.cached += cached
-            count.right += read(reply)[1]
-            share = f"{100 * count.right / count.told:.1f}"
-            bar.set_postfix_str(say("experiment.ask_so_far", share=share), refresh=False)
+            if read:
+                count.right += read(reply)[1]
+                share = f"{100 * count.right / count.told:.1f}"
+                bar.set_postfix_str(say("experiment.ask_so_far", share=share), refresh=False)
             bar.update(1)
             bar.initial += cached  # the rate is that of what is computed now
 
@@ -66,7 +68,7 @@ class _Asking:
         server: Server,
         how: How,
         ledger: Ledger,
-        read: Read,
+        read: Read | None,
         seen: Callable[[Reply, bool], None],
     ) -> None:
         self._server, self._how, self._ledger = server, how, ledger
@@ -75,7 +77,7 @@ class _Asking:
     async def all(self, prompts: Sequence[Prompt]) -> dict[str, list[Reply]]:
         """The replies to all; the first failure ends the others."""
         self._turn = asyncio.Semaphore(self._how.concurrency)
-        async with client.connected(self._server, self._how) as connection:
+        async with client.connected(self._server, self._how.concurrency) as connection:
             tasks = [asyncio.create_task(self._question(connection, one)) for one in prompts]
             try:
                 found = await asyncio.gather(*tasks)
@@ -96,7 +98,7 @@ class _Asking:
     def _more(self, replies: Sequence[Reply]) -> int:
         """How many samples to ask for now."""
         left = self._how.samples - len(replies)
-        if not self._how.early:
+        if not self._how.early or self._read is None:
             return left
         return least([self._read(reply)[0] for reply in replies], left)
 

@@ -60,7 +60,7 @@ def server(base_url: str, headers: Mapping[str, str], model: str = "") -> Server
     except StopIteration as error:
         raise InputError("experiment.ask_no_model", where=base_url, model=model) from error
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
-        raise InputError("experiment.ask_gone", where=base_url, why=_why(error)) from error
+        raise InputError("experiment.ask_gone", where=base_url, why=why(error)) from error
     known = str(row.get("fingerprint") or f"{base_url} {row['id']}")
     return Server(base_url, str(row["id"]), known, headers)
 
@@ -93,30 +93,38 @@ def seed_of(id: str, how: How, sample: int) -> int:
 async def ask(
     client: httpx.AsyncClient, server: Server, prompt: Prompt, how: How, sample: int
 ) -> Reply:
-    """One reply; a busy server or a broken connection is tried again.
+    """One reply; InputError where the server stays away, or refuses the prompt."""
+    url = f"{server.base_url}/completions"
+    found = await post(client, server, url, _body(server, prompt, how, sample))
+    return _reply(found, key(server, prompt, how, sample), prompt, sample)
 
-    InputError where it stays away, or refuses the prompt.
+
+async def post(
+    client: httpx.AsyncClient, server: Server, url: str, body: Mapping[str, Any]
+) -> httpx.Response:
+    """The server's answer; where it is busy or the connection breaks, it is asked again.
+
+    InputError where it stays away.
     """
     error = ""
     for attempt in range(_RETRIES + 1):
         if attempt:
             await asyncio.sleep(_BACKOFF * 2 ** (attempt - 1))
         try:
-            url = f"{server.base_url}/completions"
-            found = await client.post(url, json=_body(server, prompt, how, sample))
+            found = await client.post(url, json=body)
         except httpx.TransportError as caught:
-            error = _why(caught)
+            error = why(caught)
             continue
         if found.status_code == 429 or found.status_code >= 500:
             error = f"HTTP {found.status_code} {found.text[:200]}"
             continue
-        return _reply(found, key(server, prompt, how, sample), prompt, sample)
+        return found
     raise InputError("experiment.ask_gone", where=server.base_url, why=error)
 
 
-def connected(server: Server, how: How) -> httpx.AsyncClient:
+def connected(server: Server, concurrency: int = How.concurrency) -> httpx.AsyncClient:
     """The connections to a server; no proxy of the environment comes between."""
-    limits = httpx.Limits(max_connections=how.concurrency)
+    limits = httpx.Limits(max_connections=concurrency)
     headers = dict(server.headers)
     return httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, headers=headers, trust_env=False)
 
@@ -149,9 +157,10 @@ def _reply(found: httpx.Response, key: str, prompt: Prompt, sample: int) -> Repl
             completion_tokens=usage.get("completion_tokens", 0),
         )
     except (KeyError, IndexError, TypeError, ValueError) as error:
-        why = f"{_why(error)}: {found.text[:300]}"
-        raise InputError("experiment.ask_refused", where=prompt.id, why=why) from error
+        told = f"{why(error)}: {found.text[:300]}"
+        raise InputError("experiment.ask_refused", where=prompt.id, why=told) from error
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """An error of a connection or of an answer in one line."""
     return f"{type(error).__name__} {error}".strip()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.experiment.ask.asking import Asked, ask_all
 from kamerton.experiment.ask.client import How, Prompt, Server
+from kamerton.experiment.ask.harness import write_harness
 from kamerton.experiment.ask.ledger import REPLIES, Ledger, Reply
 from kamerton.experiment.tasks.maths.grade import grade
 from kamerton.experiment.tasks.maths.grading import Problem, Problems, answer_of, is_right
@@ -89,6 +90,7 @@ def evaluate(what: Evaluation, problems: Sequence[Problem], server: Server, out:
     write_rows(out / ANSWERS, rows)
     write_rows(out / GRADED, graded)
     write_text(out / RESULTS, results.model_dump_json(indent=2) + "\n")
+    write_harness(results, problems, prompts, rows, graded, out)
     return results
 
 

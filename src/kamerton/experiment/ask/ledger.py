@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 
-REPLIES = "replies.jsonl"
+REPLIES, SCORES = "replies.jsonl", "scores.jsonl"
 
 
 class Reply(BaseModel):
@@ -29,19 +29,38 @@ class Reply(BaseModel):
     completion_tokens: int
 
 
-class Ledger:
-    """The replies in a file, by key; open it with `with`, by one process at a time."""
+class Likelihood(BaseModel):
+    """How likely a model finds the last tokens of a text; natural logarithms."""
 
-    def __init__(self, path: Path) -> None:
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    """Digest of all that decides it (`scoring.key`): weights and tokens."""
+    id: str
+    """Of the question or text."""
+    log_likelihood: FiniteFloat
+    """Sum over the tokens that were scored."""
+    tokens: int
+    greedy: bool
+    """Whether each of them is the likeliest one at its place."""
+
+
+R = TypeVar("R", Reply, Likelihood)
+
+
+class Lines(Generic[R]):
+    """The rows of a file, by key; open it with `with`, by one process at a time."""
+
+    def __init__(self, path: Path, form: type[R]) -> None:
         """Nothing is read or written before `with`."""
         self._path = path
-        self._known: dict[str, Reply] = {}
+        self._form: type[R] = form
+        self._known: dict[str, R] = {}
         self._stream: IO[str] | None = None
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> Self:
         """Read what is there; a line that a kill cut short is dropped from the file."""
         text = self._read()
-        rows = list(_whole(text))
+        rows = list(_whole(text, self._form))
         if len(rows) < len(text.splitlines()) or (text and not text.endswith("\n")):
             write_rows(self._path, rows)
         self._known = {row.key: row for row in rows}
@@ -65,21 +84,29 @@ class Ledger:
         if self._stream:
             self._stream.close()
 
-    def get(self, key: str) -> Reply | None:
-        """The reply to what was asked before; None where it was not."""
+    def get(self, key: str) -> R | None:
+        """What was found before; None where it was not asked for."""
         return self._known.get(key)
 
-    def add(self, reply: Reply) -> None:
-        """Keep a reply, on disk too."""
+    def add(self, row: R) -> None:
+        """Keep a row, on disk too."""
         assert self._stream is not None, "the ledger is not open"
-        self._known[reply.key] = reply
-        self._stream.write(reply.model_dump_json() + "\n")
+        self._known[row.key] = row
+        self._stream.write(row.model_dump_json() + "\n")
         self._stream.flush()
 
 
-def _whole(text: str) -> Iterator[Reply]:
+class Ledger(Lines[Reply]):
+    """The replies in a file."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is read or written before `with`."""
+        super().__init__(path, Reply)
+
+
+def _whole(text: str, form: type[R]) -> Iterator[R]:
     for line in text.split("\n"):
         try:
-            yield Reply.model_validate_json(line)
+            yield form.model_validate_json(line)
         except ValidationError:
             continue

@@ -3,7 +3,8 @@
 Run as `python -m kamerton.serve.engines.batched_worker`, by the rules of `engines.process`.
 Routes, all with the bearer key: GET /v1/models (with the hash of weights and tokenizer), POST
 /v1/completions and /v1/chat/completions (`n`, `seed`, `temperature`, `top_p`, `top_k`, `stop`,
-`max_tokens`; no streams), GET /health (what was computed so far).
+`max_tokens`; no streams; `echo` and `logprobs` as in `batching.echo`), POST /tokenize, GET /health
+(what was computed so far).
 """
 
 import asyncio
@@ -14,9 +15,11 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -24,14 +27,18 @@ from fastapi.responses import JSONResponse
 from kamerton.formats import templates
 from kamerton.formats.manifest import digest, sha256
 from kamerton.serve.engines.batched import BatchedSettings
-from kamerton.serve.engines.batching.asked import Chat, Common, Completion, read, told
-from kamerton.serve.engines.batching.engine import Batched, Done
-from kamerton.serve.engines.batching.requests import Reply
+from kamerton.serve.engines.batching import echo
+from kamerton.serve.engines.batching.asked import Chat, Common, Completion, Text, read, told
+from kamerton.serve.engines.batching.engine import Batched
+from kamerton.serve.engines.batching.requests import Reply, Scored
 from kamerton.serve.engines.batching.runner import Runner
 from kamerton.serve.gateway.connection import while_connected
 from kamerton.serve.gateway.errors import ApiError
 
 _ENDS = ("<|im_end|>", "<|endoftext|>")
+T = TypeVar("T")
+Ask = Callable[[Callable[[T], None], Callable[[], bool]], None]
+"""Queues something, given who is told of it and whether nobody waits any more."""
 _READ = (
     "*.safetensors",
     "config.json",
@@ -103,9 +110,25 @@ class Routes:
     async def completions(self, request: Request) -> JSONResponse:
         """POST /v1/completions."""
         asked = read(await _json(request), Completion)
-        prompt = asked.prompt
-        ids = self._served.tokenizer(prompt).input_ids if isinstance(prompt, str) else prompt
-        return await self._answer(request, asked, ids)
+        echo.check(asked)
+        prompts = [
+            self._served.tokenizer(one).input_ids if isinstance(one, str) else one
+            for one in asked.prompts
+        ]
+        return await (self._score if asked.echo else self._answer)(request, asked, prompts)
+
+    async def tokenize(self, request: Request) -> JSONResponse:
+        """POST /tokenize: what a prompt is in tokens, in vLLM's form.
+
+        `prefix_token` is what a text is scored behind so that its first token has a score too: the
+        beginning of text, else the end of one (null where the tokenizer knows neither).
+        """
+        asked, tokenizer = read(await _json(request), Text), self._served.tokenizer
+        self._check_model(asked.model)
+        ids = tokenizer(asked.prompt, add_special_tokens=asked.add_special_tokens).input_ids
+        begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
+        told = {"count": len(ids), "max_model_len": self._served.engine.room, "tokens": ids}
+        return JSONResponse(told | {"prefix_token": end if begin is None else begin})
 
     async def chat(self, request: Request) -> JSONResponse:
         """POST /v1/chat/completions."""
@@ -119,41 +142,65 @@ class Routes:
             tokenize=True,
             return_dict=False,
         )
-        return await self._answer(request, asked, list(ids))
+        return await self._answer(request, asked, [list(ids)])
 
-    async def _answer(self, request: Request, asked: Common, ids: list[int]) -> JSONResponse:
-        if asked.model not in ("", self._served.name):
-            message = f"the model '{asked.model}' does not exist; there is: {self._served.name}"
-            raise ApiError(404, message, param="model", code="model_not_found")
-        self._check(ids)
-        replies = await while_connected(request, self._replies(asked, ids))
+    async def _answer(
+        self, request: Request, asked: Common, prompts: list[list[int]]
+    ) -> JSONResponse:
+        self._check(asked, prompts, more=1)
+        replies = await while_connected(request, self._replies(asked, prompts))
         return JSONResponse(told(asked, replies, self._served.name))
 
-    def _check(self, ids: list[int]) -> None:
+    async def _score(
+        self, request: Request, asked: Completion, prompts: list[list[int]]
+    ) -> JSONResponse:
+        self._check(asked, prompts, more=0)
+        found = await while_connected(request, self._scored(prompts))
+        decode = partial(self._served.tokenizer.decode, clean_up_tokenization_spaces=False)
+        return JSONResponse(echo.told(asked, found, decode, self._served.name))
+
+    def _check(self, asked: Common, prompts: list[list[int]], more: int) -> None:
+        """ApiError unless all prompts, with so many tokens more, can be computed."""
+        self._check_model(asked.model)
+        for ids in prompts:
+            self._check_ids(ids, more)
+
+    def _check_model(self, model: str) -> None:
+        if model not in ("", self._served.name):
+            message = f"the model '{model}' does not exist; there is: {self._served.name}"
+            raise ApiError(404, message, param="model", code="model_not_found")
+
+    def _check_ids(self, ids: list[int], more: int) -> None:
         room, vocabulary = self._served.engine.room, self._served.engine.vocabulary
-        if not 0 < len(ids) < room:
+        if not 0 < len(ids) <= room - more:
             message = f"the prompt has {len(ids)} tokens, and with its answer may have {room}"
             raise ApiError(400, message, type="exceed_context_size_error")
         if not all(0 <= token < vocabulary for token in ids):
             raise ApiError(400, f"prompt: token ids are below {vocabulary}", param="prompt")
 
-    async def _replies(self, asked: Common, ids: list[int]) -> list[Reply]:
-        """All `n` answers; when the client leaves, those that are not done are dropped."""
-        loop, gone = asyncio.get_running_loop(), threading.Event()
-        futures = [loop.create_future() for _ in range(asked.n)]
+    async def _replies(self, asked: Common, prompts: list[list[int]]) -> list[Reply]:
+        """All `n` answers to each prompt."""
+        requests = [one for ids in prompts for one in asked.requests(ids)]
+        return await _all([partial(self._runner.ask, one) for one in requests])
 
-        def to(future: "asyncio.Future[Reply]") -> Done:
-            return lambda reply: tell(loop, future, reply)
-
-        for one, future in zip(asked.requests(ids), futures, strict=True):
-            self._runner.ask(one, to(future), gone.is_set)
-        try:
-            return list(await asyncio.gather(*futures))
-        finally:
-            gone.set()
+    async def _scored(self, prompts: list[list[int]]) -> list[Scored]:
+        """The log-probabilities of all prompts."""
+        return await _all([partial(self._runner.score, tuple(ids)) for ids in prompts])
 
 
-def tell(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[Reply]", reply: Reply) -> None:
+async def _all(asks: Sequence[Ask[T]]) -> list[T]:
+    """What the engine tells to all; when the client leaves, what is not done is dropped."""
+    loop, gone = asyncio.get_running_loop(), threading.Event()
+    futures: list[asyncio.Future[T]] = [loop.create_future() for _ in asks]
+    for ask, future in zip(asks, futures, strict=True):
+        ask(partial(tell, loop, future), gone.is_set)
+    try:
+        return list(await asyncio.gather(*futures))
+    finally:
+        gone.set()
+
+
+def tell(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]", reply: T) -> None:
     """Hand a reply from the engine's thread over to who waits for it, if anybody does."""
 
     def done() -> None:
@@ -184,6 +231,7 @@ def create(served: Served, key: str) -> FastAPI:
     app = FastAPI(dependencies=[Depends(keyed)], docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/health", routes.health)
     app.add_api_route("/v1/models", routes.models)
+    app.add_api_route("/tokenize", routes.tokenize, methods=["POST"], response_model=None)
     for path, route in (
         ("/v1/completions", routes.completions),
         ("/v1/chat/completions", routes.chat),

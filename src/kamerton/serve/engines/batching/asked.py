@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -44,9 +44,21 @@ class Common(BaseModel):
 
 
 class Completion(Common):
-    """POST /v1/completions."""
+    """POST /v1/completions; several prompts are answered one after the other."""
 
-    prompt: str | list[int]
+    prompt: str | list[int] | list[str] | list[list[int]]
+    max_tokens: Annotated[int, Field(ge=0)] | None = None
+    """0 is for a prompt that is only scored (`echo`)."""
+    echo: bool = False
+    """Tell the prompt back (`batching.echo`)."""
+    logprobs: Annotated[int, Field(ge=0, le=1)] | None = None
+
+    @property
+    def prompts(self) -> list[str | list[int]]:
+        """All prompts, as texts or token ids."""
+        if isinstance(self.prompt, str) or all(isinstance(one, int) for one in self.prompt):
+            return [cast(str | list[int], self.prompt)]
+        return list(cast(list[str] | list[list[int]], self.prompt))
 
 
 class Chat(Common):
@@ -55,7 +67,17 @@ class Chat(Common):
     messages: list[Turn] = Field(min_length=1)
 
 
-T = TypeVar("T", bound=Common)
+class Text(BaseModel):
+    """POST /tokenize, in vLLM's form."""
+
+    model_config = ConfigDict(extra="allow")
+    model: str = ""
+    prompt: str
+    add_special_tokens: bool = True
+    """Whether the tokenizer puts its own marks (a beginning of text) around it."""
+
+
+T = TypeVar("T", Completion, Chat, Text)
 
 
 def read(body: Any, form: type[T]) -> T:
@@ -74,15 +96,24 @@ def read(body: Any, form: type[T]) -> T:
 
 
 def told(asked: Common, replies: Sequence[Reply], name: str) -> dict[str, Any]:
-    """All answers to a request in OpenAI's form."""
+    """All answers to a request in OpenAI's form; those to one prompt stand together."""
     chat = isinstance(asked, Chat)
-    prompt, made = replies[0].prompt_tokens, sum(len(reply.ids) for reply in replies)
+    prompt = sum(reply.prompt_tokens for reply in replies[:: asked.n])
+    made = sum(len(reply.ids) for reply in replies)
+    choices = [_choice(place, reply, chat) for place, reply in enumerate(replies)]
+    return envelope(name, choices, prompt, made, chat)
+
+
+def envelope(
+    name: str, choices: list[dict[str, Any]], prompt: int, made: int, chat: bool = False
+) -> dict[str, Any]:
+    """What stands around the choices; `prompt` and `made` are tokens read and written."""
     return {
         "id": f"{'chatcmpl' if chat else 'cmpl'}-{secrets.token_hex(12)}",
         "object": "chat.completion" if chat else "text_completion",
         "created": int(time.time()),
         "model": name,
-        "choices": [_choice(place, reply, chat) for place, reply in enumerate(replies)],
+        "choices": choices,
         "usage": {
             "prompt_tokens": prompt,
             "completion_tokens": made,

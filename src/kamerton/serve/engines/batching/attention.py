@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kamerton.serve.engines.batching.requests import Score
+
 NAME = "kamerton_batched"
 """The name under which transformers knows `attend`."""
 
@@ -28,6 +30,10 @@ class Node:
     children: list["Node"] = field(default_factory=list)
     used: int = 0
     """When it was last of use, on the tree's clock."""
+    scores: tuple["Score | None", ...] = ()
+    """Of each token, where it was scored; of the very first token of a prompt there is none."""
+    short: "Node | None" = None
+    """The same without its last token, where that was needed (`scoring`)."""
 
 
 Group = tuple[Node, Any]

@@ -6,11 +6,13 @@ each running answer; whenever slots are free, waiting answers go first.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kamerton.serve.engines.batching.attention import Decode, Group, Node, Piece, Prefill
 from kamerton.serve.engines.batching.choice import choose
-from kamerton.serve.engines.batching.requests import Reply, Request, uniform
+from kamerton.serve.engines.batching.requests import Reply, Request, Scored, uniform
+from kamerton.serve.engines.batching.scoring import Scoring, Wanted
 from kamerton.serve.engines.batching.slots import Slots
 from kamerton.serve.engines.batching.tree import Tree, worth
 from kamerton.serve.engines.pieces import Pieces
@@ -89,6 +91,7 @@ class Batched:
         self._answers: list[_Answer] = []
         self._groups: list[Group] | None = None
         self._recent: list[tuple[int, ...]] = []
+        self._scoring = Scoring(self._pass_every, self.vocabulary)
 
     def generate(
         self, requests: Sequence[Request], tell: Callable[[int, Reply], None] | None = None
@@ -110,8 +113,26 @@ class Batched:
             self.step()
         return [found[place] for place in range(len(requests))]
 
-    def add(self, ticket: Ticket) -> None:
-        """Take a request in; ValueError where there is no room for one token of an answer."""
+    def score(self, prompts: Sequence[tuple[int, ...]]) -> list[Scored]:
+        """The log-probabilities of the tokens of all prompts, in their order."""
+        found: dict[int, Scored] = {}
+        for place, ids in enumerate(prompts):
+            self.add(Wanted(ids, partial(found.__setitem__, place)))
+        while self.busy:
+            self.step()
+        return [found[place] for place in range(len(prompts))]
+
+    def add(self, ticket: Ticket | Wanted) -> None:
+        """Take a request in; ValueError where there is no room for it.
+
+        A prompt with an answer needs room for one token more; one that is scored only does not.
+        """
+        if isinstance(ticket, Wanted):
+            if not 0 < len(ticket.ids) <= self.room:
+                count = len(ticket.ids)
+                raise ValueError(f"a text of {count} tokens; the model has {self.room} positions")
+            self._scoring.add(ticket)
+            return
         if not 0 < len(ticket.request.ids) < self.room:
             count = len(ticket.request.ids)
             raise ValueError(f"a prompt of {count} tokens; the model has {self.room} positions")
@@ -121,13 +142,14 @@ class Batched:
     @property
     def busy(self) -> bool:
         """Whether there is anything to compute."""
-        return bool(self._waiting or self._prompts or self._answers)
+        return bool(self._waiting or self._prompts or self._answers or self._scoring.busy)
 
     def step(self) -> None:
-        """One pass through the model, or one for waiting prompts and one for running answers."""
+        """One pass through the model, or one for each kind of work that waits."""
         import torch
 
         with torch.inference_mode():
+            self._scoring.step()
             self._drop_gone()
             if self._slots.free and not self._prompts and self._waiting:
                 self._prefill(self._next())
@@ -189,6 +211,21 @@ class Batched:
         """Keys and values of what of the prompts lies behind their paths, and their last logits."""
         import torch
 
+        tokens, places, pieces, prefill = self._packed(prompts, paths)
+        last = torch.tensor([piece.end - 1 for piece in pieces])
+        return prefill.kv, self._call(tokens, places, prefill, last), pieces
+
+    def _pass_every(
+        self, prompts: Sequence[tuple[int, ...]], paths: Sequence[tuple[Node, ...]]
+    ) -> tuple[Any, Any, list[Piece]]:
+        """The same with the logits of every token: [tokens, vocabulary]."""
+        tokens, places, pieces, prefill = self._packed(prompts, paths)
+        return prefill.kv, self._call(tokens, places, prefill, 0), pieces
+
+    def _packed(
+        self, prompts: Sequence[tuple[int, ...]], paths: Sequence[tuple[Node, ...]]
+    ) -> tuple[list[int], list[int], list[Piece], Prefill]:
+        """What lies behind the paths side by side: tokens, their positions, whose they are."""
         tokens: list[int] = []
         places: list[int] = []
         pieces: list[Piece] = []
@@ -199,10 +236,8 @@ class Batched:
             places += range(known, len(ids))
         owners = [(piece.nodes, range(piece.start, piece.end)) for piece in pieces]
         prefill = Prefill(pieces, groups(owners, len(tokens)), self._room_for(len(tokens)))
-        last = torch.tensor([piece.end - 1 for piece in pieces])
-        logits = self._call(tokens, places, prefill, last)
         self.counted.prefilled += len(tokens)
-        return prefill.kv, logits, pieces
+        return tokens, places, pieces, prefill
 
     def _room_for(self, tokens: int) -> Any:
         import torch

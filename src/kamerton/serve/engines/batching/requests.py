@@ -47,6 +47,27 @@ class Reply:
     prompt_tokens: int
 
 
+@dataclass(frozen=True)
+class Score:
+    """What a model thinks of one token behind those before it; natural logarithms."""
+
+    log_prob: float
+    likeliest: int
+    """The token that it finds likeliest at this place."""
+    likeliest_log_prob: float
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A prompt with the log-probability of each of its tokens."""
+
+    ids: tuple[int, ...]
+    scores: tuple[Score | None, ...]
+    """Of each token; of the first there is none, since nothing stands before it."""
+    following: Score
+    """Of the likeliest token behind the prompt."""
+
+
 def uniform(draw: str, step: int) -> float:
     """The number in [0, 1) by which token `step` of an answer is drawn, from nothing but these two.
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from kamerton.serve.engines.batching.engine import Done, Ticket
 from kamerton.serve.engines.batching.requests import Request
+from kamerton.serve.engines.batching.scoring import Told, Wanted
 
 _QUIET, _PATIENCE = 0.03, 0.5
 """Seconds: an idle engine waits until no request has come for so long, and never longer than that.
@@ -22,7 +23,7 @@ class Computes(Protocol):
 
     @property
     def busy(self) -> bool: ...  # noqa: D102
-    def add(self, ticket: Ticket) -> None: ...  # noqa: D102
+    def add(self, ticket: Ticket | Wanted) -> None: ...  # noqa: D102
     def step(self) -> None: ...  # noqa: D102
 
 
@@ -31,12 +32,16 @@ class Runner:
 
     def __init__(self, engine: Computes) -> None:
         self._engine = engine
-        self._inbox: queue.SimpleQueue[Ticket] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Ticket | Wanted] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
     def ask(self, request: Request, done: Done, gone: Callable[[], bool]) -> None:
         """Queue a request; `done` is called on the engine's thread."""
         self._inbox.put(Ticket(request, done, gone))
+
+    def score(self, ids: tuple[int, ...], told: Told, gone: Callable[[], bool]) -> None:
+        """Queue a prompt to be scored; `told` is called on the engine's thread."""
+        self._inbox.put(Wanted(ids, told, gone))
 
     def _run(self) -> None:
         try:

@@ -68,6 +68,7 @@ def split(level: list[Node], node: Node, count: int) -> Node:
     """
     rest = Node(node.ids[count:], node.start + count, node.kv[..., count:, :], node.children)
     first = Node(node.ids[:count], node.start, node.kv[..., :count, :], [rest])
+    first.scores, rest.scores = node.scores[:count], node.scores[count:]
     first.used = rest.used = node.used
     level[level.index(node)] = first
     return first

@@ -1,0 +1,1 @@
+"""Multiple choice: which of the given answers a model finds likeliest."""

@@ -1,0 +1,1 @@
+"""Continuation: what a model writes behind given beginnings, to be read."""

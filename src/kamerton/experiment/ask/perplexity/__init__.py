@@ -1,0 +1,1 @@
+"""Perplexity: how well a model foresees given texts."""
