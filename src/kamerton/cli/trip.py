@@ -107,7 +107,7 @@ def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     export = Stage("export", tuple(stage.name for stage in made), names, weights, version=4)
     compared = [_compare(recipe, name, part) for name, part in parts.items()]
     before = (check, *made, export, *compared)
-    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=3)
+    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=4)
     return (*before, report)
 
 
