@@ -110,6 +110,7 @@ $(HARNESS)/.done: $(VENV)/.dev
 bench-evaluation: $(VENV)/.dev $(HARNESS)/.done
 	@KAMERTON_LMEVAL_PYTHON=$(HARNESS)/bin/python KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} \
 	  $(BIN)/python benchmarks/evaluation.py
+	@$(BIN)/python benchmarks/planted_truth.py
 
 docs: $(VENV)/.run
 	@$(BIN)/kamerton recipe schema > docs/recipe.schema.json

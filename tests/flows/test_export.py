@@ -133,8 +133,17 @@ def test_every_adaptation_is_proven(exported: Path) -> None:
 def test_what_the_quantised_base_of_qlora_would_have_said_is_measured(exported: Path) -> None:
     one = figures(exported)["adaptations"]["by-qlora"]
     assert one["trained_on_bits"] == 4
-    assert "not quantised" in one["served_on"]
+    assert one["served_on"] == "the base's own weights, stored as f16"
     assert one["quantised_trainer"]["kl_mean"] > 100 * one["float"]["kl_mean"]
+
+
+def test_a_quantised_export_says_that_its_base_is(
+    tiny: Path, tuned: list[Trained], tmp_path: Path
+) -> None:
+    settings = F16.model_copy(update={"quantisation": "q8_0"})
+    export(settings, str(tiny), tuned[1:2], SYSTEM, CHATS[:1], tmp_path, threads=1)
+    one = figures(tmp_path)["adaptations"]["by-qlora"]
+    assert one["served_on"] == "the base's own weights, stored as q8_0"
 
 
 def test_the_first_adaptation_stands_in_the_old_keys(exported: Path) -> None:

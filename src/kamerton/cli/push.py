@@ -11,6 +11,9 @@ from kamerton.formats.language import say
 from kamerton.pipeline.folder import RunRecord, read_run, resolve_run
 
 HUB = "hf:"
+KEPT = ("base.gguf", "index", "manifest.json")
+"""Of an export stays here: the base that others have too, passages of the team's own texts, and
+the stage's record, which names files of this machine."""
 
 
 def push(
@@ -48,15 +51,19 @@ def _pretrained(place: Path, record: RunRecord) -> dict[str, Path]:
 
 
 def _tuned(place: Path, record: RunRecord) -> dict[str, Path]:
-    """Adapters or models as the trainer wrote them, and as the engine reads them; no base."""
+    """Adapters or models as the trainer wrote them, and all that the engines read.
+
+    That is GGUF files; of soft prompts their folders, NAME/, and the float base that they need,
+    weights/; and merged/, where the recipe asked for it.
+    """
     if "export" not in record.stages:
         return {}
     exported = record.stage(place, "export")
-    engine = {p.name: p for p in exported.iterdir() if p.is_file() and p.name != "base.gguf"}
+    engine = {p.name: p for p in exported.iterdir() if p.name not in KEPT}
     trained = {}
     for stage in (name for name in record.stages if name.partition("-")[0] == "tune"):
         for made in ("adapter", "model"):
             folder = record.stage(place, stage) / made
             if folder.is_dir():
                 trained[stage.replace("tune", made, 1)] = folder
-    return engine | trained
+    return trained | engine  # serving.json has the hashes of the engine's

@@ -104,7 +104,7 @@ def _compare(job: Job, name: str, part: Part) -> None:
             from kamerton.experiment.run import compare
 
             fixed = recipe.deterministic
-            compare(part.experiment, name, data, url, out, recipe.seed, fixed, slots)
+            compare(part.experiment, name, data, url, out, recipe.seed, fixed, slots, tuned)
         else:
             from kamerton.experiment.rows import compare_rows
 

@@ -107,7 +107,7 @@ def _adapters(recipe: Recipe, folder: Path) -> tuple[Stage, ...]:
     export = Stage("export", tuple(stage.name for stage in made), names, weights, version=4)
     compared = [_compare(recipe, name, part) for name, part in parts.items()]
     before = (check, *made, export, *compared)
-    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=3)
+    report = Stage("report", tuple(s.name for s in before), {"language": current()}, version=4)
     return (*before, report)
 
 
@@ -153,7 +153,7 @@ def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
     asked |= {"threads": recipe.threads, "seed": recipe.seed, "deterministic": recipe.deterministic}
     parents = (name_of(recipe, "data", name), name_of(recipe, "tune", name), "export")
     stage = name_of(recipe, "compare", name)
-    return Stage(stage, parents, asked, version=3, resumes=True)
+    return Stage(stage, parents, asked, version=4, resumes=True)
 
 
 def _pick(tree: Tree, *names: str) -> Tree:

@@ -32,6 +32,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     tune = stage("tune", {"adapter/adapter_config.json": "{}", "training.json": "{}"})
     exported = {"base.gguf": "b", "museum.gguf": "m", "parity.json": "{}", "serving.json": "{}"}
+    exported |= {"merged/config.json": "{}", "index/chunks.jsonl": '{"text": "ours"}'}
     place = folders.new_run(folders.ROOT, "museum")
     (place / "model_card.md").write_text("# Museum: 80 % against 1 %")
     (place / folders.RECIPE).write_text(json.dumps({"name": "museum", "tune": {"rank": 4}}))
@@ -51,8 +52,8 @@ def test_a_run_is_pushed_to_a_folder_with_its_card_and_without_its_base(
     assert call("push", "museum", str(target)) == 0
     assert (target / "README.md").read_text() == "# Museum: 80 % against 1 %"
     found = {str(p.relative_to(target)) for p in target.rglob("*") if p.is_file()}
-    assert {"museum.gguf", "parity.json", "adapter/adapter_config.json"} <= found
-    assert "base.gguf" not in found
+    engine = {"museum.gguf", "parity.json", "serving.json", "merged/config.json"}
+    assert found == engine | {"adapter/adapter_config.json", "README.md"}
     assert call("push", "museum", str(target)) == 2
     assert "already" in capsys.readouterr().err
 

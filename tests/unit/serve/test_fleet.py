@@ -114,6 +114,15 @@ def test_adaptations_that_act_pass() -> None:
     )
 
 
+def test_a_small_change_counts_and_one_that_repeats_by_itself_does_not() -> None:
+    faint = {None: {1: -0.1}, "museum": {1: -0.1004}}
+    prove([member((None, "museum"), faint.__getitem__)])
+    shaky = iter([{1: -0.1}, {1: -0.101}, {1: -0.1004}])
+    with pytest.raises(InputError) as caught:
+        prove([member((None, "museum"), lambda _: next(shaky))])
+    assert caught.value.key == "serve.adapter_inert" and caught.value.where == "museum"
+
+
 @pytest.mark.parametrize("inert", ["museum", "dora", "soft"])
 def test_one_that_changes_nothing_is_named(inert: str) -> None:
     def says(own: str, plain: dict[int, float]) -> Callable[[str | None], dict[int, float]]:

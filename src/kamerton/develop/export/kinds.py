@@ -36,6 +36,8 @@ class Base:
     arm: parity.Arm
     answers: dict[str, list[Answer]]
     """Of each LoRA adapter, by its name."""
+    repeat: float
+    """Largest change of a log-probability where the engine is asked the same again, in nats."""
     chats: Sequence[Sequence[Message]]
     prompts: list[Ids]
     out: Path
@@ -83,7 +85,7 @@ def _lora(base: Base, planned: Planned) -> Made:
         found = parity.arm(answers, tuned, base.weights, base.file, ends)
         extra = _merged_too(base, planned, tuned)
     parity.hold(found, base.settings.quantisation, file)
-    effect = parity.effect(base.arm, found)
+    effect = parity.effect(base.arm, found, base.repeat)
     parity.hold_effect(effect, file)
     applied = lora.written(file, base.file).count
     extra |= {"modules": lora.trained(planned.folder).count, "applied_modules": applied}
@@ -101,9 +103,10 @@ def _merged_too(base: Base, planned: Planned, tuned: Any) -> Figures:
 
 
 def _quantised(base: Base, planned: Planned, found: parity.Arm) -> Figures:
-    """How far the served float base is from the quantised one that the adapter was trained on."""
+    """How far the served base is from the quantised one that the adapter was trained on."""
     bits = planned.training.get("method_settings", {}).get("bits")
-    told: Figures = {"trained_on_bits": bits, "served_on": "the base as it is, not quantised"}
+    stored = f"the base's own weights, stored as {base.settings.quantisation}"
+    told: Figures = {"trained_on_bits": bits, "served_on": stored}
     small = sum(p.numel() for p in base.weights.parameters.values()) <= _CHEAP
     if bits is None or not small or find_spec("bitsandbytes") is None:
         return told
@@ -142,7 +145,7 @@ def _merged(base: Base, planned: Planned) -> Made:
     ends = vocabulary.ends(tokenizer)
     found = parity.arm(answers, whole, gguf.weights(whole), file, ends)
     parity.hold(found, base.settings.quantisation, file)
-    effect = parity.effect(base.arm, found)
+    effect = parity.effect(base.arm, found, base.repeat)
     parity.hold_effect(effect, file)
     return _made(planned, "llama.cpp", found, effect, file, extra)
 
@@ -152,6 +155,7 @@ def _whole(base: Base, planned: Planned) -> tuple[Any, Any, Figures]:
     if planned.method == "full":
         folder = str(planned.folder)
         return hub.load_model(folder).eval(), hub.load_tokenizer(folder), {}
+    parity.hold_acting(lora.trained(planned.folder), planned.folder)
     with merge.adapted(base.model, planned.folder) as tuned:
         whole, difference = merge.merged(base.name, planned.folder, tuned, base.prompts)
     return whole, base.tokenizer, {"merge_largest_logit_difference": difference}

@@ -36,8 +36,6 @@ _LARGEST_EFFECT_ERROR = 0.1
 """Of an adapter's effect, as a share of it."""
 _NOISE = 3.0
 """It may also be off by so many times the engine's error without the adapter."""
-_INERT = 1e-3
-"""Nats; an adapter that changes no log-probability more than that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,8 @@ class Effect:
     """Root mean square of engine minus trainer, over the trainer's: 0 is the same effect."""
     noise: float
     """The same of the engine's error on the base alone."""
+    repeat: float
+    """Largest change of a log-probability where the engine is asked the same again, in nats."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,13 @@ def ask(
 ) -> list[list[Answer]]:
     """Load the files as a server does; the answers of the bare base, then of each adapter.
 
+    Last come those of the bare base once more, of one token: what changes by itself.
     Raises InputError where the engine reads a chat as other tokens, or does not hold an adapter.
     """
     prompts = [prompt_ids(tokenizer, messages) for messages in chats]
     context = max(len(ids) for ids in prompts) + TOKENS + 8
-    arms: list[int | None] = [None, *range(len(adapters))]
+    arms: list[tuple[int | None, int]] = [(arm, TOKENS) for arm in (None, *range(len(adapters)))]
+    arms.append((None, 1))
     with (
         Engine(base, adapters, vocabulary.pieces(tokenizer), context, threads) as engine,
         progress(say("develop.parity"), len(arms) * len(chats)) as bar,
@@ -88,9 +90,9 @@ def ask(
         for number, (messages, ids) in enumerate(zip(chats, prompts, strict=True), start=1):
             same_ids(engine.prompt(messages), ids, tokenizer.bos_token_id, number)
         answers: list[list[Answer]] = [[] for _ in arms]
-        for of, arm in zip(answers, arms, strict=True):
+        for of, (arm, tokens) in zip(answers, arms, strict=True):
             for ids in prompts:
-                of.append(engine.answer(ids, arm, TOKENS))
+                of.append(engine.answer(ids, arm, tokens))
                 bar.update()
     return answers
 
@@ -159,15 +161,35 @@ def hold_modules(trained: lora.Modules, written: lora.Modules, where: Path) -> N
         )
 
 
+def hold_acting(trained: lora.Modules, where: Path) -> None:
+    """InputError where all updates of an adapter are zero: merging leaves rounding alone."""
+    if not trained.acting:
+        raise InputError("develop.adapter_inert", where=str(where))
+
+
 def hold_effect(found: Effect, where: Path) -> None:
-    """InputError where an adapter does nothing in the engine, or something else."""
-    if found.largest < _INERT:
+    """InputError where an adapter does nothing in the engine, or something else.
+
+    Nothing is what the engine does without it too, asked again. A fixed bound would refuse the
+    small effect of a few steps: a dead adapter adds zeros, and zeros change no bit.
+    """
+    if not found.largest > found.repeat:
         raise InputError("develop.adapter_inert", where=str(where))
     if found.error > _LARGEST_EFFECT_ERROR + _NOISE * found.noise:
         raise InputError("develop.export_effect", where=str(where), error=found.error)
 
 
-def effect(base: Arm, adapted: Arm) -> Effect:
+def repeat(first: Sequence[Answer], again: Sequence[Answer]) -> float:
+    """Largest change of a log-probability, in nats, between two answers to the same chats."""
+    largest = 0.0
+    for one, other in zip(first, again, strict=True):
+        before, after = one.likeliest[0] or {}, other.likeliest[0] or {}
+        changes = [abs(after[token] - before[token]) for token in before.keys() & after.keys()]
+        largest = max([largest, *changes])
+    return largest
+
+
+def effect(base: Arm, adapted: Arm, repeat: float) -> Effect:
     """What the adaptation does to the tokens that the engine tells of with and without it."""
     largest = wrong = noise = right = 0.0
     for off, on, before, after in _firsts(base, adapted):
@@ -178,8 +200,8 @@ def effect(base: Arm, adapted: Arm) -> Effect:
             wrong += (on[token] - off[token] - meant) ** 2
             noise += (off[token] - float(before[token])) ** 2
             right += meant**2
-    share = [math.sqrt(value / right) if right else math.inf for value in (wrong, noise)]
-    return Effect(largest, *share)
+    error, around = (math.sqrt(v / right) if right else math.inf for v in (wrong, noise))
+    return Effect(largest, error, around, repeat)
 
 
 def _firsts(

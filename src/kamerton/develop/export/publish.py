@@ -1,30 +1,22 @@
 """What leaves the house: files of a run, beside a model card that says what was measured."""
 
-import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_text
-from kamerton.formats.language import say
+from kamerton.formats.jsonl import write_text
 
 README = "README.md"
-PARITY = "parity.json"
-PROOFS = (PARITY, "pretraining.json")
+PROOFS = ("parity.json", "pretraining.json")
 """One of them has to be there: a model without any figure does not leave."""
-_KINDS = {4: "NF4", 8: "int8"}
-"""How QLoRA rounds its base to so many bits."""
 
 
 def publish(files: Mapping[str, Path], card: str, target: Path) -> None:
     """Copy files and folders, by their names there, into a new folder; the card is its README.
 
-    Where parity.json tells of QLoRA adapters, the card says more: on which weights they were
-    trained, and on which they are served. InputError: a target that is there already, a run
-    without a proof or without a card.
+    InputError: a target that is there already, a run without a proof or without a card.
     """
     _provable(files, card, str(target))
     if target.exists():
@@ -35,7 +27,7 @@ def publish(files: Mapping[str, Path], card: str, target: Path) -> None:
         fresh.mkdir()
         for name, path in files.items():
             _copy(path, fresh / name)
-        write_text(fresh / README, card + _weights(files))
+        write_text(fresh / README, card)
         fresh.rename(target)
 
 
@@ -65,27 +57,6 @@ def _provable(files: Mapping[str, Path], card: str, where: str) -> None:
         raise InputError("develop.publish_unproved", where=where)
     if not card:
         raise InputError("develop.publish_no_card", where=where)
-
-
-def _weights(files: Mapping[str, Path]) -> str:
-    """A section on the weights under each QLoRA adapter; empty where there is none."""
-    if PARITY not in files:
-        return ""
-    lines = list(_lines(json.loads(read_text(files[PARITY]))))
-    title = say("develop.publish_weights_title")
-    return "\n".join(["", f"## {title}", "", *lines, ""]) if lines else ""
-
-
-def _lines(parity: dict[str, Any]) -> Iterator[str]:
-    for name, figures in parity.get("adaptations", {}).items():
-        bits = figures.get("trained_on_bits")
-        if bits is None:
-            continue
-        values = {"name": name, "bits": bits, "kind": _KINDS.get(bits, "")}
-        text = say("develop.publish_weights", **values, quantisation=parity.get("quantisation"))
-        apart = figures.get("quantised_trainer")
-        key = "apart" if apart else "unmeasured"
-        yield f"- {text} {say(f'develop.publish_weights_{key}', **(apart or {}))}"
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -22,7 +22,7 @@ from kamerton.develop.training.resume import (
 from kamerton.develop.tune import held_out, quantised, report, start
 from kamerton.develop.tune.adapter import attach, save, trainable, used
 from kamerton.develop.tune.encode import Encoded, encode_all, show
-from kamerton.develop.tune.preference_rows import prepare_preferences
+from kamerton.develop.tune.preference.rows import prepare_preferences
 from kamerton.develop.tune.task import Rows, Task
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
@@ -152,7 +152,7 @@ def _attempt(task: Task, rows: Rows, right: Masks, rows_at_once: int) -> dict[st
 def _preferences(task: Task) -> dict[str, object]:
     """Learning from preferences; rows, reference and parts of a batch are that module's own."""
     from kamerton.develop.training import speed
-    from kamerton.develop.tune.preference import train_preferences
+    from kamerton.develop.tune.preference.train import train_preferences
 
     model = _adapted(task, _base(task))
     started = time.monotonic()

@@ -8,6 +8,7 @@ import yaml
 from kamerton.experiment.report import view, words
 from kamerton.experiment.report.material import Compared, Material, Trip
 from kamerton.experiment.report.table import plain_table
+from kamerton.experiment.report.weights import weights
 from kamerton.experiment.voices import lines
 from kamerton.formats.language import say
 
@@ -27,6 +28,7 @@ def card(material: Material) -> str:
             "card_data", bullets([f"{what} {count}." for _, what, count in view.sets(material)])
         ),
         section("card_training", training(material)),
+        section("card_weights", weights(material)),
         section("card_results", f"```text\n{plain_table(material.summary)}\n```"),
         section("card_limits", bullets(view.notes(material))),
         section("card_lineage", lineage(material)),

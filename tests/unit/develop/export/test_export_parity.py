@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from small_models import CHATS, save_model
 
 from kamerton.develop import hub
 from kamerton.develop.export import gguf, lora, merge, parity, vocabulary
+from kamerton.develop.export.engine import Answer
 from kamerton.formats.errors import InputError
 
 Weights = dict[str, Any]
@@ -56,14 +59,14 @@ def proven(base: str, trained: Path, served: Path, out: Path) -> parity.Effect:
     weights, ends = gguf.weights(model), vocabulary.ends(tokenizer)
     gguf.write_model(model, tokenizer, "chatml", "f16", out / "base.gguf")
     lora.write(served, model.config, out / "a.gguf")
-    plain, tuned = parity.ask(out / "base.gguf", [out / "a.gguf"], tokenizer, CHATS, 1)
+    plain, tuned, again = parity.ask(out / "base.gguf", [out / "a.gguf"], tokenizer, CHATS, 1)
     before = parity.arm(plain, model, weights, out / "base.gguf", ends)
     with merge.adapted(model, trained) as peft:
         after = parity.arm(tuned, peft, weights, out / "base.gguf", ends)
     parity.hold(before, "f16", out)
     written = lora.written(out / "a.gguf", out / "base.gguf")
     parity.hold_modules(lora.trained(trained), written, out)
-    effect = parity.effect(before, after)
+    effect = parity.effect(before, after, parity.repeat(plain, again))
     parity.hold_effect(effect, out)
     parity.hold(after, "f16", out)
     return effect
@@ -123,6 +126,47 @@ def test_an_adapter_that_is_served_otherwise_is_found(
             proven(base, adapter, served, out)
     assert error.value.key == f"develop.{key}"
     assert str(error.value)
+
+
+def test_a_real_effect_passes_however_small_and_a_dead_adapter_does_not(
+    base: str, adapter: Path, tmp_path: Path
+) -> None:
+    """What a few small steps leave: updates of a ten-thousandth of the size."""
+    parts = {"faint": 1e-4, "dead": 0.0}
+    folders = {}
+    for name, size in parts.items():
+        (tmp_path / f"{name}-out").mkdir()
+        scaled = partial(_scaled, size)
+        folders[name] = changed(adapter, tmp_path / name, scaled)
+    faint = proven(base, folders["faint"], folders["faint"], tmp_path / "faint-out")
+    assert 0 <= faint.repeat < faint.largest < 1e-3
+    with pytest.raises(InputError) as error:
+        proven(base, folders["dead"], folders["dead"], tmp_path / "dead-out")
+    assert error.value.key == "develop.adapter_inert"
+
+
+def _scaled(size: float, weights: Weights) -> Weights:
+    return {name: v * (size if "lora_B" in name else 1) for name, v in weights.items()}
+
+
+def test_what_changes_when_asked_again_is_no_effect() -> None:
+    first, again = (Answer([1], [5], ({5: p, 6: -2.0},)) for p in (-0.2, -0.25))
+    silent = Answer([1], [7], (None,))
+    noise = parity.repeat([first, silent], [again, silent])
+    assert noise == pytest.approx(0.05)
+    found = parity.Effect(largest=0.04, error=0.0, noise=0.0, repeat=noise)
+    with pytest.raises(InputError) as error:
+        parity.hold_effect(found, Path("a"))
+    assert error.value.key == "develop.adapter_inert"
+    parity.hold_effect(replace(found, largest=0.06), Path("a"))
+
+
+def test_zeros_that_merging_would_round_are_found_before(adapter: Path, tmp_path: Path) -> None:
+    parity.hold_acting(lora.trained(adapter), adapter)
+    dead = changed(adapter, tmp_path / "dead", zero("lora_B"))
+    with pytest.raises(InputError) as error:
+        parity.hold_acting(lora.trained(dead), dead)
+    assert error.value.key == "develop.adapter_inert"
 
 
 def test_an_engine_that_leaves_the_adapter_off_is_found(

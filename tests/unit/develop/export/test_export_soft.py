@@ -53,6 +53,30 @@ def test_a_copy_gives_the_logits_of_its_embeddings_put_before_the_prompt(
     assert soft.copy(adapter, file.parent, "owner/model") == file
 
 
+def test_a_small_effect_passes_and_a_base_that_does_not_see_the_prompt_does_not(
+    base: str, tmp_path: Path
+) -> None:
+    """Embeddings act through attention: it adds a ten-thousandth of what it did, then nothing."""
+    import torch
+
+    adapter = trained(base, tmp_path / "adapter")
+    tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
+    prompts = [parity.prompt_ids(tokenizer, messages) for messages in CHATS]
+
+    def attention(size: float) -> None:
+        with torch.no_grad():
+            for layer in model.model.layers:
+                layer.self_attn.o_proj.weight.mul_(size)
+
+    attention(1e-4)
+    found = soft.check(model, adapter, adapter, prompts)
+    assert found.noise < found.effect < 1e-3
+    attention(0.0)
+    with pytest.raises(InputError) as error:
+        soft.check(model, adapter, adapter, prompts)
+    assert error.value.key == "develop.adapter_inert"
+
+
 @pytest.mark.parametrize("fault", ["other rows", "other order", "fewer rows"])
 def test_a_copy_that_is_another_is_refused(fault: str, base: str, tmp_path: Path) -> None:
     import json

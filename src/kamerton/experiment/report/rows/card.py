@@ -18,6 +18,7 @@ from kamerton.experiment.report.rows import view
 from kamerton.experiment.report.rows.material import RowsMaterial
 from kamerton.experiment.report.rows.table import tables
 from kamerton.experiment.report.rows.words import harm, verdict_sentence
+from kamerton.experiment.report.weights import weights
 from kamerton.experiment.voices import lines
 from kamerton.formats.language import say
 from kamerton.formats.scores import Cell
@@ -32,12 +33,13 @@ def card(material: RowsMaterial) -> str:
         f"---\n{front}---",
         "# " + say("experiment.card_title", name=material.name),
         say("experiment.rows_card_intro", **values),
-        f"**{say('experiment.verdict_label')}:** {verdict_sentence(material.summary)}",
+        f"**{say('experiment.verdict_label')}:** {verdict_sentence(material)}",
         *worse,
         *lines(material.voices),
         section("card_use", say("experiment.rows_card_use")),
         section("card_data", bullets(f"{what} {count}." for _, what, count in view.sets(material))),
         section("card_training", training(material)),
+        section("card_weights", weights(material)),
         section("card_results", f"```text\n{tables(material.summary)}\n```"),
         section("card_limits", bullets(view.notes(material))),
         section("card_lineage", lineage(material)),

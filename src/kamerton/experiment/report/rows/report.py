@@ -7,7 +7,7 @@ from kamerton.experiment.report.figures import told
 from kamerton.experiment.report.html import render
 from kamerton.experiment.report.material import ReportInputs
 from kamerton.experiment.report.rows import claims as own_claims
-from kamerton.experiment.report.rows import view, words
+from kamerton.experiment.report.rows import kept, view, words
 from kamerton.experiment.report.rows.card import card
 from kamerton.experiment.report.rows.material import RowsMaterial, load
 from kamerton.experiment.report.rows.table import closing_words
@@ -19,7 +19,7 @@ STYLES = ("style.css", "told.css", "rows/rows.css")
 def written(inputs: ReportInputs) -> tuple[str, str, str]:
     """The page, the card and the closing words of a rows comparison."""
     material = load(inputs)
-    return page(material), card(material), closing_words(material.summary)
+    return page(material), card(material), closing_words(material)
 
 
 def page(material: RowsMaterial) -> str:
@@ -31,6 +31,7 @@ def _context(material: RowsMaterial) -> dict[str, Any]:
     form, scale = claims(material.formal, "secondary")
     return {
         "own": words,
+        "kept": kept.sentences(material),
         "rows": view,
         "summary": material.summary,
         "loss": own_claims.loss_claim(material),

@@ -3,7 +3,7 @@
 import textwrap
 
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.report.rows.material import form_only
+from kamerton.experiment.report.rows.material import RowsMaterial, form_only
 from kamerton.experiment.report.rows.words import harm, perplexity, verdict_sentence
 from kamerton.experiment.report.table import aligned, plain_table
 from kamerton.formats.language import say
@@ -19,12 +19,12 @@ def tables(summary: Summary) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def closing_words(summary: Summary) -> str:
+def closing_words(material: RowsMaterial) -> str:
     """The tables, what became worse, and the verdict."""
     label = say("experiment.verdict_label")
-    texts = [*harm(summary), f"{label}: {verdict_sentence(summary)}"]
+    texts = [*harm(material.summary), f"{label}: {verdict_sentence(material)}"]
     wrapped = [textwrap.fill(text, _WIDTH, break_on_hyphens=False) for text in texts]
-    return "\n\n".join([tables(summary), *wrapped]) + "\n"
+    return "\n\n".join([tables(material.summary), *wrapped]) + "\n"
 
 
 def _loss(summary: Summary) -> str:

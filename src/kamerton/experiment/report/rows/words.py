@@ -6,7 +6,8 @@ from collections.abc import Callable
 from kamerton.experiment.compare import interval_of
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.report import words
-from kamerton.experiment.report.rows.material import declared, form_only, of_form
+from kamerton.experiment.report.rows import kept
+from kamerton.experiment.report.rows.material import RowsMaterial, declared, form_only, of_form
 from kamerton.formats.language import say
 from kamerton.formats.scores import Comparison, Interval, Summary, Verdict
 
@@ -118,10 +119,11 @@ def headline(summary: Summary) -> str:
     return words.capital("; ".join(findings(summary)))
 
 
-def verdict_sentence(summary: Summary) -> str:
-    """The whole verdict in a few sentences, with the figures of what was declared."""
+def verdict_sentence(material: RowsMaterial) -> str:
+    """The whole verdict in a few sentences: what was declared, with its figures, and what broke."""
+    summary = material.summary
     told = [words.capital(figures_of(found, summary)) for found in declared(summary)]
-    return ". ".join([headline(summary), *told]) + "."
+    return ". ".join([headline(summary), *told, *kept.sentences(material)]) + "."
 
 
 def harm(summary: Summary) -> list[str]:

@@ -8,11 +8,12 @@ import torch
 from preference_runs import SEED, data_of, model_of, run, settings, weights
 
 from kamerton.develop import hub
-from kamerton.develop.tune import preference, preference_drift, preference_trainer
-from kamerton.develop.tune.preference_head import log_probs, scoring
-from kamerton.develop.tune.preference_reference import start_of
-from kamerton.develop.tune.preference_rows import prepare_preferences
-from kamerton.develop.tune.preference_scored import SCORED
+from kamerton.develop.tune.preference import drift, train
+from kamerton.develop.tune.preference import trainer as trainers
+from kamerton.develop.tune.preference.head import log_probs, scoring
+from kamerton.develop.tune.preference.reference import start_of
+from kamerton.develop.tune.preference.rows import prepare_preferences
+from kamerton.develop.tune.preference.scored import SCORED
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.losses import CHOICES, ChoiceRow
@@ -21,7 +22,7 @@ from kamerton.formats.losses import CHOICES, ChoiceRow
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Divergence is measured on shorter answers: sampling is most of a run this small."""
-    monkeypatch.setattr(preference_drift, "TOKENS", 8)
+    monkeypatch.setattr(drift, "TOKENS", 8)
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -39,9 +40,7 @@ def prepared(tiny: Path, folder: Path, objective: str, moved: bool = True, **cha
         values = log_probs(model, scored.answers, 4, lambda count: None)
     reference = dict(zip(scored.answers, values, strict=True))
     start = start_of(model)
-    trainer = preference_trainer.build(
-        model, tokenizer, scored, reference, chosen, folder / "c", SEED, start
-    )
+    trainer = trainers.build(model, tokenizer, scored, reference, chosen, folder / "c", SEED, start)
     if moved:
         torch.manual_seed(5)
         with torch.no_grad():
@@ -109,7 +108,7 @@ def test_a_step_does_not_depend_on_its_parts(tiny: Path, tmp_path: Path, objecti
 def test_a_part_has_its_own_rows_and_no_padding_of_others(tiny: Path, tmp_path: Path) -> None:
     trainer, _, scored, _ = prepared(tiny, tmp_path, "dpo")
     whole = batch_of(trainer, 7)
-    cut = list(preference_trainer.parts(whole, 3))
+    cut = list(trainers.parts(whole, 3))
     assert [share for _, share in cut] == [3 / 7, 3 / 7, 1 / 7]
     for number, (part, _) in enumerate(cut):
         rows = range(number * 3, min(number * 3 + 3, 7))
@@ -188,7 +187,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 
     class Killed(Exception): ...
 
-    real, calls = preference_trainer._Tokens.training_step, []
+    real, calls = trainers._Tokens.training_step, []
 
     def dying(self: Any, *args: Any) -> Any:
         calls.append(1)
@@ -197,17 +196,17 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         return real(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(preference_trainer._Tokens, "training_step", dying)
+        patch.setattr(trainers._Tokens, "training_step", dying)
         with pytest.raises(Killed):
             run(tiny, chosen, data, tmp_path / "broken")
     computed: list[str] = []
-    honest = preference._log_probs
+    honest = train._log_probs
 
     def noted(model: Any, answers: Any, chosen: Any, label: str) -> Any:
         computed.append(label)
         return honest(model, answers, chosen, label)
 
-    monkeypatch.setattr(preference, "_log_probs", noted)
+    monkeypatch.setattr(train, "_log_probs", noted)
     resumed, figures = run(tiny, chosen, data, tmp_path / "broken")
     assert same(weights(resumed), weights(straight)) and figures == wanted
     # The reference is read from beside the checkpoints, not computed again.
@@ -222,9 +221,7 @@ def test_continuing_from_an_adapter_takes_it_as_the_reference(tiny: Path, tmp_pa
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter += torch.randn_like(parameter) * 0.05
-    figures: Any = preference.train_preferences(
-        chosen, model, tokenizer, data, tmp_path / "out", SEED
-    )
+    figures: Any = train.train_preferences(chosen, model, tokenizer, data, tmp_path / "out", SEED)
     assert figures["first_loss"] == pytest.approx(0.693147, abs=1e-4)
     assert list(model.peft_config) == ["default"] and model.active_adapters == ["default"]
 
@@ -234,7 +231,7 @@ def test_memory_that_runs_out_halves_the_rows_and_changes_nothing(
 ) -> None:
     data = data_of(tmp_path / "data", "dpo")
     roomy, wanted = run(tiny, settings("dpo"), data, tmp_path / "roomy")
-    real = preference_trainer.parts
+    real = trainers.parts
 
     def tight(batch: Any, rows: int) -> Any:
         for part in real(batch, rows):
@@ -242,7 +239,7 @@ def test_memory_that_runs_out_halves_the_rows_and_changes_nothing(
             if rows > 2:  # after the first part has left its gradients
                 raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(preference_trainer, "parts", tight)
+    monkeypatch.setattr(trainers, "parts", tight)
     model, figures = run(tiny, settings("dpo"), data, tmp_path / "tight")
     assert capsys.readouterr().err.count("4 rows at once do not fit") == 2  # check and run
     assert figures["loss"] == pytest.approx(wanted["loss"], abs=1e-3)
@@ -256,13 +253,13 @@ def test_memory_that_runs_out_halves_the_rows_and_changes_nothing(
 def test_parts_that_change_the_step_are_found(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = preference_trainer.parts
+    real = trainers.parts
 
     def mean_of_means(batch: Any, rows: int) -> Any:
         found = list(real(batch, rows))
         return [(part, 1.0) for part, _ in found]
 
-    monkeypatch.setattr(preference_trainer, "parts", mean_of_means)
+    monkeypatch.setattr(trainers, "parts", mean_of_means)
     with pytest.raises(InputError) as caught:
         run(tiny, settings("dpo"), data_of(tmp_path / "data", "dpo"), tmp_path / "out")
     assert caught.value.key == "develop.training_accumulation"
@@ -271,14 +268,14 @@ def test_parts_that_change_the_step_are_found(
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, steps = preference_trainer._Tokens.training_step, []
+    real, steps = trainers._Tokens.training_step, []
 
     def broken(self: Any, *args: Any) -> Any:
         steps.append(1)
         loss = real(self, *args)
         return loss * float("nan") if len(steps) == 3 else loss
 
-    monkeypatch.setattr(preference_trainer._Tokens, "training_step", broken)
+    monkeypatch.setattr(trainers._Tokens, "training_step", broken)
     data = data_of(tmp_path / "data", "dpo")
     with pytest.raises(InputError) as caught:
         run(tiny, settings("dpo", save_steps=2), data, tmp_path / "out")
@@ -305,7 +302,7 @@ def test_nothing_of_trl_is_left_and_nothing_is_sent(
     base.generation_config.max_length = 77
     before = base.config.to_dict(), base.generation_config.to_dict(), tokenizer.pad_token
     tags = base.model_tags
-    preference.train_preferences(chosen, model, tokenizer, data, tmp_path / "out", SEED)
+    train.train_preferences(chosen, model, tokenizer, data, tmp_path / "out", SEED)
     assert before == (base.config.to_dict(), base.generation_config.to_dict(), tokenizer.pad_token)
     assert base.model_tags == tags and "forward" not in vars(base)
     assert not any(".ref." in name for name, _ in model.named_parameters())
@@ -324,6 +321,6 @@ def test_the_adapter_of_a_quantised_base_keeps_its_precision(tiny: Path, tmp_pat
     start = start_of(model)
     scored = SCORED["dpo"](prepare_preferences(chosen, tokenizer, tmp_path).train.rows, chosen, 1)
     reference = dict.fromkeys(scored.answers, -1.0)
-    preference_trainer.build(model, tokenizer, scored, reference, chosen, tmp_path, SEED, start)
+    trainers.build(model, tokenizer, scored, reference, chosen, tmp_path, SEED, start)
     assert same(weights(model), dict(start))
     assert {value.dtype for value in weights(model).values()} == {torch.float32}

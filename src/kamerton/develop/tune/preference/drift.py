@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kamerton.develop.tune.preference_reference import Start, as_at_start
+from kamerton.develop.tune.preference.reference import Start, as_at_start
 
 PROMPTS, TOKENS = 32, 64
 """Prompts that are answered, and tokens that an answer may have."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from kamerton.develop.tune.preference_rows import Answered
+from kamerton.develop.tune.preference.rows import Answered
 
 _SCALED = {
     "final_logit_softcapping": None,

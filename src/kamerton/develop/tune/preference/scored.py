@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.preference_rows import Answered, Judged, Pair, Row
+from kamerton.develop.tune.preference.rows import Answered, Judged, Pair, Row
 
 
 @dataclass(frozen=True)

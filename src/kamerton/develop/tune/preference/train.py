@@ -17,20 +17,20 @@ from kamerton.develop.training.checks import Masks
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.develop.training.turns import Example, spans
-from kamerton.develop.tune import preference_checks
 from kamerton.develop.tune.encode import end_of_turn
-from kamerton.develop.tune.preference_drift import drift
-from kamerton.develop.tune.preference_figures import LogProbs, choices, compare, paired
-from kamerton.develop.tune.preference_head import log_probs, scoring, whole
-from kamerton.develop.tune.preference_reference import Start, kept, start_of
-from kamerton.develop.tune.preference_rows import (
+from kamerton.develop.tune.preference import checks
+from kamerton.develop.tune.preference.drift import drift
+from kamerton.develop.tune.preference.figures import LogProbs, choices, compare, paired
+from kamerton.develop.tune.preference.head import log_probs, scoring, whole
+from kamerton.develop.tune.preference.reference import Start, kept, start_of
+from kamerton.develop.tune.preference.rows import (
     Answered,
     Pair,
     Preferences,
     Row,
     prepare_preferences,
 )
-from kamerton.develop.tune.preference_scored import SCORED, Scored
+from kamerton.develop.tune.preference.scored import SCORED, Scored
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import CHOICES
@@ -51,7 +51,7 @@ def train_preferences(
     before the weights are touched.
     """
     preferences = prepare_preferences(settings, tokenizer, data)
-    right = preference_checks.masks(settings, tokenizer, data)
+    right = checks.masks(settings, tokenizer, data)
     _show(preferences.train.rows, tokenizer)
     scored = SCORED[settings.objective](preferences.train.rows, settings, seed)
     task = _Task(settings, tokenizer, scored, preferences, out, seed)
@@ -94,7 +94,7 @@ def _learn(
     model: Any, task: _Task, start: Start, right: Masks
 ) -> tuple[LogProbs, list[dict[str, float]], LogProbs]:
     """Log-probabilities of the answers before, the Trainer's entries of all steps, and after."""
-    from kamerton.develop.tune.preference_trainer import build
+    from kamerton.develop.tune.preference.trainer import build
 
     settings, folder = task.settings, task.checkpoints
     with scoring(model) as put_head_back:
@@ -104,7 +104,7 @@ def _learn(
             model, task.tokenizer, task.scored, before, settings, folder, task.seed, start
         )
         put_head_back()
-        preference_checks.write(model, trainer, task.scored.first, right, task.out)
+        checks.write(model, trainer, task.scored.first, right, task.out)
         history = _train(trainer, settings, folder, len(task.scored.rows))
         after = _log_probs(model, task.answers, settings, "develop.preference_after")
     return before, history, after

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from kamerton.develop.tune.preference_rows import Answered, Judged, Pair, Row
+from kamerton.develop.tune.preference.rows import Answered, Judged, Pair, Row
 from kamerton.formats.losses import ChoiceRow
 
 LogProbs = Mapping[Answered, float]

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.tune.preference_rows import Answered
+from kamerton.develop.tune.preference.rows import Answered
 
 Start = Mapping[str, Any]
 """Copies of the weights that training changes, by name; after it the start can be had back."""

@@ -24,10 +24,10 @@ from kamerton.develop.training.callbacks import Watch, Watched, with_ids
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.tune import estimate
 from kamerton.develop.tune.batches import Batches
-from kamerton.develop.tune.preference_figures import LogProbs
-from kamerton.develop.tune.preference_reference import Start, put_back
-from kamerton.develop.tune.preference_rows import Judged
-from kamerton.develop.tune.preference_scored import Scored
+from kamerton.develop.tune.preference.figures import LogProbs
+from kamerton.develop.tune.preference.reference import Start, put_back
+from kamerton.develop.tune.preference.rows import Judged
+from kamerton.develop.tune.preference.scored import Scored
 
 Batch = dict[str, torch.Tensor]
 

@@ -13,8 +13,8 @@ from kamerton.develop.training import checks
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.training.probe import undisturbed
 from kamerton.develop.tune.encode import encode
-from kamerton.develop.tune.preference_head import log_probs
-from kamerton.develop.tune.preference_rows import TRAIN, Answered, chats, placed
+from kamerton.develop.tune.preference.head import log_probs
+from kamerton.develop.tune.preference.rows import TRAIN, Answered, chats, placed
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 

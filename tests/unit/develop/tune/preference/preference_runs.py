@@ -8,7 +8,7 @@ from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training.repeat import repeatable
 from kamerton.develop.tune import quantised
 from kamerton.develop.tune.adapter import attach
-from kamerton.develop.tune.preference import train_preferences
+from kamerton.develop.tune.preference.train import train_preferences
 from kamerton.formats.chat import chat
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.preference import KtoRow, PreferenceRow

@@ -1,0 +1,1 @@
+"""Learning from preferences: DPO from pairs, KTO from good and bad answers."""

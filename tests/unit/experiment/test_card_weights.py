@@ -1,0 +1,81 @@
+"""Every card says on which weights a QLoRA adapter was trained, and on which it is served."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import make_material
+from made_up_rows import RECIPE, losses, manifests, rows, write
+
+from kamerton.experiment.report.card import card
+from kamerton.experiment.report.material import ReportInputs
+from kamerton.experiment.report.run import report
+from kamerton.experiment.report.weights import weights
+from kamerton.experiment.rows import compare_rows
+from kamerton.experiment.settings import ExperimentSettings
+from kamerton.formats.jsonl import write_text
+
+QLORA = {
+    "method": "qlora",
+    "trained_on_bits": 4,
+    "quantised_trainer": {"positions": 96, "same_tokens": 91, "kl_mean": 0.01234},
+}
+
+
+def told(**adaptations: Any) -> str:
+    """A guide's card, its export proven with these adaptations."""
+    parity = {"quantisation": "q8_0", "adaptations": adaptations}
+    return card(replace(make_material(), parity=parity))
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(4, "4 bits (NF4)"), (8, "8 bits (int8)")])
+def test_both_weights_are_told(bits: int, kind: str) -> None:
+    found = told(museum=QLORA | {"trained_on_bits": bits})
+    (line,) = [line for line in found.splitlines() if line.startswith("- `museum`: trained on")]
+    assert kind in line and "stored as q8_0" in line
+    assert "91 of 96" in line and "0.0123" in line
+    assert found.count("\n## Weights\n") == 1
+    assert found.index("## Training") < found.index("## Weights") < found.index("## Results")
+
+
+def test_where_it_was_not_measured_no_figure_is_told() -> None:
+    found = told(museum={k: v for k, v in QLORA.items() if k != "quantised_trainer"})
+    assert "4 bits (NF4)" in found and "not measured" in found and "KL divergence" not in found
+
+
+def test_the_card_of_one_adapter_is_silent_on_the_others() -> None:
+    found = told(museum={"method": "lora"}, other=QLORA)
+    assert "## Weights" not in found and found == told(museum={"method": "lora"})
+    both = told(museum=QLORA, other=QLORA | {"trained_on_bits": 8})
+    assert "NF4" in both and "int8" not in both
+
+
+def test_without_an_export_nothing_is_told() -> None:
+    assert weights(replace(make_material(), parity={})) == ""
+
+
+def test_it_speaks_the_language_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", "ru")
+    assert "## Веса" in told(museum=QLORA)
+
+
+def test_the_card_of_rows_has_it_too(tmp_path: Path) -> None:
+    known = rows()
+    data, tune = write(tmp_path, known, losses(known))
+    (data / "held_out.jsonl").unlink()
+    write_text(
+        tmp_path / "export" / "parity.json",
+        '{"quantisation": "q4_k_m", "adaptations": {"ru": {"trained_on_bits": 8}}}',
+    )
+    settings = ExperimentSettings(resamples=500)
+    compare_rows(settings, "ru", data, tune, "http://127.0.0.1:9", tmp_path / "compare", seed=3)
+    stages = {name: tmp_path / name for name in ("data", "tune", "export", "compare")}
+    for name, manifest in manifests(*stages).items():
+        manifest.write(stages[name])
+    recipe = RECIPE | {"experiment": {"resamples": 500}}
+    places = {name: str(folder) for name, folder in stages.items()}
+    report(ReportInputs("ru", recipe, "kamerton run ru", places), tmp_path / "out")
+    found = (tmp_path / "out" / "model_card.md").read_text("utf-8")
+    assert "## Weights\n\n- `ru`: trained on the base rounded to 8 bits (int8)" in found
+    assert "stored as q4_k_m" in found
