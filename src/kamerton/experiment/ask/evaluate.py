@@ -1,8 +1,8 @@
 """One evaluation of a model on problems of maths: asked, graded, written to a folder.
 
 The folder has `replies.jsonl` (the ledger), `answers.jsonl` (what `kamerton grade` reads),
-`graded.jsonl` (every answer as it was read), `results.json` and `report.html`, and the same figures in
-lm-evaluation-harness's form (`results_<time>.json`, `samples_<task>_<time>.jsonl`).
+`graded.jsonl` (every answer as it was read), `results.json` and `report.html`, and the same figures
+in lm-evaluation-harness's form (`results_<time>.json`, `samples_<task>_<time>.jsonl`).
 """
 
 from collections.abc import Sequence
