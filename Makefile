@@ -59,12 +59,15 @@ box:
 	    apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; \
 	  else echo "Sandbox tests are skipped; to run them: sudo apt-get install bubblewrap"; fi; }
 
+# Two files at a time, in their order: the slow ones come first. Long tests train with all cores.
+PARALLEL ?= -n 2 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.dev browser box
-	@start=$$(date +%s); $(BIN)/python -m pytest -m "not long" $(ARGS) && \
+	@start=$$(date +%s); $(BIN)/python -m pytest -m "not long" $(PARALLEL) $(ARGS) && \
 	  echo "make test: $$(( $$(date +%s) - start )) seconds"
 
-test-long: $(VENV)/.dev browser box
-	@$(BIN)/python -m pytest $(ARGS)
+test-long: test
+	@$(BIN)/python -m pytest -m long $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
