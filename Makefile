@@ -33,7 +33,7 @@ $(VENV)/.run: $(VENV)/.torch requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@echo "Installing what checks and tests need."
-	@$(PIP) -r requirements-dev.lock
+	@$(PIP) --no-deps -r requirements-dev.lock
 	@touch $@
 
 demo: $(VENV)/.run
