@@ -100,18 +100,20 @@ bench-training: $(VENV)/.dev
 bench-sandbox: $(VENV)/.dev box
 	@KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} $(BIN)/python benchmarks/sandbox.py
 
-# lm-evaluation-harness in an environment of its own that borrows torch and transformers from ours:
-# both sides compute with the same builds.
-HARNESS := .venv-harness
-$(HARNESS)/.done: $(VENV)/.dev
-	@$(PYTHON) -m venv $(HARNESS)
+# The peers of evaluation, each in an environment of its own that borrows torch and transformers from
+# ours: all sides compute with the same builds.
+.venv-lm_eval/.done .venv-lighteval/.done: .venv-%/.done: $(VENV)/.dev
+	@$(PYTHON) -m venv .venv-$*
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-	  > "$$($(HARNESS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ours.pth"
-	@$(HARNESS)/bin/python -m pip install --quiet --disable-pip-version-check lm_eval==0.4.13
+	  > "$$(.venv-$*/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/ours.pth"
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check $(PEER_$*)
 	@touch $@
+PEER_lm_eval   := lm_eval==0.4.13
+PEER_lighteval := lighteval==0.13.0
 
-bench-evaluation: $(VENV)/.dev $(HARNESS)/.done
-	@KAMERTON_LMEVAL_PYTHON=$(HARNESS)/bin/python KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} \
+bench-evaluation: $(VENV)/.dev .venv-lm_eval/.done .venv-lighteval/.done
+	@KAMERTON_LMEVAL_PYTHON=$(CURDIR)/.venv-lm_eval/bin/python \
+	  KAMERTON_LIGHTEVAL_PYTHON=$(CURDIR)/.venv-lighteval/bin/python KAMERTON_TEST_DATA=$${KAMERTON_TEST_DATA:-../shared/data} \
 	  $(BIN)/python benchmarks/evaluation.py
 	@$(BIN)/python benchmarks/planted_truth.py
 

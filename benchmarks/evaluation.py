@@ -1,16 +1,17 @@
-"""GSM8K with worked examples, on a CPU, against lm-evaluation-harness: `make bench-evaluation`.
+"""GSM8K with worked examples, on a CPU, against two peers: `make bench-evaluation`.
 
-SmolLM2-135M in float32, one thread; the same prompts, stop texts and limits for both, the token
+SmolLM2-135M in float32, one thread; the same prompts, stop texts and limits for all, the token
 ids compared. Greedy, and with 8 samples at temperature 0.7. Contenders are processes, in the order
-ours, theirs, theirs, ours; nothing is cached. Told are questions per processor second of asking
+ours, theirs, ours; nothing is cached. Told are questions per processor second of asking
 (loading apart, and in the whole process), the share of identical greedy texts, accuracy with its
-interval, and peak memory. lm-eval runs at each of several batch sizes, and the best one counts;
-with 8 samples it runs once, at the size that was best for greedy answers: that takes a quarter of
-an hour.
+interval, and peak memory. Each peer runs at several batch sizes, and the best of all counts; with 8
+samples only the one that was best for greedy answers runs: that takes a quarter of an hour.
 
-Environment: KAMERTON_TEST_DATA (gsm8k/test.jsonl), KAMERTON_LMEVAL_PYTHON (Python of an environment
-with lm_eval), KAMERTON_BENCH_QUESTIONS (20), KAMERTON_BENCH_SAMPLED (questions with 8 samples, 20),
-KAMERTON_BENCH_BATCHES (8,20), KAMERTON_BENCH_RUNS (1 round of four).
+Environment: KAMERTON_TEST_DATA (gsm8k/test.jsonl), KAMERTON_LMEVAL_PYTHON and
+KAMERTON_LIGHTEVAL_PYTHON (Python of an environment with lm_eval, with lighteval; a peer that is not
+named is left out), KAMERTON_BENCH_QUESTIONS (20), KAMERTON_BENCH_SAMPLED (questions with 8 samples,
+20), KAMERTON_BENCH_BATCHES (8,20), KAMERTON_BENCH_RUNS (rounds, 1), KAMERTON_BENCH_ONLY (greedy,
+samples_8).
 """
 
 import json
@@ -36,6 +37,10 @@ SAMPLED = int(os.environ.get("KAMERTON_BENCH_SAMPLED", "20"))
 BATCHES = os.environ.get("KAMERTON_BENCH_BATCHES", "8,20").split(",")
 ROUNDS = int(os.environ.get("KAMERTON_BENCH_RUNS", "1"))
 SAMPLES, TEMPERATURE, MOST, SLOTS = 8, 0.7, 256, 32
+PEERS = {
+    "lm_eval": ("KAMERTON_LMEVAL_PYTHON", "peers/lm_eval_gsm8k.py"),
+    "lighteval": ("KAMERTON_LIGHTEVAL_PYTHON", "peers/lighteval_gsm8k.py"),
+}
 SETS = {"greedy": (QUESTIONS, 1, 0.0), "samples_8": (SAMPLED, SAMPLES, TEMPERATURE)}
 
 
@@ -78,9 +83,18 @@ def ours(path: Path) -> list[str]:
     return [sys.executable, "evaluation_ours.py", str(path), "OUT", str(SLOTS)]
 
 
-def theirs(path: Path, batch: str) -> list[str]:
-    python = os.environ["KAMERTON_LMEVAL_PYTHON"]
-    return [python, "peers/lm_eval_gsm8k.py", str(path), "OUT", batch]
+def theirs(path: Path, contender: str) -> list[str]:
+    peer, _, batch = contender.partition(" batch ")
+    variable, script = PEERS[peer]
+    return [os.environ[variable], script, str(path), "OUT", batch]
+
+
+def contenders() -> list[str]:
+    """Every peer that is there, at every batch size."""
+    there = [peer for peer, (variable, _) in PEERS.items() if os.environ.get(variable)]
+    if not there:
+        raise SystemExit(f"name one of {', '.join(v for v, _ in PEERS.values())}")
+    return [f"{peer} batch {batch}" for peer in there for batch in BATCHES]
 
 
 def measured(runs: list[dict[str, Any]], count: int) -> dict[str, Any]:
@@ -108,32 +122,40 @@ def accuracy(texts: list[list[str]], count: int) -> dict[str, Any]:
     )
 
 
-def compare(name: str, folder: Path, batches: list[str]) -> dict[str, Any]:
+def compare(name: str, folder: Path, peers: list[str]) -> dict[str, Any]:
     count, samples, temperature = SETS[name]
     path = folder / f"{name}.json"
     path.write_text(json.dumps(work(count, samples, temperature)))
-    own, other = [], {batch: [] for batch in batches}
-    order = batches if temperature else [*batches, *reversed(batches)]
+    own, other = [], {peer: [] for peer in peers}
     for _ in range(ROUNDS):
         own.append(run(name, "kamerton", ours(path)))
-        for batch in order:
-            other[batch].append(run(name, f"lm_eval batch {batch}", theirs(path, batch)))
+        for peer in peers:
+            other[peer].append(run(name, peer, theirs(path, peer)))
         own.append(run(name, "kamerton", ours(path)))
-    table = {batch: measured(runs, count) for batch, runs in other.items()}
-    best = max(table, key=lambda batch: table[batch]["questions_per_cpu_second"])
-    mine = measured(own, count)
+    table = {peer: measured(runs, count) for peer, runs in other.items()}
+    best = max(table, key=lambda peer: table[peer]["questions_per_cpu_second"])
+    mine, ids = measured(own, count), token_ids(path, own[0])
     rate = table[best]["questions_per_cpu_second"]
+    told = {peer: agreement(runs[0], own[0], ids, temperature) for peer, runs in other.items()}
     return {
         "questions": count,
         "samples": samples,
+        "ratio_to_best_peer": round(mine["questions_per_cpu_second"] / rate, 2),
+        "best_peer": best,
         "kamerton": mine | accuracy(own[0]["texts"], count),
-        "lm_eval": table[best] | accuracy(other[best][0]["texts"], count),
-        "lm_eval_batch": best,
-        "lm_eval_all_batches": table,
-        "ratio": round(mine["questions_per_cpu_second"] / rate, 2),
-        "same_token_ids": token_ids(path, own[0]) == other[best][0]["ids"],
-        **(same(own[0], other[best][0]) if not temperature else {}),
+        "peers": {
+            peer: table[peer] | told[peer] | accuracy(other[peer][0]["texts"], count)
+            for peer in peers
+        },
     }
+
+
+def agreement(
+    theirs: dict[str, Any], own: dict[str, Any], ids: list[list[int]], temperature: float
+) -> dict[str, Any]:
+    """Whether a peer was asked the same, and how often it answered the same where it must."""
+    same_ids = {"same_token_ids": ids == theirs["ids"]}
+    return same_ids | (same(own, theirs) if not temperature else {})
 
 
 def token_ids(path: Path, own: dict[str, Any]) -> list[list[int]]:
@@ -180,9 +202,9 @@ def main() -> None:
     result = known | {"machine": machine(), "model": "SmolLM2-135M-Instruct, float32, one thread"}
     with tempfile.TemporaryDirectory() as temporary:
         for name in (name for name in SETS if name in only):
-            best = result.get("greedy", {}).get("lm_eval_batch")
-            batches = [best] if best and SETS[name][2] else BATCHES
-            result[name] = compare(name, Path(temporary), batches)
+            best = result.get("greedy", {}).get("best_peer")
+            peers = [best] if best and SETS[name][2] else contenders()
+            result[name] = compare(name, Path(temporary), peers)
             RESULT.parent.mkdir(exist_ok=True)
             RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

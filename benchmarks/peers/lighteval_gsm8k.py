@@ -13,7 +13,7 @@ Where lighteval 0.13 would not do what WORK says, or not in its best way:
 - It never asks transformers to sample: with a temperature, one answer is greedy and several are an
   error. The model is therefore loaded with a generation configuration that says so.
 - Its several answers to a question end together with the first of them, so that the others are cut
-  short. Every sample is therefore a row of its own, as lm-eval has it; either way costs a prompt.
+  short. Every sample is therefore a row of its own, as lm-eval has it; both read the prompt anew.
 - Its limit on new tokens, given with the model, also cuts the prompt: the task has it instead.
 - Its cache of answers lies in the model's folder if that is an absolute path; a link in a temporary
   folder stands for the model, and nothing is cached from run to run.
