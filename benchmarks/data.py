@@ -6,7 +6,7 @@ core, in turn. Told are the median seconds, their ratio, and how far the results
 the whole corpus recipe with one worker, tokenizer included, and how memory grows with the corpus.
 
 The peer runs in an environment of its own: KAMERTON_PEER_PYTHON names its Python (`make bench-data`
-makes one).
+makes one). KAMERTON_BENCH_ONLY names parts (near, whole, memory) to be measured anew; others stay.
 """
 
 import json
@@ -22,6 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "data.json"
+ONLY = os.environ.get("KAMERTON_BENCH_ONLY", "near,whole,memory").split(",")
 RUNS = int(os.environ.get("KAMERTON_BENCH_RUNS", "3"))
 ONE_CORE = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 DOUBLINGS = 4
@@ -124,10 +125,13 @@ def main() -> None:
     novels = Path(os.environ["KAMERTON_TEST_DATA"]).resolve() / "ru_novels"
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
-        result: dict[str, object] = {"paragraphs": paragraphs(novels, out)}
-        result |= near(out)
-        result["whole_corpus_one_worker"] = whole(novels, out)
-        result["memory"] = memory(novels, out)
+        result: dict[str, object] = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+        if "near" in ONLY:
+            result |= {"paragraphs": paragraphs(novels, out)} | near(out)
+        if "whole" in ONLY:
+            result["whole_corpus_one_worker"] = whole(novels, out)
+        if "memory" in ONLY:
+            result["memory"] = memory(novels, out)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))

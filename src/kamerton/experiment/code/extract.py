@@ -4,12 +4,12 @@ How a program is cut out decides scores as much as the model does (eval.md, sect
 that was taken is kept beside it.
 """
 
-import ast
 import re
 import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
+from kamerton.experiment.code.syntax import parse
 from kamerton.experiment.code.tasks import CodeTask
 
 How = Literal["fence", "program", "continuation", "nothing"]
@@ -159,7 +159,7 @@ def _defines(code: str, name: str) -> bool:
 
 def _parses(code: str) -> bool:
     try:
-        ast.parse(code)
+        parse(code)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return False
     return True

@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.experiment.code.syntax import parse
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import check_row, read_objects
 
@@ -115,7 +116,7 @@ def called(check: str, solution: str, known: frozenset[str] = frozenset()) -> li
     even so: there are solutions named `sum`, and one named `check` as the check itself.
     """
     own = set(re.findall(r"^\s*def (\w+)", solution, re.M))
-    tree = ast.parse(check)
+    tree = parse(check)
     names_in = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
     bound = {node.id for node in names_in if isinstance(node.ctx, ast.Store)}
     bound |= {arg.arg for arg in ast.walk(tree) if isinstance(arg, ast.arg)}
@@ -133,7 +134,7 @@ def called(check: str, solution: str, known: frozenset[str] = frozenset()) -> li
 
 def _imports(check: str) -> str:
     """Imports of the modules of Python that a check takes for granted (`math.isclose`)."""
-    nodes = [node.value for node in ast.walk(ast.parse(check)) if isinstance(node, ast.Attribute)]
+    nodes = [node.value for node in ast.walk(parse(check)) if isinstance(node, ast.Attribute)]
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     return "".join(f"import {name}\n" for name in sorted(names & sys.stdlib_module_names))
 
@@ -211,7 +212,7 @@ def _from_google(row: dict[str, object], where: str) -> CodeTask:
     check = f"{head}\n\ndef check(candidate):\n{body or '    pass'}\n"
     _compiles(check, where)
     prompt = MBPP_PROMPT.format(text=one.prompt or one.text, tests="\n".join(one.test_list))
-    own = [node.name for node in ast.parse(one.code).body if isinstance(node, ast.FunctionDef)]
+    own = [node.name for node in parse(one.code).body if isinstance(node, ast.FunctionDef)]
     tested = [name for name in _tested(check, one.code, where) if name in own]
     if not tested:
         raise InputError("experiment.code_no_tests", where=where)
@@ -227,6 +228,6 @@ def _tested(check: str, solution: str, where: str) -> list[str]:
 
 def _compiles(check: str, where: str) -> None:
     try:
-        ast.parse(check)
+        parse(check)
     except (SyntaxError, ValueError) as error:
         raise InputError("experiment.code_bad_check", where=where, why=error) from error
