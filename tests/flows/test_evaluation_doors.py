@@ -18,6 +18,11 @@ TUTORIALS = [ROOT / "docs" / "tutorials" / f"evaluation{end}.md" for end in ("",
 COMMAND = re.compile(r"^ {4}(kamerton .+)$", re.MULTILINE)
 NOT_HERE = ("kamerton run", "kamerton serve")
 """These need a model; other flows run them."""
+SHORT = {
+    "gsm8k": ["--shots=0", "--max-tokens=8", "--max-unparsed=1"],
+    "continuation": ["--max-tokens=8"],
+}
+"""What makes `kamerton eval` short, and a model that knows no number pass."""
 
 
 def shorter(body: dict[str, Any], number: int) -> tuple[int, str, dict[str, str]]:
@@ -37,17 +42,24 @@ def prepared(folder: Path) -> None:
     problem = {"question": "How many?", "answer": "9 * 2 = 18\n#### 18"}
     (folder / "problems.jsonl").write_text(json.dumps(problem) + "\n")
     (folder / "answers.jsonl").write_text(json.dumps({"id": 0, "answers": ["It is 18."]}) + "\n")
+    (folder / "questions.csv").write_text("question,A,B,answer\nOf what?,Clay,Gold,A\n")
+    (folder / "prompts.txt").write_text("The jug\nThe bowl\n")
+    (folder / "texts").mkdir()
+    (folder / "texts" / "jug.txt").write_text("The jug was found at Vounous. It is of red clay.")
 
 
-def run(command: str, url: str) -> int:
-    line = command.replace("http://127.0.0.1:8000/v1#NAME", f"{url}#wise")
+def run(command: str, url: str, model: Path) -> int:
+    words = shlex.split(command.replace("http://127.0.0.1:8000/v1#NAME", f"{url}#wise"))[1:]
+    if words[0] == "eval":
+        words[words.index("--model") + 1] = str(model)
+        words += ["--threads=1", *SHORT.get(words[1], [])]
     with pytest.raises(SystemExit) as end:
-        main(shlex.split(line)[1:])
+        main(words)
     return int(end.value.code or 0)
 
 
 def test_every_command_of_the_tutorial_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     prepared(tmp_path)
@@ -55,7 +67,7 @@ def test_every_command_of_the_tutorial_runs(
     assert len(found) >= 10
     with recorded(shorter) as judge:
         for command in found:
-            assert run(command, judge.url) == 0, f"{command}\n{capsys.readouterr()}"
+            assert run(command, judge.url, tiny) == 0, f"{command}\n{capsys.readouterr()}"
             if command.startswith("kamerton rating make"):
                 for rater in ("anna", "boris"):
                     hand_in(tmp_path / "hand-round" / "rating.csv", tmp_path / f"{rater}.csv")
