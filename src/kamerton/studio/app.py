@@ -3,6 +3,7 @@
 It loads nothing from any other host: system fonts, no analytics.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _STYLE = Path(__file__).with_name("style.css")
+_SETTLED = 0.5
+"""Seconds after which the page has heard of the end of answers that were cancelled."""
 
 
 def mount(
@@ -129,9 +132,15 @@ def _wire(
         asked.then(reply, [left_model, left_chat], left_chat),
         asked.then(reply_beside, [both, right_model, right_chat], right_chat),
     ]
+
+    async def empty() -> tuple[list[Turn], list[Turn]]:
+        # The page shows what came last: not the "Error" of an answer that was cancelled.
+        await asyncio.sleep(_SETTLED)
+        return [], []
+
     # An answer still growing would come back into the emptied conversation.
     cancelled = clear.click(None, None, None, cancels=answering)
-    cancelled.then(lambda: ([], []), None, [left_chat, right_chat])
+    cancelled.then(empty, None, [left_chat, right_chat])
 
 
 async def _replies(client: Client, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
