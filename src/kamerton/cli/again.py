@@ -3,12 +3,42 @@
 import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import typer
+from pydantic import BaseModel
 
 from kamerton.cli.finished import Place
+from kamerton.cli.words import print_json
 from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import say
+from kamerton.terminal import note
+
+if TYPE_CHECKING:
+    from kamerton.experiment.voices import Voice
 
 _OWN = ("data", "tune", "compare")
 _ORDER = ("check", "data", "tune", "export", "compare")
+
+
+def tell_again(
+    place: Place, why: str, report: BaseModel, voice: "Voice", file: str, as_json: bool
+) -> None:
+    """Print what was found, after why it claims nothing, with the page made again.
+
+    `file` in the run's folder holds the figures where the run has no page.
+    """
+    from kamerton.experiment.report.words import reason
+    from kamerton.experiment.voices import text
+
+    if why:
+        note(say("experiment.no_claims", why=reason(why, "why")))
+    page = report_again(place)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    typer.echo(text(voice))
+    typer.echo(say("cli.report_lies", path=page or place.out / file))
 
 
 def report_again(place: Place) -> Path | None:

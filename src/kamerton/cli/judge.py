@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kamerton.cli.again import report_again
+from kamerton.cli.again import tell_again
 from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import print_json
-from kamerton.formats.language import say
 from kamerton.formats.recipe import merged, parse_set, validate
 from kamerton.pipeline.folder import RECIPE
 from kamerton.terminal import note
@@ -67,20 +66,12 @@ def _judge(
     from kamerton.experiment.judge.report import FILE
     from kamerton.experiment.judge.run import judge_pairs
     from kamerton.experiment.rating.choices import read_choices
-    from kamerton.experiment.report.words import reason
-    from kamerton.experiment.voices import of_judge, text
+    from kamerton.experiment.voices import of_judge
 
     why = why_no_claim([found])
     choices = read_choices(place.out)
     report = judge_pairs(pairs, settings, place.out, choices, mask, claims=not why)
-    if why:
-        note(say("experiment.no_claims", why=reason(why, "why")))
-    page = report_again(place)
-    if as_json:
-        print_json(report.model_dump(mode="json"))
-        return
-    typer.echo(text(of_judge(report)))
-    typer.echo(say("cli.report_lies", path=page or place.out / FILE))
+    tell_again(place, why, report, of_judge(report), FILE, as_json)
 
 
 def _given(

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.again import report_again
+from kamerton.cli.again import tell_again
 from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import SUBCOMMANDS, print_json
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.rating.sheet import Key
@@ -57,8 +56,7 @@ def read_back(
     from kamerton.experiment.rating.choices import write_choices
     from kamerton.experiment.rating.verdict import FILE, rate
     from kamerton.experiment.rating.write import KEY
-    from kamerton.experiment.report.words import reason
-    from kamerton.experiment.voices import of_people, text
+    from kamerton.experiment.voices import of_people
 
     place = place_of(run)
     found = read(place)
@@ -69,14 +67,7 @@ def read_back(
     rule = Rule(on.alpha, on.margin, on.resamples, found.seed)
     report = rate(files, key, place.out, rule, claims=not why)
     write_choices(files, key, place.out)
-    if why:
-        note(say("experiment.no_claims", why=reason(why, "why")))
-    page = report_again(place)
-    if as_json:
-        print_json(report.model_dump(mode="json"))
-        return
-    typer.echo(text(of_people(report)))
-    typer.echo(say("cli.report_lies", path=page or place.out / FILE))
+    tell_again(place, why, report, of_people(report), FILE, as_json)
 
 
 def _criteria(given: list[str] | None) -> "list[Criterion]":

@@ -30,16 +30,22 @@ def read_text(path: Path) -> str:
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Line numbers (from 1) and objects of a JSONL file; blank lines are passed over."""
+    yield from objects(read_text(path), str(path))
+
+
+def objects(text: str, where: str) -> Iterator[tuple[int, dict[str, object]]]:
+    """Line numbers (from 1) and objects of a text of JSONL; `where` is its file."""
     # Not splitlines: JSON may hold U+2028 and its like, which end no line of JSONL.
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
+        here = f"{where}:{number}"
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
-            raise InputError("formats.not_json", where=f"{path}:{number}", why=error.msg) from error
+            raise InputError("formats.not_json", where=here, why=error.msg) from error
         if not isinstance(row, dict):
-            raise InputError("formats.not_object", where=f"{path}:{number}")
+            raise InputError("formats.not_object", where=here)
         yield number, row
 
 
@@ -62,6 +68,48 @@ def write_rows(path: Path, rows: Iterable[BaseModel]) -> None:
     """Write rows as JSONL, whole or not at all; one row at a time is in memory."""
     with _replacing(path) as stream:
         stream.writelines(row.model_dump_json(exclude_none=True) + "\n" for row in rows)
+
+
+def append_row(path: Path, row: BaseModel) -> None:
+    """Add a row to a file that grows; it is there when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        stream.write(row.model_dump_json().encode() + b"\n")
+        stream.flush()
+
+
+def restored(path: Path, model: type[Row], complaint: str) -> list[Row]:
+    """All rows of a file that grows; a last line that a kill cut short is taken out of it.
+
+    InputError with the key `complaint` for a line before it that is no row: that was not a kill.
+    """
+    if not path.is_file():
+        return []
+    # Not splitlines(): a text may contain separators that only Unicode knows; and the cut may
+    # have gone through the middle of a letter.
+    *whole, last = path.read_bytes().split(b"\n")
+    lines = [(f"{path}:{n}", line) for n, line in enumerate(whole, 1) if line.strip()]
+    rows = [_restored(line, model, where, complaint) for where, line in lines]
+    if last.strip():
+        rows += _half_written(last, model)
+        write_rows(path, rows)
+    return rows
+
+
+def _restored(line: bytes, model: type[Row], where: str, complaint: str) -> Row:
+    try:
+        return model.model_validate_json(line)
+    except ValidationError as error:
+        why = error.errors()[0]["msg"]
+        raise InputError(complaint, where=where, why=why) from error
+
+
+def _half_written(line: bytes, model: type[Row]) -> list[Row]:
+    """A last line without its end: whole after all, or to be asked again."""
+    try:
+        return [model.model_validate_json(line)]
+    except ValidationError:
+        return []
 
 
 def write_text(path: Path, text: str) -> None:

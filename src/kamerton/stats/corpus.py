@@ -64,7 +64,7 @@ def corpus_difference(
 
     if not len(arm) == len(against) == len(groups) or not len(groups):
         raise ValueError("one row of each arm and one group for each item, and at least one item")
-    left, right = _sums(arm, groups), _sums(against, groups)
+    left, right = group_sums(arm, groups), group_sums(against, groups)
     values = value(left.sum(axis=0)), value(right.sum(axis=0))
     observed, widest = values[0] - values[1], bounds[1] - bounds[0]
     if len(left) < 2:
@@ -76,8 +76,8 @@ def corpus_difference(
     return CorpusDifference(*values, effect, p, len(left))
 
 
-def _sums(rows: Rows, groups: Sequence[str]) -> "Floats":
-    """Sums of the items of each group: (groups, figures)."""
+def group_sums(rows: Rows, groups: Sequence[str]) -> "Floats":
+    """Sums of the items of each group: (groups, figures), groups in the order of their names."""
     import numpy as np
 
     _, place = np.unique(np.asarray(groups), return_inverse=True)

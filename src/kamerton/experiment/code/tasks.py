@@ -9,7 +9,6 @@ process. The code of models never does.
 import ast
 import builtins
 import gzip
-import json
 import re
 import sys
 import zlib
@@ -22,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.experiment.code.syntax import parse
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import check_row, read_objects
+from kamerton.formats.jsonl import check_row, objects, read_objects
 
 MBPP_PROMPT = (
     "You are an expert Python programmer, and here is your task: {text} "
@@ -158,19 +157,10 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         yield from read_objects(path)
         return
     try:
-        lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
+        text = gzip.decompress(path.read_bytes()).decode("utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError("experiment.code_not_gzip", where=str(path)) from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError("formats.not_json", where=f"{path}:{number}", why=error.msg) from error
-        if not isinstance(row, dict):
-            raise InputError("formats.not_object", where=f"{path}:{number}")
-        yield number, row
+    yield from objects(text, str(path))
 
 
 def _from_row(row: dict[str, object], where: str) -> CodeTask:

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from kamerton.experiment.judge.pairs import Choice
 from kamerton.experiment.judge.prompts import Order
 from kamerton.experiment.judge.settings import Form
 from kamerton.experiment.settings import Criterion
-from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import write_rows
+from kamerton.formats import jsonl
+from kamerton.formats.jsonl import append_row
 
 FILE = "judge.jsonl"
 Why = Literal["", "empty", "nonsense", "contradictory", "timeout", "unreachable", "busy", "refused"]
@@ -59,10 +59,7 @@ class Ledger:
 
     def append(self, row: LedgerRow) -> None:
         """Add a row; it is in the file when this returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as stream:
-            stream.write(row.model_dump_json().encode() + b"\n")
-            stream.flush()
+        append_row(self.path, row)
         self.rows[row.id] = row
 
     def has(self, request: str) -> bool:
@@ -75,27 +72,4 @@ def restored(path: Path) -> list[LedgerRow]:
 
     InputError for a line before it that is no row: that was not a kill.
     """
-    if not path.is_file():
-        return []
-    *whole, last = path.read_bytes().split(b"\n")
-    rows = [_row(line, f"{path}:{number}") for number, line in enumerate(whole, 1) if line.strip()]
-    if last.strip():
-        rows += _half_written(last)
-        write_rows(path, rows)
-    return rows
-
-
-def _row(line: bytes, where: str) -> LedgerRow:
-    try:
-        return LedgerRow.model_validate_json(line)
-    except ValidationError as error:
-        why = error.errors()[0]["msg"]
-        raise InputError("experiment.judge_ledger_line", where=where, why=why) from error
-
-
-def _half_written(line: bytes) -> list[LedgerRow]:
-    """A last line without its end: whole after all, or to be asked again."""
-    try:
-        return [LedgerRow.model_validate_json(line)]
-    except ValidationError:
-        return []
+    return jsonl.restored(path, LedgerRow, "experiment.judge_ledger_line")

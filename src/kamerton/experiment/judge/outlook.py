@@ -10,7 +10,6 @@ from kamerton.experiment.judge.ledger import FILE, Ledger
 from kamerton.experiment.judge.pairs import Pair
 from kamerton.experiment.judge.run import plan
 from kamerton.experiment.judge.settings import JudgeSettings
-from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 
 ASSUMED = 3.0
@@ -62,17 +61,8 @@ def outlook(
         characters=sum(len(turn.content) for ask in left for turn in ask.messages),
         measured=bool(took),
         minutes=len(left) * each / settings.concurrency / 60,
-        leaves_machine=not _stays(settings),
+        leaves_machine=not hosts.judge_stays(settings),
     )
-
-
-def _stays(settings: JudgeSettings) -> bool:
-    """Whether the judge may be asked without `leaves_machine`: then nothing is masked."""
-    try:
-        hosts.check_host(settings.model_copy(update={"leaves_machine": False}))
-    except InputError:
-        return False
-    return True
 
 
 def sentences(found: Outlook, settings: JudgeSettings) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from kamerton import stats
 from kamerton.experiment.scorers.scored import Additive, Answers, References, Scored, Scorer
 from kamerton.formats.scores import Interval
+from kamerton.stats.corpus import group_sums
 from kamerton.stats.groups import tail
 
 RESAMPLES = 2000
@@ -50,10 +51,8 @@ def _corpus(
     """Groups drawn with replacement, their sums added, tails widened as in `stats.bootstrap`."""
     import numpy as np
 
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
-    count = int(index.max()) + 1
-    sums = np.zeros((count, len(rows[0])))
-    np.add.at(sums, index, np.asarray(rows, dtype=float))
+    sums = group_sums(rows, groups)
+    count = len(sums)
     whole = additive.value(sums.sum(axis=0))
     if count < 2:
         return Interval(mean=whole, low=scorer.bounds[0], high=scorer.bounds[1])

@@ -91,3 +91,22 @@ def texts(line: Line, name: str, many: bool = False) -> tuple[str, ...]:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         return (str(cell),)
     raise InputError("experiment.grade_bad_cell", where=line.where, column=name)
+
+
+def keyed_texts(
+    lines: Sequence[Line], name: str, id: str | None
+) -> Iterator[tuple[str, str, Line]]:
+    """Id, text of the column `name`, and line of each row; without an id its place, from 0.
+
+    InputError for an empty text, and for an id that stands twice.
+    """
+    seen: set[str] = set()
+    for place, line in enumerate(lines):
+        (text,) = texts(line, name)
+        key = texts(line, id)[0].strip() if id in line.cells and id else str(place)
+        if not text.strip():
+            raise InputError("experiment.texts_empty", where=line.where, column=name)
+        if key in seen:
+            raise InputError("experiment.texts_id_twice", where=line.where, id=key)
+        seen.add(key)
+        yield key, text, line

@@ -9,10 +9,6 @@ Routes, all with the bearer key: GET /v1/models (with the hash of weights and to
 
 import asyncio
 import contextlib
-import json
-import os
-import secrets
-import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -21,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from kamerton.formats import templates
@@ -32,9 +28,12 @@ from kamerton.serve.engines.batching.asked import Chat, Common, Completion, Text
 from kamerton.serve.engines.batching.engine import Batched
 from kamerton.serve.engines.batching.requests import Reply, Scored
 from kamerton.serve.engines.batching.runner import Runner
+from kamerton.serve.engines.listening import application, body_of, listen, started
 from kamerton.serve.gateway.connection import while_connected
 from kamerton.serve.gateway.errors import ApiError
 
+_BACKLOG = 1024
+"""Connections that may wait: hundreds of requests come at once."""
 _ENDS = ("<|im_end|>", "<|endoftext|>")
 T = TypeVar("T")
 Ask = Callable[[Callable[[T], None], Callable[[], bool]], None]
@@ -109,7 +108,7 @@ class Routes:
 
     async def completions(self, request: Request) -> JSONResponse:
         """POST /v1/completions."""
-        asked = read(await _json(request), Completion)
+        asked = read(await body_of(request), Completion)
         echo.check(asked)
         prompts = [
             self._served.tokenizer(one).input_ids if isinstance(one, str) else one
@@ -123,7 +122,7 @@ class Routes:
         `prefix_token` is what a text is scored behind so that its first token has a score too: the
         beginning of text, else the end of one (null where the tokenizer knows neither).
         """
-        asked, tokenizer = read(await _json(request), Text), self._served.tokenizer
+        asked, tokenizer = read(await body_of(request), Text), self._served.tokenizer
         self._check_model(asked.model)
         ids = tokenizer(asked.prompt, add_special_tokens=asked.add_special_tokens).input_ids
         begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
@@ -132,7 +131,7 @@ class Routes:
 
     async def chat(self, request: Request) -> JSONResponse:
         """POST /v1/chat/completions."""
-        asked = read(await _json(request), Chat)
+        asked = read(await body_of(request), Chat)
         if self._served.template is None:
             raise ApiError(400, "this model was started without a chat template", param="messages")
         ids = self._served.tokenizer.apply_chat_template(
@@ -211,24 +210,10 @@ def tell(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]", reply: T)
         loop.call_soon_threadsafe(done)
 
 
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except ValueError as error:
-        raise ApiError(400, "the body is not JSON") from error
-
-
 def create(served: Served, key: str) -> FastAPI:
     """The application with its routes, closed to all who do not have the key."""
-    expected = f"Bearer {key}".encode()
-
-    async def keyed(request: Request) -> None:
-        given = request.headers.get("authorization", "").encode()
-        if not secrets.compare_digest(given, expected):
-            raise ApiError(401, "the key is missing or wrong", "authentication_error")
-
     routes = Routes(served)
-    app = FastAPI(dependencies=[Depends(keyed)], docs_url=None, redoc_url=None, openapi_url=None)
+    app = application(key)
     app.add_api_route("/health", routes.health)
     app.add_api_route("/v1/models", routes.models)
     app.add_api_route("/tokenize", routes.tokenize, methods=["POST"], response_model=None)
@@ -237,41 +222,18 @@ def create(served: Served, key: str) -> FastAPI:
         ("/v1/chat/completions", routes.chat),
     ):
         app.add_api_route(path, route, methods=["POST"], response_model=None)
-
-    @app.exception_handler(ApiError)
-    async def refused(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body(), error.status)
-
     return app
 
 
 def main() -> None:
     """Load, tell the address, answer until standard input ends."""
-    given = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Threads that wait do not spin (decision 0001); read by the library when it loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    given = started()
     names = [field.name for field in fields(BatchedSettings)]
     try:
         served = load(BatchedSettings(**{name: given[name] for name in names}))
     except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f"{type(error).__name__}: {error}")  # what the library printed stands above it
-    _listen(create(served, given["key"]))
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(0)
-
-
-def _listen(app: FastAPI) -> None:
-    import uvicorn
-
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        address = "http://{}:{}".format(*listener.getsockname())
-        sys.stdout.write(json.dumps({"address": address}) + "\n")
-        sys.stdout.flush()
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    listen(create(served, given["key"]), _BACKLOG)
 
 
 if __name__ == "__main__":

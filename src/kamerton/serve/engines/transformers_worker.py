@@ -8,9 +8,7 @@ Routes, all with the bearer key: POST /v1/chat/completions (plain and streamed),
 
 import asyncio
 import json
-import os
 import secrets
-import socket
 import sys
 import threading
 import time
@@ -19,14 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any, Protocol
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from kamerton.serve.engines.asked import Asked, read
+from kamerton.serve.engines.listening import application, body_of, listen, started
 from kamerton.serve.engines.soft import Finish, SoftPrompted
 from kamerton.serve.engines.transformers import PromptSettings
 from kamerton.serve.gateway.connection import while_connected
-from kamerton.serve.gateway.errors import ApiError
 
 Chunk = dict[str, Any]
 
@@ -55,7 +53,7 @@ class Routes:
 
     async def next_token(self, request: Request) -> dict[int, float]:
         """POST /next-token: {"prompt", "adapter" (null: the bare base)} to log-probabilities."""
-        body = await _json(request)
+        body = await body_of(request)
         loop, model = asyncio.get_running_loop(), self._model
         return await loop.run_in_executor(
             self._one, model.next_token, body["prompt"], body["adapter"]
@@ -63,7 +61,7 @@ class Routes:
 
     async def chat(self, request: Request) -> Response:
         """POST /v1/chat/completions."""
-        asked = read(await _json(request))
+        asked = read(await body_of(request))
         ids = self._model.tokens([turn.model_dump() for turn in asked.messages])
         self._model.room(ids, asked.most)  # too long is told before the first token
         if asked.stream:
@@ -133,41 +131,19 @@ def _usage(finish: Finish) -> dict[str, int]:
     return counts | {"total_tokens": prompt + completion}
 
 
-async def _json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except ValueError as error:
-        raise ApiError(400, "the body is not JSON") from error
-
-
 def create(model: Model, key: str) -> FastAPI:
     """The application with its routes, closed to all who do not have the key."""
-    expected = f"Bearer {key}".encode()
-
-    async def keyed(request: Request) -> None:
-        given = request.headers.get("authorization", "").encode()
-        if not secrets.compare_digest(given, expected):
-            raise ApiError(401, "the key is missing or wrong", "authentication_error")
-
     routes = Routes(model)
-    app = FastAPI(dependencies=[Depends(keyed)], docs_url=None, redoc_url=None, openapi_url=None)
+    app = application(key)
     app.add_api_route("/health", routes.health)
     app.add_api_route("/next-token", routes.next_token, methods=["POST"])
     app.add_api_route("/v1/chat/completions", routes.chat, methods=["POST"], response_model=None)
-
-    @app.exception_handler(ApiError)
-    async def refused(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body(), error.status)
-
     return app
 
 
 def main() -> None:
     """Load, tell the address, answer until standard input ends."""
-    given = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Threads that wait do not spin (decision 0001); read by the library when it loads.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    given = started()
     from safetensors import SafetensorError
 
     settings = PromptSettings(**{field.name: given[field.name] for field in fields(PromptSettings)})
@@ -175,22 +151,7 @@ def main() -> None:
         model = SoftPrompted(settings)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         sys.exit(f"{type(error).__name__}: {error}")  # what the library printed stands above it
-    _listen(create(model, given["key"]))
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(0)
-
-
-def _listen(app: FastAPI) -> None:
-    import uvicorn
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = "http://{}:{}".format(*listener.getsockname())
-        sys.stdout.write(json.dumps({"address": address}) + "\n")
-        sys.stdout.flush()
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    listen(create(model, given["key"]))
 
 
 if __name__ == "__main__":

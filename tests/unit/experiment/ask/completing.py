@@ -1,14 +1,11 @@
 """A completions server of a few lines whose answers a function gives, on a real port."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
+from listening import listening
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -47,12 +44,5 @@ def completing(answer: Answer) -> Iterator[Completing]:
         Route("/v1/completions", state.complete, methods=["POST"]),
         Route("/v1/models", state.models),
     ]
-    runner = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), port=0, log_level="error"))
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    state.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}/v1"
-    yield state
-    runner.should_exit = True
-    thread.join(10)
+    with listening(routes) as state.url:
+        yield state

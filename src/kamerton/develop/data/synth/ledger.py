@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_rows, write_text
+from kamerton.formats import jsonl
+from kamerton.formats.jsonl import append_row, read_text, write_rows, write_text
 
 FILE = "ledger.jsonl"
 Status = Literal["accepted", "rejected", "failed"]
@@ -55,10 +55,7 @@ class Ledger:
 
     def append(self, row: LedgerRow) -> None:
         """Add a row; it is in the file when this returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as stream:
-            stream.write(row.model_dump_json().encode() + b"\n")
-            stream.flush()
+        append_row(self.path, row)
         self.rows.append(row)
         self.tokens += row.prompt_tokens + row.completion_tokens
         self.cost += row.cost
@@ -81,18 +78,9 @@ class Ledger:
 def restored(path: Path) -> list[LedgerRow]:
     """All rows of a ledger; a last line that a kill cut short is taken out of the file.
 
-    Raises InputError for a line before it that is no row: that was not a kill.
+    InputError for a line before it that is no row: that was not a kill.
     """
-    if not path.is_file():
-        return []
-    # Not splitlines(): a text may contain separators that only Unicode knows; and the cut may
-    # have gone through the middle of a letter.
-    *whole, last = path.read_bytes().split(b"\n")
-    rows = [_row(line, f"{path}:{number}") for number, line in enumerate(whole, 1) if line.strip()]
-    if last.strip():
-        rows += _half_written(last)
-        write_rows(path, rows)
-    return rows
+    return jsonl.restored(path, LedgerRow, "develop.synth_ledger_line")
 
 
 def failures(rows: Sequence[LedgerRow]) -> list[LedgerRow]:
@@ -100,22 +88,6 @@ def failures(rows: Sequence[LedgerRow]) -> list[LedgerRow]:
     answered = {row.id for row in rows if row.status != "failed"}
     last = {row.id: row for row in rows if row.id not in answered}
     return list(last.values())
-
-
-def _row(line: bytes, where: str) -> LedgerRow:
-    try:
-        return LedgerRow.model_validate_json(line)
-    except ValidationError as error:
-        why = error.errors()[0]["msg"]
-        raise InputError("develop.synth_ledger_line", where=where, why=why) from error
-
-
-def _half_written(line: bytes) -> list[LedgerRow]:
-    """A last line without its end: whole after all, or to be asked again."""
-    try:
-        return [LedgerRow.model_validate_json(line)]
-    except ValidationError:
-        return []
 
 
 def _decided(row: LedgerRow, reasons: dict[str, str]) -> LedgerRow:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kamerton.experiment.ask.perplexity.documents import TXT
 from kamerton.experiment.tasks.answers import IDS, QUESTIONS
-from kamerton.experiment.tasks.tables import column, no_column, read_table, texts
+from kamerton.experiment.tasks.tables import column, keyed_texts, no_column, read_table
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 
@@ -41,13 +41,4 @@ def _rows(path: Path, prompt: str, wanted_id: str) -> list[Beginning]:
     if name is None:
         raise no_column(lines, "prompt", "--text-column", path)
     id = column(lines, wanted_id, IDS, "--id-column", path)
-    found: dict[str, Beginning] = {}
-    for place, line in enumerate(lines):
-        (text,) = texts(line, name)
-        key = texts(line, id)[0].strip() if id in line.cells and id else str(place)
-        if not text.strip():
-            raise InputError("experiment.texts_empty", where=line.where, column=name)
-        if key in found:
-            raise InputError("experiment.texts_id_twice", where=line.where, id=key)
-        found[key] = Beginning(key, text)
-    return list(found.values())
+    return [Beginning(key, text) for key, text, _ in keyed_texts(lines, name, id)]

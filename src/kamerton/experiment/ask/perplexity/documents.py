@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kamerton.experiment.tasks.answers import IDS
-from kamerton.experiment.tasks.tables import column, no_column, read_table, texts
+from kamerton.experiment.tasks.tables import column, keyed_texts, no_column, read_table, texts
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 
@@ -58,14 +58,8 @@ def _rows(path: Path, columns: Columns) -> list[Document]:
         raise no_column(lines, "text", "--text-column", path)
     id = column(lines, columns.id, IDS, "--id-column", path)
     group = column(lines, columns.group, ("group",), "--group-column", path)
-    found: dict[str, Document] = {}
-    for place, line in enumerate(lines):
-        (text,) = texts(line, name)
-        key = texts(line, id)[0].strip() if id in line.cells and id else str(place)
-        if not text.strip():
-            raise InputError("experiment.texts_empty", where=line.where, column=name)
-        if key in found:
-            raise InputError("experiment.texts_id_twice", where=line.where, id=key)
+    found: list[Document] = []
+    for key, text, line in keyed_texts(lines, name, id):
         unit = texts(line, group)[0].strip() if group in line.cells and group else key
-        found[key] = Document(key, text, unit or key, line.where)
-    return list(found.values())
+        found.append(Document(key, text, unit or key, line.where))
+    return found

@@ -14,7 +14,7 @@ from kamerton.serve.engines.batching.choice import choose
 from kamerton.serve.engines.batching.requests import Reply, Request, Scored, uniform
 from kamerton.serve.engines.batching.scoring import Scoring, Wanted
 from kamerton.serve.engines.batching.slots import Slots
-from kamerton.serve.engines.batching.tree import Tree, worth
+from kamerton.serve.engines.batching.tree import Tree, size, worth
 from kamerton.serve.engines.pieces import Pieces
 
 _PACK = 512
@@ -176,7 +176,7 @@ class Batched:
         for ticket in self._waiting:
             ids = ticket.request.ids
             if ids not in chosen:
-                own = len(ids) - sum(len(node.ids) for node in self._tree.path(ids))
+                own = len(ids) - size(self._tree.path(ids))
                 if chosen and (wanted >= self._slots.free or tokens + own > _PACK):
                     continue
                 chosen[ids], tokens = [], tokens + own
@@ -199,7 +199,7 @@ class Batched:
 
     def _grow_tree(self, ids: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> None:
         path = self._tree.path(ids)
-        known = sum(len(node.ids) for node in path)
+        known = size(path)
         upto = worth(ids, known, others)
         if upto > known:
             kv, _, _ = self._pass([ids[:upto]], [path])
@@ -230,7 +230,7 @@ class Batched:
         places: list[int] = []
         pieces: list[Piece] = []
         for ids, path in zip(prompts, paths, strict=True):
-            known = sum(len(node.ids) for node in path)
+            known = size(path)
             pieces.append(Piece(len(tokens), len(tokens) + len(ids) - known, path))
             tokens += ids[known:]
             places += range(known, len(ids))

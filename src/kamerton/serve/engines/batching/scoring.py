@@ -12,7 +12,7 @@ from typing import Any
 
 from kamerton.serve.engines.batching.attention import Node, Piece
 from kamerton.serve.engines.batching.requests import Score, Scored
-from kamerton.serve.engines.batching.tree import LEAST, Tree, common, worth
+from kamerton.serve.engines.batching.tree import LEAST, Tree, common, size, worth
 
 _PACK = 512
 """Tokens that one pass computes."""
@@ -178,11 +178,6 @@ def _own(
         Score(log_prob, last, log_prob),
         kv[..., piece.start + known - first : piece.end, :],
     )
-
-
-def size(path: Path) -> int:
-    """Tokens of a path."""
-    return sum(len(node.ids) for node in path)
 
 
 def shortened(path: Path) -> Path:

@@ -61,6 +61,11 @@ class Tree:
             yield from self._all(node.children)
 
 
+def size(path: Sequence[Node]) -> int:
+    """Tokens of a path."""
+    return sum(len(node.ids) for node in path)
+
+
 def split(level: list[Node], node: Node, count: int) -> Node:
     """Put two nodes in the place of one, the first with `count` tokens; the first one.
 
