@@ -9,6 +9,7 @@ from kamerton.develop.pretrain import checked, evaluate, figures, loop, model
 from kamerton.develop.pretrain.continuations import continued, record
 from kamerton.develop.pretrain.work import Work, prepare, same_as_before
 from kamerton.develop.settings import PretrainSettings
+from kamerton.develop.training import pages
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.training.repeat import repeatable
 from kamerton.formats.language import say
@@ -28,7 +29,8 @@ def pretrain(
     repeatable(seed, threads)
     work = prepare(settings, data, home, out, seed, threads)
     same_as_before(work, home)
-    run_with(settings.rows_at_once, settings.batch_size, partial(_attempt, work))
+    with pages.kept():
+        run_with(settings.rows_at_once, settings.batch_size, partial(_attempt, work))
     shutil.rmtree(work.checkpoints, ignore_errors=True)
 
 

@@ -15,6 +15,9 @@ def repeatable(seed: int, threads: int) -> None:
     # cuBLAS sums in one order only with a workspace of fixed size (its manual, "Results
     # Reproducibility"); read when CUDA starts, of no meaning without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Blocks of 2 MiB and more in large pages (torch's tuning guide for CPUs; Linux): fewer faults,
+    # docs/decisions/0006. Read when torch takes its first memory.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     import torch
     from transformers import set_seed
 

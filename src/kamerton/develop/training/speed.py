@@ -10,7 +10,7 @@ from typing import Any
 
 import torch  # noqa: TID253
 
-from kamerton.develop.training import elementwise, layouts, lowrank, prefixes
+from kamerton.develop.training import elementwise, layouts, lowrank, pages, prefixes
 
 PARTS: dict[str, tuple[Callable[[Any], int], Callable[[Any], None]]] = {
     "products": (layouts.use, layouts.undo),
@@ -42,14 +42,16 @@ def undo(model: Any) -> None:
 def faster(model: Any) -> Iterator[None]:
     """All parts in `model`, and in what is put into it meanwhile and told to `use`; then none.
 
-    Memory is not filled before it is written either, as torch does to find errors where algorithms
-    are deterministic: nothing here reads what it has not written.
+    Freed memory stays with the process meanwhile, and is not filled before it is written, as torch
+    does to find errors where algorithms are deterministic: nothing here reads what it has not
+    written.
     """
     filled = torch.utils.deterministic.fill_uninitialized_memory
     torch.utils.deterministic.fill_uninitialized_memory = False
     use(model)
     try:
-        yield
+        with pages.kept():
+            yield
     finally:
         undo(model)
         torch.utils.deterministic.fill_uninitialized_memory = filled
