@@ -1,8 +1,8 @@
 """What each lever brings, one on top of the other: `python training_levers.py WORK OUT`.
 
-One process, one model, the same few rows; stages in turn, several rounds, the least of each. Told
-are processor seconds and seconds of forward and backward for each supervised token, the memory
-that a stage adds, and what was tried on top and failed.
+One process, one model, the same few rows; stages in turn, several rounds, the least of each. Large
+pages are in force in all of them. Told are processor seconds and seconds of forward and backward
+for each supervised token, the memory that a stage adds, and what was tried on top and failed.
 """
 
 import ctypes
@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ class Stage:
     parts: tuple[str, ...] = ()
     """Of kamerton.develop.training.speed."""
     documents: bool = False
+    kept: bool = False
+    """Whether memory stays with the process from step to step."""
     tried: Callable[[Any], Callable[[], None]] | None = None
 
 
@@ -97,10 +99,9 @@ def stages(size: int) -> list[Stage]:
     for count, part in enumerate(speed.PARTS, start=1):
         parts = tuple(speed.PARTS)[:count]
         found.append(Stage(names[part], flat, supervised, parts, True))
-    last = found[-1]
-    return found + [
-        Stage(name, last.batches, last.loss, last.parts, True, put) for name, put in TRIED.items()
-    ]
+    last = replace(found[-1], lever="freed memory stays with the process", kept=True)
+    tried = [replace(last, lever=name, tried=put) for name, put in TRIED.items()]
+    return [*found, last, *tried]
 
 
 def put(model: Any, stage: Stage) -> Callable[[], None]:
@@ -127,7 +128,17 @@ def memory(reset: bool = False) -> float:
 
 
 def measure(model: Any, stage: Stage, rows: Sequence[Any]) -> dict[str, float]:
-    """One pass over the rows, forward and backward."""
+    """One pass over the rows, forward and backward; where memory stays, after one that takes it."""
+    from kamerton.develop.training import pages
+
+    if not stage.kept:
+        return _pass(model, stage, rows)
+    with pages.kept():
+        first = _pass(model, stage, rows)
+        return _pass(model, stage, rows) | {"memory_mib": first["memory_mib"]}
+
+
+def _pass(model: Any, stage: Stage, rows: Sequence[Any]) -> dict[str, float]:
     batches, undo = stage.batches(rows), put(model, stage)
     before = memory(reset=True)
     wall, spent, total = time.perf_counter(), time.process_time(), 0.0

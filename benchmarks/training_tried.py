@@ -56,6 +56,27 @@ def one_attention_call(model: Any) -> Undo:
     return lambda: setattr(attention, "_each", own)
 
 
+def half_products(model: Any) -> Undo:
+    """Products with frozen weights in bfloat16; what they give is rounded too."""
+    from kamerton.develop.training import layouts, lowrank
+
+    plus, known = lowrank.plus, {}
+
+    def half(weight: Any) -> Any:
+        plain = weight if weight.is_contiguous() else weight.t()
+        if weight.data_ptr() not in known:
+            known[weight.data_ptr()] = plain.detach().bfloat16()
+        found = known[weight.data_ptr()]
+        return found if weight.is_contiguous() else found.t()
+
+    def in_half(other: Any, x: Any, weight: Any, bias: Any = None) -> Any:
+        found = layouts.product(x.bfloat16(), half(weight))
+        return other.add_(found) if bias is None else other.add_(found).add_(bias)
+
+    lowrank.plus = in_half
+    return lambda: setattr(lowrank, "plus", plus)
+
+
 def filling(model: Any) -> Undo:
     """Memory filled before it is written, as torch does under deterministic algorithms."""
     import torch
@@ -104,6 +125,7 @@ def one_thread(model: Any) -> Undo:
 
 TRIED: dict[str, Callable[[Any], Undo]] = {
     "frozen weights in oneDNN's own order": packed_weights,
+    "products of frozen weights in bfloat16 (leaves the loss curve)": half_products,
     "attention in one padded call": one_attention_call,
     "memory filled before use (torch, unless told otherwise)": filling,
     "torch.compile of norms, gates, rotations": compiled_pieces,
