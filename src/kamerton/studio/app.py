@@ -3,7 +3,6 @@
 It loads nothing from any other host: system fonts, no analytics.
 """
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.language import say
 from kamerton.studio.client import Client, Turn
+from kamerton.studio.growing import Growing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _STYLE = Path(__file__).with_name("style.css")
-_SETTLED = 0.5
-"""Seconds after which the page has heard of the end of answers that were cancelled."""
 
 
 def mount(
@@ -102,45 +100,44 @@ def _wire(
 ) -> None:
     import gradio
 
-    def ask(question: str, first: list[Turn], second: list[Turn]) -> tuple[str, Any, Any]:
+    def ask(
+        growing: Growing, question: str, first: list[Turn], second: list[Turn]
+    ) -> tuple[str, Any, Any]:
         if not question.strip():
             return "", first, second
+        growing.begin()
         turn = {"role": "user", "content": question.strip()}
         return "", [*first, turn], [*second, turn]
 
-    async def reply(model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
+    async def reply(growing: Growing, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
         if not turns or turns[-1]["role"] != "user":
             yield turns
             return
-        async for grown in _replies(client, model, turns):
+        async for grown in growing.while_wanted(_replies(client, model, turns)):
             yield grown
 
-    async def reply_beside(shown: bool, model: str, turns: list[Turn]) -> AsyncIterator[Any]:
+    async def reply_beside(
+        growing: Growing, shown: bool, model: str, turns: list[Turn]
+    ) -> AsyncIterator[Any]:
         if not shown:
             yield turns[:-1] if turns and turns[-1]["role"] == "user" else turns
             return
-        async for grown in reply(model, turns):
+        async for grown in reply(growing, model, turns):
             yield grown
+
+    async def empty(growing: Growing) -> tuple[list[Turn], list[Turn]]:
+        await growing.end()
+        return [], []
 
     _, left_model, left_chat = left
     right_column, right_model, right_chat = right
     both.change(lambda shown: gradio.Column(visible=shown), both, right_column)
-    asked = gradio.on(
-        [text.submit, send.click], ask, [text, left_chat, right_chat], [text, left_chat, right_chat]
-    )
-    answering = [
-        asked.then(reply, [left_model, left_chat], left_chat),
-        asked.then(reply_beside, [both, right_model, right_chat], right_chat),
-    ]
-
-    async def empty() -> tuple[list[Turn], list[Turn]]:
-        # The page shows what came last: not the "Error" of an answer that was cancelled.
-        await asyncio.sleep(_SETTLED)
-        return [], []
-
-    # An answer still growing would come back into the emptied conversation.
-    cancelled = clear.click(None, None, None, cancels=answering)
-    cancelled.then(empty, None, [left_chat, right_chat])
+    growing = gradio.State(Growing())
+    chats = [text, left_chat, right_chat]
+    asked = gradio.on([text.submit, send.click], ask, [growing, *chats], chats)
+    asked.then(reply, [growing, left_model, left_chat], left_chat)
+    asked.then(reply_beside, [growing, both, right_model, right_chat], right_chat)
+    clear.click(empty, growing, [left_chat, right_chat])
 
 
 async def _replies(client: Client, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
