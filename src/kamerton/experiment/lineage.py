@@ -6,8 +6,10 @@ a leak report on the questions that were asked there is no verdict (issue 5, par
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from kamerton.experiment.design import BASE, RAG
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.manifest import Manifest, read
@@ -15,6 +17,7 @@ from kamerton.formats.scores import Summary, Verdict
 
 LEAKS = "leaks.json"
 MISSING, BLOCKING, START = "leaks_missing", "leaks_blocking", "leaks_start"
+OTHERS = "leaks_others"
 """Codes of the reasons; their texts are `experiment.why_…`."""
 UNPROVED: Verdict = "not enough evidence"
 _HELD_OUT = ("known.jsonl", "unknown.jsonl", "safety.jsonl", "held_out.jsonl")
@@ -60,6 +63,16 @@ def of_start(tune: Path, data: Path) -> str:
         if before is not None and _same_test(before, data):
             return of_dataset(before) or of_start(earlier, before)
     return f"{START}: {start}"
+
+
+def of_others(arms: Sequence[str], name: str) -> str:
+    """The same of arms that are neither the base nor the adapter `name` of this recipe.
+
+    They were trained on another dataset, whose leak report knows nothing of these questions.
+    """
+    known = {BASE, BASE + RAG, name, name + RAG}
+    others = [arm for arm in arms if arm not in known]
+    return f"{OTHERS}: {', '.join(others)}" if others else ""
 
 
 def silenced(summary: Summary, why: str) -> Summary:

@@ -45,7 +45,7 @@ def compare(
     )
     replies = ask_all(questions, asked, asking, out)
     samples = scored(questions, replies, _names(data))
-    why = why_no_verdict(settings, data, tune)
+    why = lineage.of_others(asked, name) or why_no_verdict(settings, data, tune)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
     times_changed, times_repeated = changed(replies)

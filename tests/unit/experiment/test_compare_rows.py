@@ -193,6 +193,9 @@ def test_several_adapters_are_compared_with_the_base_in_one_family(
     form = [c for c in found.comparisons if c.family == "secondary"]
     assert [c.arm for c in form] == ["ru"] * 3 + ["code"] * 3
     assert {c.against for c in form} == {"base"}
+    # Nobody knows whether "code" was trained on these rows.
+    assert (found.claims_verdict, found.why_no_verdict) == (False, "leaks_others: code")
+    assert {c.verdict for c in found.comparisons} == {"not enough evidence"}
 
 
 def test_declared_hypotheses_are_refused_and_not_passed_over(

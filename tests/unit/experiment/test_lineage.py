@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from made_up import questions, samples, summary
 
-from kamerton.experiment.lineage import of_dataset, of_start, of_training, silenced
+from kamerton.experiment.lineage import of_dataset, of_others, of_start, of_training, silenced
 from kamerton.experiment.run import why_no_verdict
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
@@ -104,6 +104,13 @@ def test_the_compare_stage_asks_for_the_lineage_too(tmp_path: Path) -> None:
     assert why_no_verdict(SETTINGS, data) == ""
     small = SETTINGS.model_copy(update={"claims_verdict": False})
     assert why_no_verdict(small, data, tune) == "leaks_start: somewhere"
+
+
+def test_an_adapter_of_another_dataset_is_named() -> None:
+    assert of_others(["base", "base+rag", "museum", "museum+rag"], "museum") == ""
+    assert (
+        of_others(["base", "museum", "code", "law+rag"], "museum") == "leaks_others: code, law+rag"
+    )
 
 
 def test_a_summary_keeps_its_figures_when_it_falls_silent() -> None:

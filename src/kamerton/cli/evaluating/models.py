@@ -5,6 +5,8 @@ from pathlib import Path
 from kamerton.formats.errors import InputError
 from kamerton.pipeline import folder as folders
 
+_TRAINING = ("pretrain", "tune")
+
 
 def located(model: str) -> tuple[str, str]:
     """Folders of a model's float weights and of the adapter on them, empty where there is none.
@@ -26,20 +28,38 @@ def located(model: str) -> tuple[str, str]:
 
 
 def _of_run(run: Path, name: str) -> tuple[str, str]:
+    """Of a run that wrote a whole model (from scratch, or fully tuned) that model, else an adapter.
+
+    InputError where the run has none of that name.
+    """
     from kamerton.cli.recipe import Recipe
     from kamerton.develop.tune import start
     from kamerton.formats.jsonl import read_text
 
-    record = folders.read_run(run)
-    recipe = Recipe.model_validate_json(read_text(run / folders.RECIPE))
-    tuned = {s.partition("-")[2]: s for s in record.stages if s.partition("-")[0] == "tune"}
-    stage = tuned.get(name) if name or len(tuned) != 1 else next(iter(tuned.values()))
-    adapter = start.find(record.stage(run, stage)) if stage else None
+    stage = _trained(run, name)
+    if (stage / "model" / "config.json").is_file():
+        return str(stage / "model"), ""
+    adapter = start.find(stage)
     if adapter is None:
-        names = ", ".join(filter(None, tuned)) or "-"
-        raise InputError("cli.eval_no_adapter", where=str(run), name=name or "-", names=names)
-    weights, _ = located(recipe.base)
+        raise InputError("cli.eval_no_weights", where=str(run), folder=stage)
+    weights, _ = located(Recipe.model_validate_json(read_text(run / folders.RECIPE)).base)
     return weights, str(adapter)
+
+
+def _trained(run: Path, name: str) -> Path:
+    """The outputs of the stage that trained the model of that name, or the only one."""
+    record = folders.read_run(run)
+    made = {s.partition("-")[2]: s for s in record.stages if s.partition("-")[0] in _TRAINING}
+    if not made:
+        raise InputError("cli.eval_trained_nothing", where=str(run))
+    if not name and len(made) == 1:
+        return record.stage(run, next(iter(made.values())))
+    known = ", ".join(filter(None, made)) or "-"
+    if not name:
+        raise InputError("cli.which_adapter", where=str(run), run=record.recipe, known=known)
+    if name not in made:
+        raise InputError("cli.eval_no_adapter", where=str(run), name=name, names=known)
+    return record.stage(run, made[name])
 
 
 def _fetched(hub_id: str) -> str:

@@ -90,7 +90,8 @@ def compared(inputs: ReportInputs) -> Compared:
     folders = inputs.folders
     samples = folders["compare"] / SAMPLES
     told = Summary.model_validate_json(read_text(folders["compare"] / SUMMARY))
-    summary = lineage.silenced(told, _unfit(folders))
+    unfit = _unfit(folders) or lineage.of_others(told.arms, inputs.name)
+    summary = lineage.silenced(told, unfit)
     return Compared(
         **vars(trip(inputs)),
         summary=summary,
