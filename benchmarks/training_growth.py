@@ -66,11 +66,11 @@ def main() -> None:
     model.train()
     rows = rows_of(length, model.config.vocab_size)
     flat = in_batches(list, True, len(rows))
-    ours = Stage("ours", flat, supervised, tuple(speed.PARTS), True)
+    ours = Stage("ours", flat, supervised, tuple(speed.PARTS), True, True)
     stage = ours if who == "ours" else stages(len(rows))[0]
     put(model, stage)
     batch, taken = stage.batches(rows)[0], []
-    with pages.kept() if who == "ours" else nullcontext():
+    with pages.kept() if stage.kept else nullcontext():
         for _ in range(STEPS + 1):
             wall, spent = time.perf_counter(), time.process_time()
             stage.loss(model, batch).backward()

@@ -65,6 +65,15 @@ def of_start(tune: Path, data: Path) -> str:
     return f"{START}: {start}"
 
 
+def of_comparison(data: Path, tune: Path | None, arms: Sequence[str], name: str) -> str:
+    """The same of all that was compared: other adapters, the dataset, what the training began from.
+
+    `data` and `tune` are the outputs of the stages that made the adapter `name`.
+    """
+    own = of_dataset(data) or (of_start(tune, data) if tune else "")
+    return of_others(arms, name) or own
+
+
 def of_others(arms: Sequence[str], name: str) -> str:
     """The same of arms that are neither the base nor the adapter `name` of this recipe.
 

@@ -9,7 +9,7 @@ asked, scored and shown; they are few and chosen by hand, so no test rests on th
 from collections.abc import Sequence
 from pathlib import Path
 
-from kamerton.experiment import likelihood, lineage, measures
+from kamerton.experiment import likelihood, measures
 from kamerton.experiment.compare import Claim, comparisons, scored
 from kamerton.experiment.compare import cells as form_cells
 from kamerton.experiment.design import BASE, Design
@@ -51,7 +51,7 @@ def compare_rows(
     arms = settings.arms or [BASE, name]
     replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
     samples = scored([prompt.question for prompt in asked], replies, criteria=FORM)
-    why = lineage.of_others(arms, name) or why_no_verdict(settings, data, tune)
+    why = why_no_verdict(settings, data, tune, arms, name)
     found = measures.comparisons(known, name, BASE, settings, seed, not why)
     of_rows = measures.cells(known, name, BASE, settings, seed)
     form, means = _form(samples, arms, settings, seed, not why)

@@ -45,7 +45,7 @@ def compare(
     )
     replies = ask_all(questions, asked, asking, out)
     samples = scored(questions, replies, _names(data))
-    why = lineage.of_others(asked, name) or why_no_verdict(settings, data, tune)
+    why = why_no_verdict(settings, data, tune, asked, name)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
     times_changed, times_repeated = changed(replies)
@@ -79,12 +79,19 @@ def _names(data: Path) -> dict[str, str]:
     return dict(json.loads(read_text(path))) if path.is_file() else {}
 
 
-def why_no_verdict(settings: ExperimentSettings, data: Path, tune: Path | None = None) -> str:
+def why_no_verdict(
+    settings: ExperimentSettings,
+    data: Path,
+    tune: Path | None = None,
+    arms: Sequence[str] = (),
+    name: str = "",
+) -> str:
     """Why no verdict may be claimed, as a code or `code: figure`; empty where one may be.
 
-    `data` and `tune` are the outputs of the stages that made the tuned model.
+    `data` and `tune` are the outputs of the stages that made the tuned model `name`, `arms` what
+    is compared.
     """
-    why = lineage.of_dataset(data) or (lineage.of_start(tune, data) if tune else "")
+    why = lineage.of_comparison(data, tune, arms, name)
     return why or ("" if settings.claims_verdict else "too_small")
 
 

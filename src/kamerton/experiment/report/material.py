@@ -90,7 +90,8 @@ def compared(inputs: ReportInputs) -> Compared:
     folders = inputs.folders
     samples = folders["compare"] / SAMPLES
     told = Summary.model_validate_json(read_text(folders["compare"] / SUMMARY))
-    unfit = _unfit(folders) or lineage.of_others(told.arms, inputs.name)
+    # Read again, whatever the comparison found.
+    unfit = lineage.of_comparison(folders["data"], folders.get("tune"), told.arms, inputs.name)
     summary = lineage.silenced(told, unfit)
     return Compared(
         **vars(trip(inputs)),
@@ -102,12 +103,6 @@ def compared(inputs: ReportInputs) -> Compared:
         parity=figures(folders.get("export"), "parity.json"),
         voices=voices(inputs.beside, summary.claims_verdict),
     )
-
-
-def _unfit(folders: dict[str, Path]) -> str:
-    """Why the training set allows no verdict; it is read again, whatever the comparison found."""
-    data, tune = folders["data"], folders.get("tune")
-    return lineage.of_dataset(data) or (lineage.of_start(tune, data) if tune else "")
 
 
 def trip(inputs: ReportInputs) -> Trip:
