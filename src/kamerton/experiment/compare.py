@@ -14,6 +14,7 @@ from kamerton.experiment.generate import Reply
 from kamerton.experiment.metrics import CRITERIA, Metric
 from kamerton.experiment.metrics.context import context_of
 from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothesis
+from kamerton.formats.brief import Order
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Verdict
 
@@ -52,14 +53,16 @@ def scored(
     replies: Sequence[Reply],
     names: dict[str, str] | None = None,
     criteria: Mapping[str, Metric] | None = None,
+    orders: Mapping[str, Order] | None = None,
 ) -> list[Sample]:
     """Score the first answer of every arm to every question on all criteria that apply.
 
     `names`: group to name, of groups that no question is about too. `criteria`: a guide's where
-    none are given.
+    none are given. `orders`: what advertising texts were ordered by, by the question's id.
     """
     rules = CRITERIA if criteria is None else criteria
-    context, by_id = context_of(questions, names or {}), {q.id: q for q in questions}
+    context = context_of(questions, names or {}, orders or {})
+    by_id = {q.id: q for q in questions}
     samples = []
     for reply in (reply for reply in replies if reply.round == 0):
         question = by_id[reply.question_id]

@@ -2,7 +2,8 @@
 
 The primary family is what training left of held-out rows: one hypothesis on the loss of answers
 (losses.jsonl), or two on what people chose (choices.jsonl). The secondary family are the criteria
-of form on the prompts of held-out rows, Holm's correction within it. The recipe's own prompts are
+of form on the prompts of held-out rows, and of advertising texts those of their briefs, Holm's
+correction within it. The recipe's own prompts are
 asked, scored and shown; they are few and chosen by hand, so no test rests on them.
 """
 
@@ -14,10 +15,11 @@ from kamerton.experiment.compare import Claim, comparisons, scored
 from kamerton.experiment.compare import cells as form_cells
 from kamerton.experiment.design import BASE, Design
 from kamerton.experiment.generate import TOO_LONG, Asking, Reply, ask_all, changed, models
-from kamerton.experiment.metrics import FORM
+from kamerton.experiment.metrics import OF_ROWS
 from kamerton.experiment.prompts import Prompt, prompts
 from kamerton.experiment.run import insist, why_no_verdict
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
+from kamerton.formats.brief import BRIEFS, SYNTH, Order, read_orders
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.questions import HeldOut
@@ -50,7 +52,9 @@ def compare_rows(
         raise InputError("experiment.nothing_to_compare", where=str(data))
     arms = settings.arms or [BASE, name]
     replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
-    samples = scored([prompt.question for prompt in asked], replies, criteria=FORM)
+    samples = scored(
+        [prompt.question for prompt in asked], replies, criteria=OF_ROWS, orders=_orders(data)
+    )
     why = why_no_verdict(settings, data, tune, arms, name)
     found = measures.comparisons(known, name, BASE, settings, seed, not why)
     of_rows = measures.cells(known, name, BASE, settings, seed)
@@ -68,6 +72,12 @@ def compare_rows(
     )
     write_rows(out / SAMPLES, samples)
     write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
+
+
+def _orders(data: Path) -> dict[str, Order]:
+    """What the rows of `data` that a teacher wrote were ordered by; none where there are none."""
+    path = data / SYNTH / BRIEFS
+    return read_orders(path) if path.is_file() else {}
 
 
 def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) -> Asking:
@@ -100,11 +110,11 @@ def _form(
     seed: int,
     claims_verdict: bool,
 ) -> tuple[list[Comparison], list[Cell]]:
-    """Every arm against the base on every criterion of form, and the means of all."""
-    claimed = [_claim(criterion, arm) for arm in arms if arm != BASE for criterion in FORM]
+    """Every arm against the base on every criterion that applies, and the means of all."""
+    claimed = [_claim(criterion, arm) for arm in arms if arm != BASE for criterion in OF_ROWS]
     planned = Design("", (), settings.alpha)
     found = comparisons(samples, claimed, settings, planned, seed, claims_verdict)
-    return found, form_cells(samples, settings, seed, SETS, tuple(FORM))
+    return found, form_cells(samples, settings, seed, SETS, tuple(OF_ROWS))
 
 
 def _claim(criterion: str, arm: str) -> Claim:

@@ -205,7 +205,7 @@ def test_format_in_russian() -> None:
 
 def test_every_reference_answer_is_right_by_all_criteria() -> None:
     asked = [POMOS, СТАТУЭТКА, LOCK]
-    context = context_of(asked, {})
+    context = context_of(asked, {}, {})
     for question in asked:
         for criterion in CRITERIA.values():
             found = criterion(question, question.answer, "stop", context)

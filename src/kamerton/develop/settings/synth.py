@@ -71,8 +71,9 @@ class SynthSettings(Section):
     """Briefs for training; the filters let fewer texts through."""
     test_examples: int = Field(40, ge=0)
     """Briefs for the test, all of products that training does not have."""
-    test_products: int = Field(3, ge=1)
-    """Products held out for the test."""
+    test_products: int = Field(6, ge=1)
+    """Products held out for the test: n of them cannot give a p below 2 ** (1 - n), so fewer than
+    six prove nothing."""
     with_beginning: float = Field(0.5, ge=0, le=1)
     """Share of the briefs that give the beginning of the text."""
     language: Literal["ru", "en"] = "ru"

@@ -2,6 +2,8 @@
 
 import os
 
+from kamerton.develop.training import waiting
+
 
 def repeatable(seed: int, threads: int) -> None:
     """Seed every random generator, fix the number of threads, forbid operations that vary.
@@ -9,9 +11,7 @@ def repeatable(seed: int, threads: int) -> None:
     `threads` 0 takes all cores. Call it first, before anything loads torch, and again where a
     library may have moved the random state since.
     """
-    # Threads that spin while they wait stop each other when another program needs a core: ten
-    # times slower there, measured (docs/decisions/0001). Read when torch loads its OpenMP.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    may_spin = waiting.choose()
     # cuBLAS sums in one order only with a workspace of fixed size (its manual, "Results
     # Reproducibility"); read when CUDA starts, of no meaning without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -22,5 +22,7 @@ def repeatable(seed: int, threads: int) -> None:
     from transformers import set_seed
 
     torch.set_num_threads(threads or os.cpu_count() or 1)
+    if may_spin:
+        waiting.watch(torch.get_num_threads())
     set_seed(seed)
     torch.use_deterministic_algorithms(True)

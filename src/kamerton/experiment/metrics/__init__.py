@@ -1,8 +1,7 @@
 """The criteria: each is one small file with one function and the rule that it measures by."""
 
-from collections.abc import Callable
-
-from kamerton.experiment.metrics.context import Context, Score
+from kamerton.experiment.metrics.advert import ADVERT
+from kamerton.experiment.metrics.context import Context, Metric, Score
 from kamerton.experiment.metrics.ended import ended
 from kamerton.experiment.metrics.expectation import expectation
 from kamerton.experiment.metrics.factual_accuracy import factual_accuracy
@@ -12,10 +11,6 @@ from kamerton.experiment.metrics.role_marks import role_marks
 from kamerton.experiment.metrics.safety import safety
 from kamerton.experiment.metrics.script import script
 from kamerton.experiment.settings import Criterion
-from kamerton.formats.questions import Question
-
-Metric = Callable[[Question, str, str, Context], Score | None]
-"""Question, answer, finish reason and context to a score with its reason; None: does not apply."""
 
 CRITERIA: dict[Criterion, Metric] = {
     "factual_accuracy": factual_accuracy,
@@ -32,3 +27,8 @@ FORM: dict[str, Metric] = {
     "role_marks": role_marks,
 }
 """What answers to rows are scored by: their form, for what is right is not known by rule."""
+
+OF_ROWS = FORM | ADVERT
+"""What answers to rows are scored by: those that have a brief by it, too."""
+
+__all__ = ["ADVERT", "CRITERIA", "FORM", "OF_ROWS", "Context", "Metric", "Score"]

@@ -1,8 +1,9 @@
-"""What a criterion may know besides the question: the names of all exhibits."""
+"""What a criterion may know besides the question: the names of all exhibits, or the briefs."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
+from kamerton.formats.brief import Order
 from kamerton.formats.questions import Question
 
 Score = tuple[float, str]
@@ -15,8 +16,17 @@ class Context:
 
     names: dict[str, str]
     """Group to the name that a reader knows it by."""
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    """Question id to what an advertising text was ordered by."""
 
 
-def context_of(questions: Iterable[Question], names: dict[str, str]) -> Context:
-    """Collect `names` and those of the questions' own groups."""
-    return Context(names | {q.group: q.group_name for q in questions if q.group_name})
+Metric = Callable[[Question, str, str, Context], Score | None]
+"""Question, answer, finish reason and context to a score with its reason; None: does not apply."""
+
+
+def context_of(
+    questions: Iterable[Question], names: dict[str, str], orders: Mapping[str, Order]
+) -> Context:
+    """Collect `names` and those of the questions' own groups, beside the `orders`."""
+    known = names | {q.group: q.group_name for q in questions if q.group_name}
+    return Context(known, orders)

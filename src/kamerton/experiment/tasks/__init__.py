@@ -1,6 +1,6 @@
 """The tasks that answers are graded by, each a small file behind one signature (`asking`)."""
 
-from kamerton.experiment.tasks import gsm8k, humaneval, mbpp, scitldr, texts
+from kamerton.experiment.tasks import adverts, gsm8k, humaneval, mbpp, scitldr, texts
 from kamerton.experiment.tasks.asking import Columns, Grader, Options, Outcome
 
 GRADERS: dict[str, Grader] = {
@@ -10,8 +10,9 @@ GRADERS: dict[str, Grader] = {
     "humaneval+": humaneval.grade_plus,
     "mbpp": mbpp.grade,
     "scitldr": scitldr.grade,
+    "adverts": adverts.grade_adverts,
     "texts": texts.grade_against,
 }
-"""Name of a task to its function; `maths` and `texts` are for a user's own."""
+"""Name of a task to its function; `maths`, `adverts` and `texts` are for a user's own."""
 
 __all__ = ["GRADERS", "Columns", "Grader", "Options", "Outcome"]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from kamerton.develop.data.synth import products
-from kamerton.develop.data.synth.brief import Brief, Counts, briefs, seeds_apart
+from kamerton.develop.data.synth.brief import Counts, briefs, seeds_apart
+from kamerton.formats.brief import Brief
 from kamerton.formats.errors import InputError
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from kamerton.develop.data.synth import filters
-from kamerton.develop.data.synth.brief import Brief
 from kamerton.develop.data.synth.filters import AMONG, OWN, Context, Example, Limits, judge
+from kamerton.formats.brief import Brief
 
 LENGTHS = dict.fromkeys(("site", "email", "social", "billboard"), (10, 400)) | {"social": (40, 60)}
 LIMITS = Limits("ru", LENGTHS, near=0.5, semantic=0.9)
@@ -65,7 +65,7 @@ def test_a_text_begins_to_the_letter_as_the_brief_says(text: str, expected: str)
         ("Ваш {имя}.", "gap"),
         ("<think>Надо подумать</think>", "gap"),
         ("Звоните: ____", "gap"),
-        ("Шум меньше (< 45 дБ).", ""),
+        ("Шум меньше (< 40 дБ).", ""),
         ("Снова_и снова.", ""),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_gap_to_fill_in_is_caught(end: str, expected: str) -> None:
     ("text", "language", "expected"),
     [
         ("Добрый день! This pump moves 40 cubic metres of water in an hour.", "ru", "language"),
-        ("Добрый день! Насос Iwolga с датчиком IP54 гонит 40 кубометров воды за час.", "ru", ""),
+        ("Добрый день! Насос Iwolga с датчиком IP40 гонит 40 кубометров воды за час.", "ru", ""),
         ("Добрый день! 40 — 40 — 40, и воды по всему дому хватит.", "ru", ""),
         (GOOD, "en", "language"),
         ("The pump moves 40 m³ in an hour, says Иволга.", "en", ""),
@@ -135,6 +135,14 @@ def test_twelve_words_of_the_brief_in_a_row_are_copied() -> None:
     assert reason(f"{GOOD} Она несёт {' '.join(words[:11])} целиком.") == ""
     assert reason(f"{GOOD} {' '.join(BRIEF.facts)}.") == "copied"
     assert reason(f"{GOOD} {BRIEF.facts[1]}.") == ""
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [("Гарантия 15 лет.", "invented"), ("Гарантия пятнадцать лет.", ""), ("Да, 40!", "")],
+)
+def test_a_figure_that_the_brief_does_not_have_is_caught(end: str, expected: str) -> None:
+    assert reason(f"{GOOD} {end}") == expected
 
 
 def test_a_long_beginning_is_not_copied() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kamerton.develop.data.synth import products, prompts
-from kamerton.develop.data.synth.brief import Brief
+from kamerton.formats.brief import Brief
 from kamerton.formats.errors import InputError
 
 BRIEF = Brief(

@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 from fake_teacher import FakeTeacher, good_text
 
+from kamerton.develop.data.rows.run import prepare
 from kamerton.develop.data.synth import prompts
 from kamerton.develop.data.synth.ledger import LedgerRow, restored
 from kamerton.develop.data.synth.plan import plan
 from kamerton.develop.data.synth.run import synthesise
+from kamerton.develop.settings.rows import RowsSettings
 from kamerton.develop.settings.synth import SynthSettings
+from kamerton.formats.brief import BRIEFS, SYNTH, read_orders
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 
 Make = Callable[..., SynthSettings]
-FILES = ("train.jsonl", "test.jsonl", "synth.json")
+FILES = ("train.jsonl", "test.jsonl", "briefs.jsonl", "synth.json")
 KEY = "sk-very-secret-key-0123456789"
 
 pytestmark = pytest.mark.usefixtures("no_pauses", "far_apart")
@@ -52,11 +55,31 @@ def test_briefs_become_rows_with_all_that_they_came_from(
         source = ledger[row.origin.removeprefix("ledger.jsonl#")]
         assert [turn.role for turn in row.messages] == ["system", "user", "assistant"]
         assert row.answer == source.text and row.group and row.group in row.prompt
+    orders = read_orders(out / "briefs.jsonl")
+    assert set(orders) == {row.id for row in (*train, *test)}
+    for row in (*train, *test):
+        brief = orders[row.id].brief
+        assert brief.product == row.group and all(fact in row.prompt for fact in brief.facts)
+        assert (orders[row.id].shortest, orders[row.id].longest) == (20, 400)
     told = summary(out)
     assert told["train"] == 12 and told["test"] == 4 and told["reasons"] == {}
     assert told["prompt_tokens"] == 1600 and told["completion_tokens"] == 800
     assert told["cost"] == round((1600 * 2 + 800 * 10) / 1e6, 6)
     assert sum(channel["accepted"] for channel in told["channels"].values()) == 16
+
+
+def test_held_out_rows_of_a_dataset_have_their_orders(
+    settings: Make, home: Path, out: Path, fake: FakeTeacher
+) -> None:
+    chosen = RowsSettings.model_validate(
+        {"kind": "rows", "rights": {"accept": "ours"}, "tests": "group", "synth": settings()}
+    )
+    prepare(chosen, home, out, 1)
+    held_out = read_rows(out / "held_out.jsonl", ChatRow)
+    orders = read_orders(out / SYNTH / BRIEFS)
+    assert len(held_out) == 4
+    for row in held_out:
+        assert orders[row.id].brief.product == row.group and orders[row.id].brief.split == "test"
 
 
 def test_ledger_rows_are_complete(settings: Make, home: Path, out: Path, fake: FakeTeacher) -> None:
@@ -123,7 +146,8 @@ def test_the_order_of_completion_does_not_matter(
     settings: Make, home: Path, tmp_path: Path, fake: FakeTeacher
 ) -> None:
     """Every third text is the same: which of the equal ones stays must not depend on time."""
-    said = "Здесь и сталь, и напор, и точность, и мощность: 12, 45, 5, 40, 50, 900, 980, 3, 16, 2."
+    said = "Напор, децибелы, гарантия и расход, проход, сталь, ресурс и служба, мощность, масса, "
+    said += "контуры и мороз, точность, корпус, настройка и пломба."
     requests, orders, found = plan(settings(with_beginning=0), home, 1), set(), []
     same = {request.ask.seed for request in requests[::3]}
     fake.faults = lambda body, tries: said if body["seed"] in same else None

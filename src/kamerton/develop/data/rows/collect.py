@@ -13,11 +13,10 @@ from kamerton.develop.data.read import forms, named
 from kamerton.develop.data.read.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.formats.brief import SYNTH
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
-
-SYNTH = "synth"
 
 
 @dataclass(frozen=True)

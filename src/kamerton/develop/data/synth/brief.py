@@ -1,44 +1,17 @@
 """Briefs: what a client says about a text that he wants; drawn by the seed, products held apart."""
 
-import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from kamerton.develop.data.synth.products import Channel, Choices, Product, key
+from kamerton.develop.data.synth.products import Choices, Product, key
+from kamerton.formats.brief import Brief, Channel
 from kamerton.formats.errors import InputError
-from kamerton.formats.manifest import digest
 
 Split = Literal["train", "test"]
 _DRAWS = 200
 """Draws for one brief before the choices count as used up."""
-
-
-class Brief(BaseModel):
-    """One order for a text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    beginning: str = ""
-    """Words that the text must start with, to the letter; may be empty."""
-    task: str = Field(min_length=1)
-    """The business task: what the text is for."""
-    product: str = Field(min_length=1)
-    facts: tuple[str, ...] = Field(min_length=1)
-    audience: str = Field(min_length=1)
-    channel: Channel
-    tone: str = Field(min_length=1)
-    about: str = ""
-    """What the product is, for the teacher only: the client's request does not carry it."""
-    split: Split = "train"
-
-    @property
-    def id(self) -> str:
-        """Twelve hex digits over everything but the split."""
-        said = self.model_dump(exclude={"split"})
-        return digest(json.dumps(said, ensure_ascii=False, sort_keys=True))
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kamerton.develop.data.synth.brief import Brief
 from kamerton.embedding import encode
+from kamerton.formats import advert
+from kamerton.formats.brief import Brief
 from kamerton.formats.matching import words
 
 if TYPE_CHECKING:
@@ -19,14 +20,11 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
-SHINGLE, COPIED = 3, 12
+SHINGLE = 3
 _BATCH = 16
 OWN_LETTERS = 0.8
 """Fewest letters of the language's own alphabet, as a share of all letters."""
-STEM = 5
-"""Words of the facts count from this length on, and by as many letters: Russian inflects."""
 _ALPHABET = {"ru": re.compile("[а-яё]", re.IGNORECASE), "en": re.compile("[a-z]", re.IGNORECASE)}
-_GAP = re.compile(r"\[[^\]\n]*\]|\{[^}\n]*\}|<[^>\n]*>|_{3,}")
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def schema(example: Example, context: Context) -> str:
         return "cut"
     if not example.text.startswith(example.brief.beginning):
         return "beginning"
-    return "gap" if _GAP.search(example.text) else ""
+    return "gap" if advert.gap(example.text) else ""
 
 
 def language(example: Example, context: Context) -> str:
@@ -114,19 +112,16 @@ def length(example: Example, context: Context) -> str:
 
 
 def source(example: Example, context: Context) -> str:
-    """Something of the facts, in other words than theirs.
+    """Something of the facts, in other words than theirs, and no figures of its own.
 
-    `no_fact`: no figure and no word of the facts, the product's name aside, stands in the text.
-    `copied`: it has twelve words in a row from one field of the brief, its beginning aside.
+    `no_fact`: none of the facts is told. `copied`: twelve words in a row are the brief's.
+    `invented`: a figure stands in the text that the brief does not have.
     """
-    brief = example.brief
-    own = example.text.removeprefix(brief.beginning)
-    named = fact_words([brief.product])
-    if not (fact_words(brief.facts) - named) & fact_words([own]):
+    if not advert.told(example.text, example.brief):
         return "no_fact"
-    given = (brief.task, brief.about, brief.audience, " ".join(brief.facts))
-    runs = {run for text in given for run in _runs(text, COPIED)}
-    return "copied" if any(run in runs for run in _runs(own, COPIED)) else ""
+    if advert.copied(example.text, example.brief):
+        return "copied"
+    return "invented" if advert.invented(example.text, example.brief) else ""
 
 
 def near(example: Example, context: Context) -> str:
@@ -156,31 +151,16 @@ AMONG: dict[str, Filter] = {"near": near, "semantic": semantic}
 """Filters of a text among the accepted ones."""
 
 
-def fact_words(texts: Iterable[str]) -> set[str]:
-    """Figures, and the first letters of longer words.
-
-    >>> sorted(fact_words(["Подача 40 м³/ч"]))
-    ['40', 'подач']
-    """
-    found = (word for text in texts for word in words(text))
-    return {word[:STEM] for word in found if word[0].isdigit() or len(word) >= STEM}
-
-
 def shingles(text: str, size: int) -> frozenset[tuple[str, ...]]:
     """All runs of `size` words; of a shorter text the one run of all its words."""
     found = words(text)
-    return frozenset(_runs(text, size) or ([tuple(found)] if found else []))
+    return frozenset(advert.runs(text, size) or ([tuple(found)] if found else []))
 
 
 def jaccard(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
     """Runs that both have, over runs that either has; 0 for two empty texts."""
     either = len(one | other)
     return len(one & other) / either if either else 0.0
-
-
-def _runs(text: str, size: int) -> list[tuple[str, ...]]:
-    found = words(text)
-    return [tuple(found[i : i + size]) for i in range(len(found) - size + 1)]
 
 
 def _vectors(examples: Sequence[Example]) -> dict[str, "Vector"]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kamerton.develop.data.synth import hosts, ledger, prompts
-from kamerton.develop.data.synth.filters import Example
+from kamerton.develop.data.synth.filters import Example, Limits
 from kamerton.develop.data.synth.ledger import Ledger
 from kamerton.develop.data.synth.plan import Request
+from kamerton.formats.brief import Order
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 
@@ -20,13 +21,22 @@ def rows(accepted: Sequence[Example], split: str, language: str) -> list[ChatRow
     """Training or test rows: the brief as a client would put it, and the text."""
     return [
         ChatRow(
-            id=f"synth.{example.id}",
+            id=_row_id(example),
             messages=prompts.client_chat(example.brief, language, example.text),
             group=example.brief.product,
             origin=f"{ledger.FILE}#{example.id}",
         )
         for example in accepted
         if example.brief.split == split
+    ]
+
+
+def orders(accepted: Sequence[Example], limits: Limits) -> list[Order]:
+    """What each row was ordered by, for scoring what a model answers to the same request."""
+    spans = ((example, limits.lengths[example.brief.channel]) for example in accepted)
+    return [
+        Order(id=_row_id(example), brief=example.brief, shortest=fewest, longest=most)
+        for example, (fewest, most) in spans
     ]
 
 
@@ -78,3 +88,7 @@ def check(
         found = Counter(row.reason for row in book.rows if row.reason)
         shown = ", ".join(f"{reason}: {count}" for reason, count in found.most_common(5))
         raise InputError("develop.synth_nothing", where=where, split=split, reasons=shown)
+
+
+def _row_id(example: Example) -> str:
+    return f"synth.{example.id}"

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kamerton.develop.data.synth import hosts, products, prompts
-from kamerton.develop.data.synth.brief import Brief, Counts, briefs
+from kamerton.develop.data.synth.brief import Counts, briefs
 from kamerton.develop.data.synth.filters import Limits
 from kamerton.develop.data.synth.teacher import Ask, Teacher
+from kamerton.formats.brief import Brief
 from kamerton.formats.manifest import digest
 
 if TYPE_CHECKING:

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 from string import Formatter
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kamerton.formats.brief import Channel
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import read_yaml
-
-Channel = Literal["site", "email", "social", "billboard"]
 
 
 class _Strict(BaseModel):

@@ -12,8 +12,8 @@ from string import Formatter
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kamerton.develop.data.synth.brief import Brief
 from kamerton.develop.data.synth.products import check_fields, key
+from kamerton.formats.brief import Brief
 from kamerton.formats.chat import Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import digest

@@ -11,6 +11,7 @@ from kamerton.develop.data.synth.filters import OWN, Context, Example, first_rea
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
 from kamerton.develop.data.synth.plan import Request, limits_of, plan, teacher_of
 from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all, key_of
+from kamerton.formats.brief import BRIEFS
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.terminal import note, progress
@@ -22,7 +23,7 @@ SUMMARY = "synth.json"
 
 
 def synthesise(settings: "SynthSettings", home: Path, out: Path, seed: int) -> None:
-    """Write ledger.jsonl, train.jsonl, test.jsonl and synth.json into `out`.
+    """Write ledger.jsonl, train.jsonl, test.jsonl, briefs.jsonl and synth.json into `out`.
 
     What the ledger already holds is not asked again. Raises InputError, with everything that was
     done in its place, where the budget is spent, the teacher is gone, or no text is left.
@@ -34,6 +35,7 @@ def synthesise(settings: "SynthSettings", home: Path, out: Path, seed: int) -> N
     summary = outcome.summary(requests, settings, book, accepted)
     for split in ("train", "test"):
         write_rows(out / f"{split}.jsonl", outcome.rows(accepted, split, settings.language))
+    write_rows(out / BRIEFS, outcome.orders(accepted, limits_of(settings)))
     write_text(out / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     note(say("develop.synth_done", **{k: summary[k] for k in ("train", "test", "rejected")}))
     outcome.check(requests, book, accepted, left)

@@ -5,7 +5,7 @@ from typing import Any
 
 from kamerton.experiment import likelihood
 from kamerton.experiment.likelihood import CHOICE, PREFERRED
-from kamerton.experiment.metrics import FORM
+from kamerton.experiment.metrics import ADVERT, OF_ROWS
 from kamerton.experiment.prompts import prompts
 from kamerton.experiment.report.material import Compared, ReportInputs, compared, figures
 from kamerton.experiment.rows import SETS
@@ -38,13 +38,24 @@ class RowsMaterial(Compared):
         """What was learnt, as the training says, else the recipe."""
         return self._of_training("objective", "sft")
 
+    @property
+    def criteria(self) -> list[str]:
+        """What the answers were scored by: that of briefs only where there were some."""
+        scored = {name for sample in self.samples for name in sample.scores}
+        return [name for name in OF_ROWS if name in scored]
+
+    @property
+    def briefed(self) -> bool:
+        """Whether answers were held against briefs."""
+        return any(name in ADVERT for name in self.criteria)
+
     def _of_training(self, key: str, default: str) -> str:
         tune = self.recipe.get("tune") or {}
         return str(self.training.get(key) or tune.get(key) or default)
 
     @property
     def formal(self) -> Compared:
-        """The same with the criteria of form alone."""
+        """The same with the criteria of form and of briefs alone."""
         return replace(self, summary=form_only(self.summary))
 
 
@@ -73,11 +84,11 @@ def declared(summary: Summary) -> list[Comparison]:
 
 
 def of_form(summary: Summary) -> list[Comparison]:
-    """The comparisons of the answers' form."""
-    return [c for c in summary.comparisons if c.criterion in FORM]
+    """The comparisons of the answers' form, and of how they follow their briefs."""
+    return [c for c in summary.comparisons if c.criterion in OF_ROWS]
 
 
 def form_only(summary: Summary) -> Summary:
-    """The summary of the answers' form alone."""
-    cells = [cell for cell in summary.cells if cell.criterion in FORM]
+    """The summary of those alone."""
+    cells = [cell for cell in summary.cells if cell.criterion in OF_ROWS]
     return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from kamerton.experiment.metrics import FORM
 from kamerton.experiment.report.figures import told
 from kamerton.experiment.report.html import render
 from kamerton.experiment.report.material import ReportInputs
@@ -45,5 +44,6 @@ def _context(material: RowsMaterial) -> dict[str, Any]:
         "form_scale": scale,
         "sets": view.sets(material),
         "asked": view.asked(material),
-        "criteria": list(FORM) if material.samples else [],
+        "criteria": material.criteria,
+        "of": "brief" if material.briefed else "form",
     }

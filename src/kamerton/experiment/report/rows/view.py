@@ -133,6 +133,7 @@ def notes(material: RowsMaterial) -> list[str]:
     if material.samples:
         keys = ("form", "prompts", "served")
         told += [say(f"experiment.note_{key}") for key in keys]
+        told += [say("experiment.note_brief")] if material.briefed else []
         told.append(say("experiment.note_tokens", tokens=settings.answer_tokens))
         told.append(_repeats(material))
     form = of_form(summary)

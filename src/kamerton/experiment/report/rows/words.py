@@ -1,10 +1,11 @@
 """The verdict on rows in words: the same sentences on the page, the card and the terminal."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from kamerton.experiment.compare import interval_of
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
+from kamerton.experiment.metrics import ADVERT, FORM
 from kamerton.experiment.report import words
 from kamerton.experiment.report.rows import kept
 from kamerton.experiment.report.rows.material import RowsMaterial, declared, form_only, of_form
@@ -94,22 +95,26 @@ def _means(found: Comparison, summary: Summary) -> dict[str, float]:
 
 
 def findings(summary: Summary) -> list[str]:
-    """What may be claimed, as clauses: of what was declared, then what is proved of the form."""
+    """What may be claimed, as clauses: of what was declared, then what is proved of the answers."""
     found = [
         say(f"experiment.{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
         for c in declared(summary)
     ]
     found = found or [say("experiment.loss_missing")]
-    verdicts: tuple[Verdict, ...] = ("better", "worse")
-    for verdict in verdicts:
-        names = [
-            say(f"experiment.criterion_{c.criterion}")
-            for c in of_form(summary)
-            if c.verdict == verdict
-        ]
+    return found + [told for verdict in VERDICTS for told in _proved(summary, verdict)]
+
+
+VERDICTS: tuple[Verdict, ...] = ("better", "worse")
+_FAMILIES = {"form": FORM, "brief": ADVERT}
+
+
+def _proved(summary: Summary, verdict: Verdict) -> Iterator[str]:
+    """Of the form, then of the briefs, one clause that names all criteria with this verdict."""
+    proved = [c.criterion for c in of_form(summary) if c.verdict == verdict]
+    for family, criteria in _FAMILIES.items():
+        names = [say(f"experiment.criterion_{name}") for name in proved if name in criteria]
         if names:
-            found.append(say(f"experiment.form_{verdict}", names=", ".join(names)))
-    return found
+            yield say(f"experiment.{family}_{verdict}", names=", ".join(names))
 
 
 def headline(summary: Summary) -> str:

@@ -1,0 +1,63 @@
+"""What an advertising text was ordered by: the brief, and how long the text may be."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_rows
+from kamerton.formats.manifest import digest
+
+Channel = Literal["site", "email", "social", "billboard"]
+SYNTH = "synth"
+"""Folder of what a teacher wrote, in that of the dataset."""
+BRIEFS = "briefs.jsonl"
+"""The orders of its accepted texts."""
+
+
+class Brief(BaseModel):
+    """One order for a text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    beginning: str = ""
+    """Words that the text must start with, to the letter; may be empty."""
+    task: str = Field(min_length=1)
+    """The business task: what the text is for."""
+    product: str = Field(min_length=1)
+    facts: tuple[str, ...] = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    channel: Channel
+    tone: str = Field(min_length=1)
+    about: str = ""
+    """What the product is, for the teacher only: the client's request does not carry it."""
+    split: Literal["train", "test"] = "train"
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits over everything but the split."""
+        said = self.model_dump(exclude={"split"})
+        return digest(json.dumps(said, ensure_ascii=False, sort_keys=True))
+
+
+class Order(BaseModel):
+    """The brief of one row, and the limits of its channel."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    """Of the row whose answer was ordered so."""
+    brief: Brief
+    shortest: int = Field(ge=0)
+    """Fewest characters, spaces among them."""
+    longest: int = Field(ge=1)
+
+
+def read_orders(path: Path) -> dict[str, Order]:
+    """Orders by the ids of their rows; InputError where an id stands twice."""
+    found: dict[str, Order] = {}
+    for order in read_rows(path, Order):
+        if order.id in found:
+            raise InputError("formats.order_twice", where=str(path), id=order.id)
+        found[order.id] = order
+    return found
