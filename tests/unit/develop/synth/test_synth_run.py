@@ -72,7 +72,13 @@ def test_held_out_rows_of_a_dataset_have_their_orders(
     settings: Make, home: Path, out: Path, fake: FakeTeacher
 ) -> None:
     chosen = RowsSettings.model_validate(
-        {"kind": "rows", "rights": {"accept": "ours"}, "tests": "group", "synth": settings()}
+        {
+            "kind": "rows",
+            "rights": {"accept": "ours"},
+            "tests": "group",
+            "on_leak": "drop",
+            "synth": settings(examples=24),
+        }
     )
     prepare(chosen, home, out, 1)
     held_out = read_rows(out / "held_out.jsonl", ChatRow)
