@@ -8,7 +8,7 @@ kept it), losses, held-out loss, peak memory; what each lever brings; growth wit
 parameters.
 
 Environment: KAMERTON_BENCH_STEPS (timed steps, 5), KAMERTON_BENCH_ONLY (parts, with commas:
-museum, scitldr, levers, growth), KAMERTON_FACTORY_PYTHON (Python of an environment with
+museum, scitldr, waiting, levers, growth), KAMERTON_FACTORY_PYTHON (Python of an environment with
 LLaMA-Factory; left out where it is not said).
 """
 
@@ -19,17 +19,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import training_levers
 import training_work
 
+EMPTY: Mapping[str, str] = MappingProxyType({})
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "training.json"
 STEPS = int(os.environ.get("KAMERTON_BENCH_STEPS", "5"))
-ONLY = os.environ.get("KAMERTON_BENCH_ONLY", "museum,scitldr,levers,growth").split(",")
+ONLY = os.environ.get("KAMERTON_BENCH_ONLY", "museum,scitldr,waiting,levers,growth").split(",")
 TRIAL_STEPS, BUSY, LOOK = 1, 0.15, 3.0
 """Steps that find a peer's best batch; cores that others may use before seconds mean nothing; and
 seconds in which that is seen."""
@@ -38,6 +42,12 @@ GIVEN = dict(os.environ)
 PARTS = (1, 4)
 """Into how many parts a tuned peer may cut its batches."""
 LENGTHS, SIZES = (128, 512, 2048), ("192x6", "384x12", "768x30")
+WAITING = {
+    "asleep": {"OMP_WAIT_POLICY": "passive"},
+    "watched": {},
+    "spinning": {"GOMP_SPINCOUNT": "100000"},
+}
+"""How threads of ours wait: always asleep, as they do by themselves, always spinning."""
 TRL, PLAIN = ["peers/trl_sft.py"], ["peers/plain_trainer.py"]
 
 
@@ -78,14 +88,16 @@ def jiffies() -> float:
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def process(command: list[str], work: Path, out: Path) -> dict[str, Any]:
-    """One contender; its own figures, and what it took from outside."""
+def process(
+    command: list[str], work: Path, out: Path, said: Mapping[str, str] = EMPTY
+) -> dict[str, Any]:
+    """One contender; its own figures, and what it took from outside. `said`: to its environment."""
     script, *mode = command
     factory = "factory" in script
     python = os.environ["KAMERTON_FACTORY_PYTHON"] if factory else sys.executable
     whole = [python, str(HERE / script), str(work), str(out), *mode]
     wall, machine = time.perf_counter(), jiffies()
-    peak, spent = watched(whole)
+    peak, spent = watched(whole, said)
     wall, machine = time.perf_counter() - wall, jiffies() - machine
     found = json.loads((out / "figures.json").read_text())
     steps = found.pop("steps")[training_work.WARM :]
@@ -103,10 +115,11 @@ def process(command: list[str], work: Path, out: Path) -> dict[str, Any]:
     }
 
 
-def watched(command: list[str]) -> tuple[int, float]:
+def watched(command: list[str], said: Mapping[str, str] = EMPTY) -> tuple[int, float]:
     """Peak memory in MiB and processor seconds of one process, as the system counts them."""
     with tempfile.TemporaryFile() as log:
-        child = subprocess.Popen(command, stdout=log, stderr=log, cwd=HERE, env=environment())
+        given = environment() | dict(said)
+        child = subprocess.Popen(command, stdout=log, stderr=log, cwd=HERE, env=given)
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
@@ -186,6 +199,34 @@ def summary(work: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def waiting(folder: Path) -> dict[str, Any]:
+    """Steps of ours by how threads wait, alone and beside one busy program; the same losses."""
+    data = Path(os.environ["KAMERTON_TEST_DATA"]).resolve()
+    training_work.prepare("museum", data, folder / "work", STEPS)
+    found: dict[str, Any] = {"alone": {}, "beside_one": {}}
+    for where, beside in (("alone", nullcontext()), ("beside_one", one_busy())):
+        with beside:
+            for name, said in WAITING.items():
+                say("waiting", where, name)
+                out = folder / f"{where}-{name}"
+                found[where][name] = process(["training_ours.py"], folder / "work", out, said)
+    losses = {tuple(one["losses"]) for of in found.values() for one in of.values()}
+    if len(losses) > 1:
+        raise SystemExit("how threads wait changed the losses")
+    return found
+
+
+@contextmanager
+def one_busy() -> Iterator[None]:
+    """A program that takes all of a core."""
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        child.kill()
+        child.wait()
+
+
 def levers(folder: Path) -> dict[str, Any]:
     """The table of levers on the museum's rows."""
     data = Path(os.environ["KAMERTON_TEST_DATA"]).resolve()
@@ -253,7 +294,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for kind in (name for name in training_work.KINDS if name in ONLY):
             result[kind] = compare(kind, Path(temporary) / kind)
-        for name, part in (("levers", levers), ("growth", growth)):
+        for name, part in (("waiting", waiting), ("levers", levers), ("growth", growth)):
             if name in ONLY:
                 say(name)
                 (Path(temporary) / name).mkdir()

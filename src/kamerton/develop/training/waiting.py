@@ -16,12 +16,12 @@ from pathlib import Path
 
 _STAT = Path("/proc/stat")
 _SPINS = 100_000
-"""Turns of a waiting thread before it sleeps: some milliseconds. Never reached means fewer."""
+"""Turns of a waiting thread before it sleeps all the same: some milliseconds."""
 _PERIOD = 1.0
 """Seconds from look to look at the machine."""
 OTHERS = 0.25
 """Cores that others use from which on threads sleep."""
-CALM = 5
+CALM = 3
 """Looks without others after which they spin."""
 _GRAIN = 32_768
 """Elements that torch gives each thread at least (at::internal::GRAIN_SIZE)."""
