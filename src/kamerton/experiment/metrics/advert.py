@@ -66,7 +66,8 @@ def _by_brief(rule: Rule) -> Metric:
         order = context.orders.get(question.id)
         if order is None:
             return None
-        found, text = rule(answer.strip(), order), answer.strip()
+        text = answer.strip()
+        found = rule(text, order)
         return found if text or found is None else (0.0, "empty")
 
     return criterion
