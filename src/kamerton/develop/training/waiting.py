@@ -78,20 +78,17 @@ def _watch(threads: int, asleep: threading.Event | None) -> None:
 
 def _sleepers(threads: int) -> threading.Event:
     """Threads of libgomp that do nothing; they end when the event is set."""
-    count = sleepers(threads, len(os.sched_getaffinity(0)))
-    done, ready = threading.Event(), threading.Barrier(count + 1)
-    for _ in range(count):
-        threading.Thread(target=_sleep, args=(threads, ready, done), daemon=True).start()
-    ready.wait()
+    done = threading.Event()
+    for _ in range(sleepers(threads, len(os.sched_getaffinity(0)))):
+        threading.Thread(target=_sleep, args=(threads, done), daemon=True).start()
     return done
 
 
-def _sleep(threads: int, ready: threading.Barrier, done: threading.Event) -> None:
+def _sleep(threads: int, done: threading.Event) -> None:
     """A thread with a pool of its own, which lives as long as the thread does."""
     import torch
 
     torch.ones(threads * _GRAIN).add_(1)
-    ready.wait()
     done.wait()
 
 
