@@ -37,7 +37,8 @@ ONLY = os.environ.get("KAMERTON_BENCH_ONLY", "museum,scitldr,waiting,levers,grow
 TRIAL_STEPS, BUSY, LOOK = 1, 0.15, 3.0
 """Steps that find a peer's best batch; cores that others may use before seconds mean nothing; and
 seconds in which that is seen."""
-GIVEN = dict(os.environ)
+WAITS = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}
+GIVEN = {name: value for name, value in os.environ.items() if name not in WAITS}
 """Before anything of ours has set something in it."""
 PARTS = (1, 4)
 """Into how many parts a tuned peer may cut its batches."""
@@ -73,10 +74,10 @@ def busy() -> bool:
 
 
 def environment() -> dict[str, str]:
-    """What every contender is given: of the threads of a peer that waits, what its user said.
+    """What every contender is given: nothing of how threads wait, each has its own way.
 
     On a busy machine threads that spin while they wait would be stopped by others' work, and their
-    spinning counted as work (docs/decisions/0001): there all contenders' wait as ours always do.
+    spinning counted as work (docs/decisions/0001): there all contenders' threads sleep.
     """
     waiting = {"OMP_WAIT_POLICY": "passive"} if busy() else {}
     return GIVEN | waiting | {"TRL_EXPERIMENTAL_SILENCE": "1", "HF_HUB_OFFLINE": "1"}
@@ -201,6 +202,8 @@ def summary(work: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 def waiting(folder: Path) -> dict[str, Any]:
     """Steps of ours by how threads wait, alone and beside one busy program; the same losses."""
+    if busy():
+        raise SystemExit("others work on this machine: how threads wait alone cannot be seen now")
     data = Path(os.environ["KAMERTON_TEST_DATA"]).resolve()
     training_work.prepare("museum", data, folder / "work", STEPS)
     found: dict[str, Any] = {"alone": {}, "beside_one": {}}

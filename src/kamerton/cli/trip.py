@@ -126,7 +126,7 @@ def _data(name: str, data: DataSettings, seed: int, folder: Path) -> Stage:
         # What a teacher wrote before a kill is paid for: the stage resumes.
         files = tuple(rows.local_sources(data, folder))
         settings = chosen | {"language": current()}
-        return Stage(name, (), settings, files, version=2, resumes=True)
+        return Stage(name, (), settings, files, version=2 if data.synth else 1, resumes=True)
     from kamerton.develop.data.guide.run import sources
 
     assert isinstance(data, GuideSettings)
@@ -154,7 +154,7 @@ def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
     asked |= {"threads": recipe.threads, "seed": recipe.seed, "deterministic": recipe.deterministic}
     parents = (name_of(recipe, "data", name), name_of(recipe, "tune", name), "export")
     stage = name_of(recipe, "compare", name)
-    return Stage(stage, parents, asked, version=5, resumes=True)
+    return Stage(stage, parents, asked, version=4, resumes=True)
 
 
 def _pick(tree: Tree, *names: str) -> Tree:

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows
+from kamerton.formats.jsonl import check_row, read_objects
 from kamerton.formats.manifest import digest
 
 Channel = Literal["site", "email", "social", "billboard"]
@@ -52,12 +52,19 @@ class Order(BaseModel):
     """Fewest characters, spaces among them."""
     longest: int = Field(ge=1)
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "Order":
+        if self.shortest > self.longest:
+            raise ValueError("shortest is more than longest")
+        return self
+
 
 def read_orders(path: Path) -> dict[str, Order]:
-    """Orders by the ids of their rows; InputError where an id stands twice."""
+    """Orders by the ids of their rows; InputError names the line of a bad one or a second one."""
     found: dict[str, Order] = {}
-    for order in read_rows(path, Order):
+    for number, row in read_objects(path):
+        order = check_row(row, Order, f"{path}:{number}")
         if order.id in found:
-            raise InputError("formats.order_twice", where=str(path), id=order.id)
+            raise InputError("formats.order_twice", where=f"{path}:{number}", id=order.id)
         found[order.id] = order
     return found

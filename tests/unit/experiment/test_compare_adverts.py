@@ -115,7 +115,7 @@ def test_reasons_stand_with_the_answers(trip: Path) -> None:
     ("language", "told"),
     [
         ("en", ["follows the brief better: begins as ordered", "figures that the brief does not"]),
-        ("ru", ["точнее следует заданию: начат как задано", "цифры, которых нет в задании: 77"]),
+        ("ru", ["точнее следует заданию: начат, как задано", "числа, которых нет в задании: 77"]),
     ],
 )
 def test_the_page_tells_them_in_both_languages(

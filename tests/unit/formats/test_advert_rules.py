@@ -53,14 +53,45 @@ def test_what_the_given_beginning_says_does_not_count() -> None:
         ("Подача 400 м³/ч.", ["400"]),
         ("Ресурс 12 тыс. пусков.", ["12000"]),
         ("Сорок кубометров за три часа.", []),
+        ("1.Подача.\n**2.** Напор.\n(3) Ресурс.", []),
+        ("Ресурс:\n15.\nЗвоните.", ["15"]),
+        ("1.5 м\nи всё", ["1.5"]),
+        ("Ресурс 8–10 тыс. пусков.", ["8000"]),
+        ("0,01 млн пусков.", []),
+        ("Ресурс 10\u2009000 пусков.", []),
+        ("Ресурс 5 тысячных.", ["5"]),
+        ("IP40 220 В", ["220"]),
     ],
 )
 def test_a_figure_that_the_brief_lacks_is_invented(text: str, figures: list[str]) -> None:
     assert advert.invented(text, BRIEF) == figures
 
 
+def test_figures_of_two_facts_are_not_one() -> None:
+    facts = ("вместо 400", "120 лм на ватт")
+    brief = BRIEF.model_copy(update={"facts": facts})
+    assert advert.invented("120 лм вместо 400, а не 400 120.", brief) == ["400120"]
+
+
+def test_a_fact_without_longer_words_is_known_by_its_short_ones() -> None:
+    facts = ("шум 40 дБ", "включается, когда надо")
+    brief = BRIEF.model_copy(update={"facts": facts})
+    assert advert.told("Шум его невелик.", brief) == 1
+    assert advert.told("Когда вы рядом.", brief) == 0
+    assert advert.told("Включите его.", brief) == 1
+
+
 def test_thousands_are_the_same_in_every_spelling() -> None:
-    spelled = ["10 000", "10\u00a0000", "10\u202f000", "10,000", "10000", "10 тыс.", "10 тысяч"]
+    spelled = [
+        "10 000",
+        "10\u00a0000",
+        "10\u202f000",
+        "10,000",
+        "10000",
+        "10 тыс.",
+        "10 тысяч",
+        "0.01 million",
+    ]
     assert {tuple(advert.fact_words([one])) for one in spelled} == {("10000",)}
     assert advert.fact_words(["40 000 и 2 500"]) == {"40000", "2500"}
     assert advert.fact_words(["в 10 раз, 12 штук"]) == {"10", "12"}
@@ -76,7 +107,15 @@ def test_twelve_words_in_a_row_are_copied_and_eleven_are_not() -> None:
 
 @pytest.mark.parametrize(
     ("text", "gap"),
-    [("Ваш [имя].", "[имя]"), ("{город}", "{город}"), ("Тел. ____", "____"), ("a_b < 3", "")],
+    [
+        ("Ваш [имя].", "[имя]"),
+        ("{город}", "{город}"),
+        ("Тел. ____", "____"),
+        ("a_b < 3", ""),
+        ("шум < 45, КПД > 9", ""),
+        ("[сайт](https://a.b) <PHONE>", ""),
+        ("<имя>", "<имя>"),
+    ],
 )
 def test_the_first_gap_is_named(text: str, gap: str) -> None:
     assert advert.gap(text) == gap
@@ -88,7 +127,10 @@ def test_a_row_has_one_order(tmp_path: Path) -> None:
     write_rows(path, [order, order.model_copy(update={"id": "b"})])
     assert read_orders(path)["b"].brief == BRIEF
     write_rows(path, [order, order])
-    with pytest.raises(InputError, match="two briefs are of the row a"):
+    with pytest.raises(InputError, match=r"briefs\.jsonl:2: two briefs are of the row a"):
+        read_orders(path)
+    path.write_text(order.model_dump_json().replace('"shortest":10', '"shortest":91'))
+    with pytest.raises(InputError, match="shortest is more than longest"):
         read_orders(path)
     path.write_text('{"id": "a", "brief": {"product": "x"}, "shortest": 1, "longest": 2}\n')
     with pytest.raises(InputError, match=r"briefs\.jsonl:1: field brief\.task"):

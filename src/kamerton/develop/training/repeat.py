@@ -11,7 +11,8 @@ def repeatable(seed: int, threads: int) -> None:
     `threads` 0 takes all cores. Call it first, before anything loads torch, and again where a
     library may have moved the random state since.
     """
-    may_spin = waiting.choose()
+    wanted = threads or os.cpu_count() or 1
+    may_spin = waiting.choose(wanted)
     # cuBLAS sums in one order only with a workspace of fixed size (its manual, "Results
     # Reproducibility"); read when CUDA starts, of no meaning without it.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -21,8 +22,8 @@ def repeatable(seed: int, threads: int) -> None:
     import torch
     from transformers import set_seed
 
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.set_num_threads(wanted)
     if may_spin:
-        waiting.watch(torch.get_num_threads())
+        waiting.watch(wanted)
     set_seed(seed)
     torch.use_deterministic_algorithms(True)

@@ -15,26 +15,33 @@ import time
 from pathlib import Path
 
 _STAT = Path("/proc/stat")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Of a container: `max`, or microseconds in each period (cgroup v2)."""
 _SPINS = 100_000
 """Turns of a waiting thread before it sleeps all the same: some milliseconds."""
 _PERIOD = 1.0
 """Seconds from look to look at the machine."""
 OTHERS = 0.25
-"""Cores that others use from which on threads sleep."""
+"""Cores that others use, beyond those that we leave, from which on threads sleep."""
 CALM = 3
 """Looks without others after which they spin."""
+_MOST = 8
+"""Pools that are worth it: with few threads on many cores it would take many."""
 _GRAIN = 32_768
 """Elements that torch gives each thread at least (at::internal::GRAIN_SIZE)."""
 
 
-def choose() -> bool:
+def choose(threads: int) -> bool:
     """Say how threads wait, before torch is loaded; whether they may spin, which `watch` decides.
 
-    They may where Linux tells of others' work and the user has not said how threads should wait.
+    They may where Linux tells of others' work, the process has all cores whole, and the user has
+    not said how threads should wait.
     """
     free = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if not free or "torch" in sys.modules or not _STAT.exists():
+    if not free or "torch" in sys.modules or not _STAT.exists() or _rationed():
+        return False
+    if threads < 2 or pools(threads, _cores()) > _MOST:
         return False
     os.environ["GOMP_SPINCOUNT"] = str(_SPINS)
     return True
@@ -47,49 +54,57 @@ def watch(threads: int) -> None:
     """
     # Read by now; what this process starts has nobody who watches.
     os.environ.pop("GOMP_SPINCOUNT", None)
-    if threads > 1:
-        asleep = _sleepers(threads)
-        threading.Thread(target=_watch, args=(threads, asleep), daemon=True).start()
+    threading.Thread(target=_watch, args=(threads, _start_idle(threads)), daemon=True).start()
 
 
-def calm(before: int, others: float) -> int:
-    """Looks in a row at which others used fewer than OTHERS cores, after one more."""
-    return before + 1 if others < OTHERS else 0
+def calm(before: int, others: float, spare: int) -> int:
+    """Looks in a row at which others left our cores to us, with one more; `spare`: other cores."""
+    return before + 1 if others < max(0, spare) + OTHERS else 0
 
 
-def sleepers(threads: int, cores: int) -> int:
+def pools(threads: int, cores: int) -> int:
     """Pools of `threads` that it takes, beside the one at work, to be more than the `cores`."""
     return max(1, math.ceil((cores + 1 - threads) / (threads - 1)))
 
 
-def _watch(threads: int, asleep: threading.Event | None) -> None:
+def _watch(threads: int, end: threading.Event | None) -> None:
+    """`end` ends the idle pools, while there are some."""
     looks, seen = 0, _seen()
     while True:
         time.sleep(_PERIOD)
         now = _seen()
-        looks = calm(looks, _others(seen, now))
+        looks = calm(looks, _others(seen, now), _cores() - threads)
         seen = now
-        if asleep and looks >= CALM:
-            asleep.set()
-            asleep = None
-        elif not asleep and looks < CALM:
-            asleep = _sleepers(threads)
+        if end and looks >= CALM:
+            end.set()
+            end = None
+        elif not end and looks < CALM:
+            end = _start_idle(threads)
 
 
-def _sleepers(threads: int) -> threading.Event:
-    """Threads of libgomp that do nothing; they end when the event is set."""
-    done = threading.Event()
-    for _ in range(sleepers(threads, len(os.sched_getaffinity(0)))):
-        threading.Thread(target=_sleep, args=(threads, done), daemon=True).start()
-    return done
+def _start_idle(threads: int) -> threading.Event:
+    """Start the pools that do nothing; they end when the event is set."""
+    end = threading.Event()
+    for _ in range(pools(threads, _cores())):
+        threading.Thread(target=_idle, args=(threads, end), daemon=True).start()
+    return end
 
 
-def _sleep(threads: int, done: threading.Event) -> None:
+def _idle(threads: int, end: threading.Event) -> None:
     """A thread with a pool of its own, which lives as long as the thread does."""
     import torch
 
     torch.ones(threads * _GRAIN).add_(1)
-    done.wait()
+    end.wait()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _rationed() -> bool:
+    """Whether a container has a share of the cores: there spinning uses up what work needs."""
+    return _QUOTA.is_file() and not _QUOTA.read_text().startswith("max")
 
 
 def _seen() -> tuple[float, float, float]:

@@ -1,8 +1,8 @@
 """The criteria of an advertising text, by its brief; rows without a brief have none of these.
 
-Each is a rule that a program can follow (`formats.advert`, the same that a teacher's texts are
-chosen by). Whether a text sells, or says a fact rightly, none of them knows: that is for a judge
-model and for people. An empty answer scores 0 everywhere.
+Each is a rule that a program can follow; those of `formats.advert` choose a teacher's texts too.
+Whether a text sells, or says a fact rightly, none of them knows: that is for a judge model and for
+people. An empty answer scores 0 everywhere.
 """
 
 from collections.abc import Callable

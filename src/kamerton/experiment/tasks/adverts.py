@@ -13,7 +13,7 @@ from kamerton.experiment.metrics.role_marks import role_marks
 from kamerton.experiment.metrics.script import script
 from kamerton.experiment.report.words import reason
 from kamerton.experiment.tasks.answers import Answered, read_answers
-from kamerton.experiment.tasks.asking import Options, Outcome, place
+from kamerton.experiment.tasks.asking import Options, Outcome
 from kamerton.formats.brief import Order, read_orders
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -37,7 +37,7 @@ class AdvertGraded(BaseModel):
     """Criterion to the reason for a score below 1: a code, or `code: what`."""
 
 
-class Criterion(BaseModel):
+class OverAll(BaseModel):
     """One criterion over all texts that it applies to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,66 +61,72 @@ class AdvertGrading(BaseModel):
     """Briefs with an answer; the others are not counted as bad."""
     texts: int
     products: int
-    criteria: list[Criterion]
+    criteria: list[OverAll]
     whole: Interval
-    """Share of texts without a fault by any criterion."""
+    """Share of texts with at least a half by every criterion."""
 
 
 def grade_adverts(task: str, answers: Path, options: Options) -> Outcome:
     """Score texts by the criteria of `metrics.advert`, of their script and of role markers.
 
-    `options.data` are the briefs, `formats.brief.Order` a line. InputError for an answer to none
-    of them.
+    `options.data` are the briefs, `formats.brief.Order` a line. InputError where they are not
+    said, and for an answer to none of them.
     """
-    orders = read_orders(place(task, "", options))
+    if options.data is None:
+        raise InputError("experiment.grade_no_briefs")
+    orders = read_orders(options.data)
     rows = read_answers(answers, options.columns, references=False)
-    items = [one for row in rows for one in _graded(row, orders)]
+    items = [
+        _graded(row.id, sample, text, orders)
+        for row in _ordered(rows, orders, options.data)
+        for sample, text in enumerate(row.answers)
+    ]
     found = AdvertGrading(
         task=task,
         briefs=len(orders),
         asked=len(rows),
         texts=len(items),
         products=len({item.product for item in items}),
-        criteria=[one for name in CRITERIA if (one := _criterion(name, items, options.seed))],
+        criteria=[one for name in CRITERIA if (one := _over_all(name, items, options.seed))],
         whole=_whole(items, options.seed),
     )
     return Outcome(tuple(_words(found)), found.model_dump(), items)
 
 
-def _graded(row: Answered, orders: dict[str, Order]) -> list[AdvertGraded]:
-    order = orders.get(row.id)
-    if order is None:
-        named = (row.id or row.question)[:80]
-        raise InputError("experiment.grade_unknown", where=row.where, named=named)
-    asked, context = _question(order), Context({}, orders)
-    found = []
-    for sample, text in enumerate(row.answers):
-        told = {name: rule(asked, text, "", context) for name, rule in CRITERIA.items()}
-        scores = {name: score for name, score in told.items() if score}
-        found.append(
-            AdvertGraded(
-                id=row.id,
-                sample=sample,
-                product=order.brief.product,
-                scores={name: value for name, (value, _) in scores.items()},
-                why={name: why for name, (_, why) in scores.items() if why},
-            )
-        )
-    return found
+def _ordered(rows: Sequence[Answered], orders: dict[str, Order], briefs: Path) -> list[Answered]:
+    for row in rows:
+        if row.id not in orders:
+            named = {"named": (row.id or row.question)[:80], "briefs": str(briefs)}
+            raise InputError("experiment.grade_no_brief", where=row.where, **named)
+    return list(rows)
+
+
+def _graded(id: str, sample: int, text: str, orders: dict[str, Order]) -> AdvertGraded:
+    asked, context = _question(orders[id]), Context({}, orders)
+    told = {name: rule(asked, text, "", context) for name, rule in CRITERIA.items()}
+    scores = {name: score for name, score in told.items() if score}
+    return AdvertGraded(
+        id=id,
+        sample=sample,
+        product=orders[id].brief.product,
+        scores={name: value for name, (value, _) in scores.items()},
+        why={name: why for name, (_, why) in scores.items() if why},
+    )
 
 
 def _question(order: Order) -> Question:
-    """The facts stand for the request: their script is that of the text."""
-    facts, product = "\n".join(order.brief.facts), order.brief.product
-    return Question(id=order.id, question=facts, answer="", group=product, held_out="rows")
+    """What the client said stands for the request: its script is that of the text."""
+    brief = order.brief
+    said = "\n".join((brief.task, brief.audience, brief.tone, *brief.facts))
+    return Question(id=order.id, question=said, answer="", group=brief.product, held_out="rows")
 
 
-def _criterion(name: str, items: Sequence[AdvertGraded], seed: int) -> Criterion | None:
+def _over_all(name: str, items: Sequence[AdvertGraded], seed: int) -> OverAll | None:
     of = [item for item in items if name in item.scores]
     if not of:
         return None
     faults = [item for item in of if item.scores[name] < RIGHT]
-    return Criterion(
+    return OverAll(
         name=name,
         texts=len(of),
         score=_mean(of, [item.scores[name] for item in of], seed),
@@ -150,7 +156,7 @@ def _words(found: AdvertGrading) -> list[str]:
     ]
 
 
-def _lines(one: Criterion, width: int) -> list[str]:
+def _lines(one: OverAll, width: int) -> list[str]:
     name = say(f"experiment.criterion_{one.name}").ljust(width)
     told = [f"{name}  {_value(one.score)}"]
     if one.example:

@@ -13,7 +13,7 @@ from kamerton.develop.training import waiting
 linux = pytest.mark.skipif(not Path("/proc/stat").exists(), reason="needs Linux")
 
 
-def told(code: str, **environment: str) -> dict[str, object]:
+def told(code: str, **environment: str) -> list[object]:
     """What a fresh process prints; it has not loaded torch."""
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     clean = {name: value for name, value in os.environ.items() if name not in names}
@@ -27,12 +27,13 @@ def told(code: str, **environment: str) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
+    found: list[object] = json.loads(done.stdout)
     return found
 
 
 CHOSEN = """
-free = waiting.choose()
+waiting._QUOTA = waiting.Path("/none")
+free = waiting.choose(2)
 print(json.dumps([free, os.environ["OMP_WAIT_POLICY"], os.environ.get("GOMP_SPINCOUNT")]))
 """
 
@@ -50,62 +51,90 @@ def test_it_is_too_late_once_torch_is_loaded() -> None:
 
 
 def test_without_word_of_others_threads_sleep() -> None:
-    code = "from pathlib import Path\nwaiting._STAT = Path('/none')\n" + CHOSEN
-    assert told(code) == [False, "passive", None]
+    assert told("waiting._STAT = waiting.Path('/none')\n" + CHOSEN) == [False, "passive", None]
+
+
+@linux
+@pytest.mark.parametrize(("quota", "free"), [("max 100000", True), ("200000 100000", False)])
+def test_a_share_of_the_cores_is_not_spun_away(tmp_path: Path, quota: str, free: bool) -> None:
+    (tmp_path / "cpu.max").write_text(quota)
+    named = f"waiting.Path({str(tmp_path / 'cpu.max')!r})"
+    found = told(CHOSEN.replace('waiting.Path("/none")', named))
+    assert found == [free, "passive", "100000" if free else None]
+
+
+@linux
+@pytest.mark.parametrize(
+    ("threads", "cores", "free"), [(1, 2, False), (2, 9, True), (2, 64, False)]
+)
+def test_one_thread_and_few_on_many_cores_sleep(threads: int, cores: int, free: bool) -> None:
+    code = CHOSEN.replace("choose(2)", f"choose({threads})")
+    found = told(f"waiting._cores = lambda: {cores}\n" + code)
+    assert found == [free, "passive", "100000" if free else None]
+
+
+def test_others_are_what_is_left_of_the_machines_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waiting._others((1, 10, 4), (3, 14, 5)) == 1.5
+    (tmp_path / "stat").write_text("cpu  100 200 300 5000 700 10 20 30 40 0\ncpu0 1 2 3 4\n")
+    monkeypatch.setattr(waiting, "_STAT", tmp_path / "stat")
+    assert waiting._seen()[1] == (100 + 200 + 300 + 10 + 20 + 30) / os.sysconf("SC_CLK_TCK")
 
 
 def test_only_a_while_without_others_counts_as_calm() -> None:
     looks = 0
     for others, wanted in [(0.0, 1), (0.24, 2), (0.25, 0), (-0.02, 1), (1.0, 0)]:
-        looks = waiting.calm(looks, others)
+        looks = waiting.calm(looks, others, spare=0)
         assert looks == wanted
+    assert waiting.calm(4, 6.2, spare=6) == 5 and waiting.calm(4, 6.3, spare=6) == 0
+    assert waiting.calm(4, 0.3, spare=-1) == 0
 
 
 @pytest.mark.parametrize(
-    ("threads", "cores", "pools"), [(2, 2, 1), (4, 4, 1), (3, 8, 3), (2, 8, 7), (16, 8, 1)]
+    ("threads", "cores", "wanted"), [(2, 2, 1), (4, 4, 1), (3, 8, 3), (2, 8, 7), (16, 8, 1)]
 )
-def test_with_the_sleepers_there_are_more_threads_than_cores(
-    threads: int, cores: int, pools: int
+def test_with_the_idle_pools_there_are_more_threads_than_cores(
+    threads: int, cores: int, wanted: int
 ) -> None:
-    assert waiting.sleepers(threads, cores) == pools
-    assert threads + pools * (threads - 1) > cores
+    assert waiting.pools(threads, cores) == wanted
+    assert threads + wanted * (threads - 1) > cores
 
 
 SWITCHED = """
 from time import sleep
-import threading
 others = [9.0]
 waiting._PERIOD = 0.01
 waiting._others = lambda before, now: others[0]
-waiting.choose()
+waiting.choose(2)
 import torch
 torch.set_num_threads(2)
 torch.ones(1 << 20).add_(1)
-known = []
-def count(wanted=None):
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+def reached(wanted):
     for _ in range(2000):
-        found = len(os.listdir("/proc/self/task"))
-        if found == wanted:
-            break
+        if threads() == wanted:
+            return True
         sleep(0.01)
-    known.append(found)
-    return found
-alone = count() + 1  # and the one that watches
+    return False
+
+alone = threads() + 1  # and the one that watches
+more = 2 * waiting.pools(2, waiting._cores())
 waiting.watch(2)
-pools = waiting.sleepers(2, len(os.sched_getaffinity(0)))
-count(alone + 2 * pools)
-others[0] = 0.0
-count(alone)
-others[0] = 1.0
-count(alone + 2 * pools)
-print(json.dumps({"found": known, "pools": pools, "left": "GOMP_SPINCOUNT" in os.environ}))
+found = [reached(alone + more)]
+others[0] = -1.0
+found.append(reached(alone))
+others[0] = 99.0
+found.append(reached(alone + more))
+print(json.dumps([*found, "GOMP_SPINCOUNT" in os.environ]))
 """
 
 
 @linux
 def test_threads_that_do_nothing_come_when_others_work_and_go_when_they_stop() -> None:
-    found = told(SWITCHED)
-    first, *rest = found["found"]  # type: ignore[misc]
-    more = 2 * int(str(found["pools"]))
-    assert rest == [first + 1 + more, first + 1, first + 1 + more]
-    assert found["left"] is False, "what is started from here would spin with nobody watching"
+    *found, left = told(SWITCHED)
+    assert found == [True, True, True]
+    assert left is False, "what is started from here would spin with nobody watching"

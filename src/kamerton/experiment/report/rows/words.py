@@ -12,6 +12,9 @@ from kamerton.experiment.report.rows.material import RowsMaterial, declared, for
 from kamerton.formats.language import say
 from kamerton.formats.scores import Comparison, Interval, Summary, Verdict
 
+_FAMILIES = {"form": FORM, "brief": ADVERT}
+_VERDICTS: tuple[Verdict, ...] = ("better", "worse")
+
 
 def perplexity(loss: float) -> str:
     """The perplexity of a mean loss in nats, to three digits."""
@@ -101,11 +104,7 @@ def findings(summary: Summary) -> list[str]:
         for c in declared(summary)
     ]
     found = found or [say("experiment.loss_missing")]
-    return found + [told for verdict in VERDICTS for told in _proved(summary, verdict)]
-
-
-VERDICTS: tuple[Verdict, ...] = ("better", "worse")
-_FAMILIES = {"form": FORM, "brief": ADVERT}
+    return found + [told for verdict in _VERDICTS for told in _proved(summary, verdict)]
 
 
 def _proved(summary: Summary, verdict: Verdict) -> Iterator[str]:

@@ -8,10 +8,12 @@ import yaml
 from kamerton.develop.settings.synth import LengthSettings
 from kamerton.experiment.metrics import ADVERT
 from kamerton.experiment.metrics.context import Context
+from kamerton.experiment.tasks import GRADERS, Options
 from kamerton.formats.brief import Brief, Order
 from kamerton.formats.questions import Question
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "recipes" / "marketing" / "examples.ru.yaml"
+EXAMPLES = Path(__file__).resolve().parents[2] / "recipes" / "marketing" / "examples.ru.yaml"
+EXAMPLE = EXAMPLES.parents[2] / "docs" / "tutorials" / "example" / "adverts"
 SPANS = LengthSettings().model_dump()
 
 
@@ -80,3 +82,12 @@ def test_an_empty_answer_is_worth_nothing_and_a_row_without_a_brief_is_not_score
     assert {rule(asked, "x", "stop", Context({}, {"0": order})) for rule in ADVERT.values()} == {
         None
     }
+
+
+def test_the_tutorials_example_is_graded_as_it_shows() -> None:
+    options = Options(data=EXAMPLE / "briefs.jsonl")
+    found = GRADERS["adverts"]("adverts", EXAMPLE / "answers.jsonl", options)
+    assert found.figures["texts"] == 3 and found.figures["asked"] == 2
+    bad = {item.model_dump()["id"]: item.model_dump()["why"] for item in found.items}["1"]
+    assert set(bad) == {"beginning", "channel_length", "facts", "figures", "no_gaps"}
+    assert found.figures["whole"]["mean"] == pytest.approx(2 / 3)
