@@ -29,6 +29,8 @@ from typing import Any
 import training_levers
 import training_work
 
+from kamerton.develop.training.waiting import machine_seconds
+
 EMPTY: Mapping[str, str] = MappingProxyType({})
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "training.json"
@@ -68,9 +70,9 @@ def contenders(parts: int) -> dict[str, list[str]]:
 @cache
 def busy() -> bool:
     """Whether others work on this machine; looked at once, before anything of ours does."""
-    before = jiffies()
+    before = machine_seconds()
     time.sleep(LOOK)
-    return (jiffies() - before) / LOOK > BUSY
+    return (machine_seconds() - before) / LOOK > BUSY
 
 
 def environment() -> dict[str, str]:
@@ -83,12 +85,6 @@ def environment() -> dict[str, str]:
     return GIVEN | waiting | {"TRL_EXPERIMENTAL_SILENCE": "1", "HF_HUB_OFFLINE": "1"}
 
 
-def jiffies() -> float:
-    """Processor seconds that the whole machine has worked since it started (Linux)."""
-    fields = list(map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:9]))
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
-
-
 def process(
     command: list[str], work: Path, out: Path, said: Mapping[str, str] = EMPTY
 ) -> dict[str, Any]:
@@ -97,9 +93,9 @@ def process(
     factory = "factory" in script
     python = os.environ["KAMERTON_FACTORY_PYTHON"] if factory else sys.executable
     whole = [python, str(HERE / script), str(work), str(out), *mode]
-    wall, machine = time.perf_counter(), jiffies()
+    wall, machine = time.perf_counter(), machine_seconds()
     peak, spent = watched(whole, said)
-    wall, machine = time.perf_counter() - wall, jiffies() - machine
+    wall, machine = time.perf_counter() - wall, machine_seconds() - machine
     found = json.loads((out / "figures.json").read_text())
     steps = found.pop("steps")[training_work.WARM :]
     return found | {
@@ -234,7 +230,7 @@ def levers(folder: Path) -> dict[str, Any]:
     """The table of levers on the museum's rows."""
     data = Path(os.environ["KAMERTON_TEST_DATA"]).resolve()
     training_work.prepare("museum", data, folder / "work", TRIAL_STEPS)
-    found, machine, wall = {}, jiffies(), time.perf_counter()
+    found, machine, wall = {}, machine_seconds(), time.perf_counter()
     _, spent = watched(
         [
             sys.executable,
@@ -243,7 +239,7 @@ def levers(folder: Path) -> dict[str, Any]:
             str(folder / "out"),
         ]
     )
-    others = max(0.0, jiffies() - machine - spent) / (time.perf_counter() - wall)
+    others = max(0.0, machine_seconds() - machine - spent) / (time.perf_counter() - wall)
     table = json.loads((folder / "out" / "levers.json").read_text())
     found["judged_by"] = unit()
     found["table"] = training_levers.shares(table, busy())

@@ -11,7 +11,7 @@ from typing import Literal
 from kamerton import stats
 from kamerton.experiment.design import BASE, Design
 from kamerton.experiment.generate import Reply
-from kamerton.experiment.metrics import CRITERIA, Metric
+from kamerton.experiment.metrics import CRITERIA, Context, Metric
 from kamerton.experiment.metrics.context import context_of
 from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothesis
 from kamerton.formats.brief import Order
@@ -23,6 +23,9 @@ RIGHT = 0.5
 UNPROVED: Verdict = "not enough evidence"
 SETS: tuple[HeldOut, ...] = ("known", "unknown", "safety")
 """Held-out sets of a guide, in the order in which they are shown."""
+
+Rules = Mapping[Criterion, Metric] | Mapping[str, Metric]
+"""Name of a criterion to its function."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +69,26 @@ def scored(
     samples = []
     for reply in (reply for reply in replies if reply.round == 0):
         question = by_id[reply.question_id]
-        found: dict[str, tuple[float, str]] = {
-            name: score
-            for name, criterion in rules.items()
-            if (score := criterion(question, reply.answer, reply.finish_reason, context))
-        }
-        samples.append(_sample(question, reply, found))
+        samples.append(_sample(question, reply, rules, context))
     return samples
 
 
-def _sample(question: Question, reply: Reply, found: dict[str, tuple[float, str]]) -> Sample:
+def judged(
+    rules: Rules,
+    question: Question,
+    answer: str,
+    finish_reason: str,
+    context: Context,
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Scores of one answer by all criteria that apply, and the reasons for those below 1."""
+    asked = {name: rule(question, answer, finish_reason, context) for name, rule in rules.items()}
+    found = {name: score for name, score in asked.items() if score}
+    why = {name: reason for name, (_, reason) in found.items() if reason}
+    return {name: score for name, (score, _) in found.items()}, why
+
+
+def _sample(question: Question, reply: Reply, rules: Rules, context: Context) -> Sample:
+    scores, why = judged(rules, question, reply.answer, reply.finish_reason, context)
     return Sample(
         arm=reply.arm,
         question_id=question.id,
@@ -88,8 +101,8 @@ def _sample(question: Question, reply: Reply, found: dict[str, tuple[float, str]
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,
         seconds=reply.seconds,
-        scores={name: score for name, (score, _) in found.items()},
-        why={name: why for name, (_, why) in found.items() if why},
+        scores=scores,
+        why=why,
     )
 
 

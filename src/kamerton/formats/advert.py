@@ -1,12 +1,10 @@
 """What a rule can see of an advertising text beside its brief.
 
-The rules about facts, figures, copies and gaps, for choosing a teacher's texts and for scoring a
-model's. Words and figures are those of `matching`; of Russian, which inflects, words count by their
-first letters.
+The one set of rules for choosing a teacher's texts and for scoring a model's. Words and figures are
+those of `matching`; of Russian, which inflects, words count by their first letters.
 """
 
 import re
-from collections.abc import Iterable
 
 from kamerton.formats.brief import Brief
 from kamerton.formats.matching import words
@@ -35,6 +33,18 @@ _TIMES = re.compile(
 _NUMBERED = re.compile(r"^[^\S\n]*[(*#_]*\d{1,2}[.)][*_)]*[^\S\n]*(?=[^\s\d])", re.MULTILINE)
 
 
+def begins(text: str, brief: Brief) -> bool:
+    """Whether the text begins to the letter as the brief says."""
+    return text.startswith(brief.beginning)
+
+
+def misfit(text: str, shortest: int, longest: int) -> str:
+    """`short` or `long`, by characters with spaces; empty between the limits."""
+    if len(text) < shortest:
+        return "short"
+    return "long" if len(text) > longest else ""
+
+
 def gap(text: str) -> str:
     """The first gap that somebody should fill in ([имя], {name}, <имя>, ____); else empty."""
     found = _GAP.search(text)
@@ -49,7 +59,7 @@ def told(text: str, brief: Brief) -> int:
     not whether it is told rightly.
     """
     rest = text.removeprefix(brief.beginning)
-    own = fact_words([rest]) | set(words(rest))
+    own = fact_words(rest) | set(words(rest))
     return sum(bool(_signs(fact, brief.product) & own) for fact in brief.facts)
 
 
@@ -75,14 +85,14 @@ def invented(text: str, brief: Brief) -> list[str]:
     return list(dict.fromkeys(figure for figure in own if figure not in known))
 
 
-def fact_words(texts: Iterable[str]) -> set[str]:
+def fact_words(text: str) -> set[str]:
     """Figures, and the first letters of longer words that are not in everybody's mouth.
 
-    >>> sorted(fact_words(["Подача 40 м³/ч, когда надо"]))
+    >>> sorted(fact_words("Подача 40 м³/ч, когда надо"))
     ['40', 'подач']
     """
-    found = (word for text in texts for word in words(_spelled(text)))
-    return {word[:STEM] if word.isalpha() else word for word in found if _counts(word)} - _COMMON
+    found = filter(_counts, words(_spelled(text)))
+    return {word[:STEM] if word.isalpha() else word for word in found} - _COMMON
 
 
 def runs(text: str, size: int) -> list[tuple[str, ...]]:
@@ -93,7 +103,7 @@ def runs(text: str, size: int) -> list[tuple[str, ...]]:
 
 def _signs(fact: str, product: str) -> set[str]:
     """By what a fact is known: its figures and longer words, else its short ones."""
-    return fact_words([fact]) - fact_words([product]) or set(words(fact)) - set(words(product))
+    return fact_words(fact) - fact_words(product) or set(words(fact)) - set(words(product))
 
 
 def _counts(word: str) -> bool:

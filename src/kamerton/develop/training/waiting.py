@@ -67,6 +67,12 @@ def pools(threads: int, cores: int) -> int:
     return max(1, math.ceil((cores + 1 - threads) / (threads - 1)))
 
 
+def machine_seconds() -> float:
+    """Processor seconds that the whole machine has worked since it started (Linux)."""
+    fields = [int(field) for field in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def _watch(threads: int, end: threading.Event | None) -> None:
     """`end` ends the idle pools, while there are some."""
     looks, seen = 0, _seen()
@@ -109,9 +115,7 @@ def _rationed() -> bool:
 
 def _seen() -> tuple[float, float, float]:
     """Seconds: of the clock, of all work on the machine since it started, of ours."""
-    fields = [int(field) for field in _STAT.read_text().split("\n", 1)[0].split()[1:9]]
-    ticks = sum(fields) - fields[3] - fields[4]
-    return time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time()
+    return time.monotonic(), machine_seconds(), time.process_time()
 
 
 def _others(before: tuple[float, float, float], now: tuple[float, float, float]) -> float:

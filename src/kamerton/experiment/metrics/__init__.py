@@ -1,4 +1,4 @@
-"""The criteria: each is one small file with one function and the rule that it measures by."""
+"""The criteria: each a function with the rule that it measures by, in small files."""
 
 from kamerton.experiment.metrics.advert import ADVERT
 from kamerton.experiment.metrics.context import Context, Metric, Score

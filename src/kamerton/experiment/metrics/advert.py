@@ -1,6 +1,6 @@
 """The criteria of an advertising text, by its brief; rows without a brief have none of these.
 
-Each is a rule that a program can follow; those of `formats.advert` choose a teacher's texts too.
+Each is a rule that a program can follow (`formats.advert`): the same choose a teacher's texts.
 Whether a text sells, or says a fact rightly, none of them knows: that is for a judge model and for
 people. An empty answer scores 0 everywhere.
 """
@@ -19,14 +19,13 @@ def _beginning(text: str, order: Order) -> Score | None:
     """It begins to the letter as the brief says; briefs that give no beginning do not count."""
     if not order.brief.beginning:
         return None
-    return _passed("" if text.startswith(order.brief.beginning) else "beginning")
+    return _passed("" if advert.begins(text, order.brief) else "beginning")
 
 
 def _channel_length(text: str, order: Order) -> Score:
     """Its characters lie between the limits of its channel."""
-    if len(text) < order.shortest:
-        return 0.0, f"short: {len(text)}"
-    return _passed(f"long: {len(text)}" if len(text) > order.longest else "")
+    misfit = advert.misfit(text, order.shortest, order.longest)
+    return _passed(f"{misfit}: {len(text)}" if misfit else "")
 
 
 def _facts(text: str, order: Order) -> Score:

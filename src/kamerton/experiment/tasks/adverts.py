@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
-from kamerton.experiment.compare import RIGHT
+from kamerton.experiment.compare import RIGHT, judged
 from kamerton.experiment.metrics import ADVERT
 from kamerton.experiment.metrics.context import Context
 from kamerton.experiment.metrics.role_marks import role_marks
@@ -76,9 +76,10 @@ def grade_adverts(task: str, answers: Path, options: Options) -> Outcome:
         raise InputError("experiment.grade_no_briefs")
     orders = read_orders(options.data)
     rows = read_answers(answers, options.columns, references=False)
+    _insist_ordered(rows, orders, options.data)
     items = [
         _graded(row.id, sample, text, orders)
-        for row in _ordered(rows, orders, options.data)
+        for row in rows
         for sample, text in enumerate(row.answers)
     ]
     found = AdvertGrading(
@@ -93,25 +94,18 @@ def grade_adverts(task: str, answers: Path, options: Options) -> Outcome:
     return Outcome(tuple(_words(found)), found.model_dump(), items)
 
 
-def _ordered(rows: Sequence[Answered], orders: dict[str, Order], briefs: Path) -> list[Answered]:
+def _insist_ordered(rows: Sequence[Answered], orders: dict[str, Order], briefs: Path) -> None:
     for row in rows:
         if row.id not in orders:
             named = {"named": (row.id or row.question)[:80], "briefs": str(briefs)}
             raise InputError("experiment.grade_no_brief", where=row.where, **named)
-    return list(rows)
 
 
 def _graded(id: str, sample: int, text: str, orders: dict[str, Order]) -> AdvertGraded:
     asked, context = _question(orders[id]), Context({}, orders)
-    told = {name: rule(asked, text, "", context) for name, rule in CRITERIA.items()}
-    scores = {name: score for name, score in told.items() if score}
-    return AdvertGraded(
-        id=id,
-        sample=sample,
-        product=orders[id].brief.product,
-        scores={name: value for name, (value, _) in scores.items()},
-        why={name: why for name, (_, why) in scores.items() if why},
-    )
+    scores, why = judged(CRITERIA, asked, text, "", context)
+    product = orders[id].brief.product
+    return AdvertGraded(id=id, sample=sample, product=product, scores=scores, why=why)
 
 
 def _question(order: Order) -> Question:

@@ -91,7 +91,7 @@ def schema(example: Example, context: Context) -> str:
         return "empty"
     if example.finish_reason == "length":
         return "cut"
-    if not example.text.startswith(example.brief.beginning):
+    if not advert.begins(example.text, example.brief):
         return "beginning"
     return "gap" if advert.gap(example.text) else ""
 
@@ -105,10 +105,7 @@ def language(example: Example, context: Context) -> str:
 
 def length(example: Example, context: Context) -> str:
     """Characters between the limits of the channel."""
-    fewest, most = context.limits.lengths[example.brief.channel]
-    if len(example.text) < fewest:
-        return "short"
-    return "long" if len(example.text) > most else ""
+    return advert.misfit(example.text, *context.limits.lengths[example.brief.channel])
 
 
 def source(example: Example, context: Context) -> str:
