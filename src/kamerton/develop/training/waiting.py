@@ -7,11 +7,13 @@ two, but spins no more as soon as it has more threads than there are cores
 (`gomp_throttled_spin_count_var` in its sources). So threads that do nothing are the switch.
 """
 
+import atexit
 import math
 import os
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _STAT = Path("/proc/stat")
@@ -54,7 +56,11 @@ def watch(threads: int) -> None:
     """
     # Read by now; what this process starts has nobody who watches.
     os.environ.pop("GOMP_SPINCOUNT", None)
-    threading.Thread(target=_watch, args=(threads, _start_idle(threads)), daemon=True).start()
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(threads, over), daemon=True)
+    watcher.start()
+    # A thread that comes out of torch while Python ends takes the process down with it (SIGABRT).
+    atexit.register(_end, over, watcher)
 
 
 def calm(before: int, others: float, spare: int) -> int:
@@ -73,35 +79,49 @@ def machine_seconds() -> float:
     return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def _watch(threads: int, end: threading.Event | None) -> None:
-    """`end` ends the idle pools, while there are some."""
-    looks, seen = 0, _seen()
-    while True:
-        time.sleep(_PERIOD)
+@dataclass(frozen=True)
+class _Idle:
+    """Threads that do nothing, each with a pool of its own that lives as long as it does."""
+
+    over: threading.Event
+    threads: tuple[threading.Thread, ...]
+
+
+def _watch(threads: int, over: threading.Event) -> None:
+    looks, seen, idle = 0, _seen(), _start_idle(threads)
+    while not over.wait(_PERIOD):
         now = _seen()
         looks = calm(looks, _others(seen, now), _cores() - threads)
         seen = now
-        if end and looks >= CALM:
-            end.set()
-            end = None
-        elif not end and looks < CALM:
-            end = _start_idle(threads)
+        if idle and looks >= CALM:
+            _end(idle.over, *idle.threads)
+            idle = None
+        elif not idle and looks < CALM:
+            idle = _start_idle(threads)
+    if idle:
+        _end(idle.over, *idle.threads)
 
 
-def _start_idle(threads: int) -> threading.Event:
-    """Start the pools that do nothing; they end when the event is set."""
-    end = threading.Event()
+def _start_idle(threads: int) -> _Idle:
+    over = threading.Event()
+    started = []
     for _ in range(pools(threads, _cores())):
-        threading.Thread(target=_idle, args=(threads, end), daemon=True).start()
-    return end
+        started.append(threading.Thread(target=_do_nothing, args=(threads, over), daemon=True))
+        started[-1].start()
+    return _Idle(over, tuple(started))
 
 
-def _idle(threads: int, end: threading.Event) -> None:
-    """A thread with a pool of its own, which lives as long as the thread does."""
+def _end(over: threading.Event, *threads: threading.Thread) -> None:
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def _do_nothing(threads: int, over: threading.Event) -> None:
     import torch
 
     torch.ones(threads * _GRAIN).add_(1)
-    end.wait()
+    over.wait()
 
 
 def _cores() -> int:

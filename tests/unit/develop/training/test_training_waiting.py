@@ -138,3 +138,16 @@ def test_threads_that_do_nothing_come_when_others_work_and_go_when_they_stop() -
     *found, left = told(SWITCHED)
     assert found == [True, True, True]
     assert left is False, "what is started from here would spin with nobody watching"
+
+
+ENDED = """
+import torch
+torch.set_num_threads(2)
+waiting._GRAIN, waiting.pools = 1 << 20, lambda threads, cores: 8
+waiting.watch(2)
+print(json.dumps(["ended"]))
+"""
+
+
+def test_a_process_ends_well_while_threads_that_do_nothing_start() -> None:
+    assert told(ENDED) == ["ended"]
