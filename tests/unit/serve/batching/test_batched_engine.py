@@ -9,8 +9,8 @@ import torch
 from batched_model import batched, folder_of, one_by_one, plain, tokens, uneven
 
 from kamerton.serve.engines.batching import attention, weights
-from kamerton.serve.engines.batching.engine import Batched, Ticket
-from kamerton.serve.engines.batching.requests import Reply, Request, Sampling
+from kamerton.serve.engines.batching.engine import Batched
+from kamerton.serve.engines.batching.requests import Reply, Request, Sampling, Ticket
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_planted_faults_are_found(
 ) -> None:
     """Keys one position off, keys of the token before, a prefix that is not attended to."""
     engine = batched(folder)
-    decode, call = attention.Decode.attend, engine._call
+    decode, call = attention.Decode.attend, engine._passes.call
 
     def kept(self: Any, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
         return decode(replace(self, places=self.places - 1), layer, q, k, v, scale)
@@ -146,7 +146,7 @@ def test_planted_faults_are_found(
         return call(tokens, [p + isinstance(step, attention.Decode) for p in places], step, keep)
 
     if fault == "position":
-        monkeypatch.setattr(engine, "_call", shifted)
+        monkeypatch.setattr(engine._passes, "call", shifted)
     else:
         monkeypatch.setattr(attention.Decode, "attend", kept if fault == "kept" else no_node)
     assert ids_of(engine.generate(uneven())) != expected

@@ -133,7 +133,7 @@ def test_planted_faults_are_found(
 ) -> None:
     """Scores of the token one further, a node with keys of the token before, a gap in positions."""
     engine = batched(folder)
-    own, call = scoring._own, engine._call
+    own, call = scoring._own, engine._passes.call
 
     def target(ids: tuple[int, ...], *rest: Any) -> Any:
         return own((*ids[:1], *ids[2:], ids[-1]), *rest)
@@ -146,7 +146,7 @@ def test_planted_faults_are_found(
         return call(tokens, [place + (place > 3) for place in places], step, keep)
 
     if fault == "position":
-        monkeypatch.setattr(engine, "_call", shifted)
+        monkeypatch.setattr(engine._passes, "call", shifted)
     else:
         monkeypatch.setattr(scoring, "_own", target if fault == "target" else kept)
     assert difference(folder, engine.score(questions())) > 1e-3

@@ -1,6 +1,7 @@
 """What is asked of the batched engine, and what it gives back."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +46,19 @@ class Reply:
     """All tokens that were chosen, those of a stop text or end included."""
     reason: Reason
     prompt_tokens: int
+
+
+Done = Callable[[Reply], None]
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A request on its way."""
+
+    request: Request
+    done: Done
+    gone: Callable[[], bool] = lambda: False
+    """Whether nobody waits for it any more."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol
 
-from kamerton.serve.engines.batching.engine import Done, Ticket
-from kamerton.serve.engines.batching.requests import Request
+from kamerton.serve.engines.batching.requests import Done, Request, Ticket
 from kamerton.serve.engines.batching.scoring import Told, Wanted
 
 _QUIET, _PATIENCE = 0.03, 0.5
