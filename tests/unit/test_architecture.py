@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LEAVES = ("__init__.py", "formats", "stats", "sandbox", "embedding.py", "retrieval", "terminal.py")
+LEAVES = (
+    "__init__.py",
+    "formats",
+    "stats",
+    "sandbox",
+    "embedding.py",
+    "retrieval",
+    "terminal.py",
+    "together.py",
+)
 PLATFORMS = ("develop", "experiment", "serve", "studio", "pipeline")
 HEAVY = ("torch", "numpy", "scipy", "transformers", "peft", "gradio", "xllamacpp", "openai")
 

@@ -25,6 +25,7 @@ from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
 from kamerton.formats.questions import Question
 from kamerton.terminal import progress
+from kamerton.together import together
 
 ANSWERS = "answers.jsonl"
 TOO_LONG = "too_long"
@@ -185,13 +186,7 @@ async def _ask_jobs(jobs: list[_Job], asking: Asking, keep: Callable[[Reply], No
             for job in waiting:
                 keep(await _ask(client, job, asking))
 
-        workers = [asyncio.create_task(work()) for _ in range(min(asking.concurrency, len(jobs)))]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await together(work() for _ in range(min(asking.concurrency, len(jobs))))
 
 
 async def _ask(client: httpx.AsyncClient, job: _Job, asking: Asking) -> Reply:

@@ -13,6 +13,7 @@ from kamerton.experiment.ask.ledger import Ledger, Reply
 from kamerton.experiment.tasks.maths.votes import decided
 from kamerton.formats.language import say
 from kamerton.terminal import progress
+from kamerton.together import together
 
 Read = Callable[[Reply], tuple[Fraction | None, bool]]
 """The number that a reply answers, None where there is none to read, and whether it is right."""
@@ -78,13 +79,7 @@ class _Asking:
         """The replies to all; the first failure ends the others."""
         self._turn = asyncio.Semaphore(self._how.concurrency)
         async with client.connected(self._server, self._how.concurrency) as connection:
-            tasks = [asyncio.create_task(self._question(connection, one)) for one in prompts]
-            try:
-                found = await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+            found = await together(self._question(connection, one) for one in prompts)
         return {prompt.id: replies for prompt, replies in zip(prompts, found, strict=True)}
 
     async def _question(self, connection: httpx.AsyncClient, prompt: Prompt) -> list[Reply]:

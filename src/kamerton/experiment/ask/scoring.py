@@ -20,6 +20,7 @@ from kamerton.experiment.ask.ledger import Likelihood, Lines
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.terminal import progress
+from kamerton.together import together
 
 _AT_A_TIME = How.concurrency
 T = TypeVar("T")
@@ -123,13 +124,7 @@ async def _all(
         return found
 
     async with client.connected(server, _AT_A_TIME) as connection:
-        tasks = [asyncio.create_task(one(connection, what)) for what in given]
-        try:
-            return list(await asyncio.gather(*tasks))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        return await together(one(connection, what) for what in given)
 
 
 async def _score(connection: httpx.AsyncClient, server: Server, part: Part) -> Likelihood:

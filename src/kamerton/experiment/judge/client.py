@@ -21,6 +21,7 @@ from kamerton.experiment.judge.settings import Form, JudgeSettings
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
+from kamerton.together import together
 
 if TYPE_CHECKING:
     import httpx
@@ -119,13 +120,7 @@ async def ask_all(asks: Iterable[Ask], judge: Judge, keep: Callable[[Ask, Reply]
                 judge.failed = judge.failed + 1 if reply.why in _LATER else 0
                 keep(ask, reply)
 
-        workers = [asyncio.create_task(work()) for _ in range(judge.settings.concurrency)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await together(work() for _ in range(judge.settings.concurrency))
 
 
 _LATER: tuple[Why, ...] = ("timeout", "unreachable", "busy")

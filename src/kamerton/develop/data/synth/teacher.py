@@ -16,6 +16,7 @@ from kamerton.develop.data.synth import hosts, replies
 from kamerton.develop.data.synth.replies import Try
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
+from kamerton.together import together
 
 if TYPE_CHECKING:
     import httpx
@@ -114,13 +115,7 @@ async def ask_all(
                     where, why = teacher.base_url, answer.last.why
                     raise InputError("develop.synth_gone", where=where, why=why)
 
-        workers = [asyncio.create_task(work()) for _ in range(teacher.concurrency)]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await together(work() for _ in range(teacher.concurrency))
 
 
 def _client(teacher: Teacher) -> "httpx.AsyncClient":
