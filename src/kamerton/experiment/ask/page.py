@@ -54,6 +54,7 @@ def render(results: Results) -> str:
         results=results,
         found=found,
         lines=words.lines(found),
+        detail=words.detail,
         strips=_strips(results),
         ticks=SHARES.ticks(),
         curve=_curve(results),

@@ -3,13 +3,15 @@
 import json
 import os
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from kamerton.experiment.tasks.maths.extraction import Why
 from kamerton.experiment.tasks.maths.grade import grade
 from kamerton.experiment.tasks.maths.grading import Problems, problem, read_problems
 from kamerton.experiment.tasks.maths.rows import AnswerRow
-from kamerton.experiment.tasks.maths.words import lines
+from kamerton.experiment.tasks.maths.words import detail, lines
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 
@@ -44,6 +46,18 @@ def test_one_answer_each_has_wilsons_interval_and_every_fault() -> None:
     assert found.operators == {"+": 1} and not found.too_many_unparsed
     assert found.examples["arithmetic"][0].detail == "2 + 2 = 5"
     assert any("2 + 2 = 5" in line for line in lines(found))
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_why_nothing_was_read_is_said_in_words(
+    monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", language)
+    told = {why: detail("unparsed", why) for why in get_args(Why) if why}
+    found, _ = grade("gsm8k", rows(("1", ["She has 4 and then"])), PROBLEMS)
+    assert any(line.endswith(told["cut"]) for line in lines(found))
+    assert not [one for why, one in told.items() if one == why or "_" in one]
+    assert detail("intermediate", "4") == "4" and detail("unparsed", "") == ""
 
 
 def test_samples_vote_with_ties_and_abstentions() -> None:

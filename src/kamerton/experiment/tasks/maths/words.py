@@ -38,11 +38,17 @@ def problems(found: Grading) -> list[str]:
     return told
 
 
+def detail(kind: str, told: str) -> str:
+    """What an example of a class of error is about: why nothing was read is said in words."""
+    read = kind not in ("unparsed", "looped_or_cut")
+    return told if read or not told else say(f"experiment.maths_why_{told}")
+
+
 def _example(found: Grading, kind: str) -> str:
     first = next(iter(found.examples.get(kind, [])), None)
     if first is None or not first.detail or kind == "plan":
         return ""
-    return say("experiment.maths_example", id=first.id, detail=first.detail)
+    return say("experiment.maths_example", id=first.id, detail=detail(kind, first.detail))
 
 
 def _head(found: Grading) -> list[str]:
