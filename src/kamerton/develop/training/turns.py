@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from kamerton.formats.errors import InputError
@@ -71,8 +73,9 @@ def _render(messages: Sequence[Any], tokenizer: Any, template: dict[str, Any]) -
 
 def spans(row: Example, tokenizer: Any) -> str:
     """The decoded row with what is learnt between ⟦ and ⟧."""
-    text, inside = "", False
-    for token, learnt in zip(row.ids, row.supervised, strict=True):
-        text += "⟦" if learnt and not inside else "⟧" if inside and not learnt else ""
-        text, inside = text + tokenizer.decode([token]), bool(learnt)
-    return text + ("⟧" if inside else "")
+    text = ""
+    # A run at a time: one token may be half a letter, Cyrillic ones above all.
+    for learnt, run in groupby(zip(row.ids, row.supervised, strict=True), itemgetter(1)):
+        part = tokenizer.decode([token for token, _ in run])
+        text += f"⟦{part}⟧" if learnt else part
+    return text

@@ -88,7 +88,8 @@ class _Idle:
 
 
 def _watch(threads: int, over: threading.Event) -> None:
-    looks, seen, idle = 0, _seen(), _start_idle(threads)
+    looks, seen = 0, _seen()
+    idle: _Idle | None = _start_idle(threads)
     while not over.wait(_PERIOD):
         now = _seen()
         looks = calm(looks, _others(seen, now), _cores() - threads)

@@ -20,7 +20,7 @@ from kamerton.develop.training.checks import (
     masks,
     windows,
 )
-from kamerton.develop.training.turns import Example
+from kamerton.develop.training.turns import Example, spans
 from kamerton.formats.errors import InputError
 
 CHATS = [
@@ -59,6 +59,14 @@ def test_sound_masks_pass_and_show_what_is_learnt(tokenizer: Any) -> None:
     assert found.rows == 2 and found.bos == 1
     assert found.supervised_share == learnt / sum(len(row.ids) for row in rows)
     assert "⟦Yes.<|im_end|>⟧" in found.spans[1] and found.spans[1].count("⟦") == 2
+
+
+def test_letters_of_several_tokens_are_shown_whole(tokenizer: Any) -> None:
+    ids = tokenizer.encode("Какая? Чудесная.")
+    assert any("�" in tokenizer.decode([token]) for token in ids)
+    question = len(tokenizer.encode("Какая?"))
+    learnt = [place >= question for place in range(len(ids))]
+    assert spans(Example("r", ids, learnt, ()), tokenizer) == "Какая?⟦ Чудесная.⟧"
 
 
 def test_a_row_that_was_cut_is_checked_as_far_as_it_goes(tokenizer: Any) -> None:
