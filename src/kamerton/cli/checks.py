@@ -100,7 +100,7 @@ def _rows_cost(part: Figures) -> list[str]:
     if "unknown" in part:
         return [say(f"cli.plan_unknown_{part['unknown']}")]
     found = part["training"]
-    sampled = found["sampled"] < found["rows"]
+    sampled = found["sampled"] < found["read"]
     told = [_training(found), say("cli.plan_before_filters")]
     return [*told, say("cli.plan_sampled", **found)] if sampled else told
 

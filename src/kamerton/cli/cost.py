@@ -47,8 +47,9 @@ def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
 
 
 def _rows(data: RowsSettings, home: Path, seed: int) -> list[ChatRow]:
-    """The training rows, as the data stage splits them; none is taken out."""
+    """The training rows, as the data stage splits them, without those that go by themselves."""
     from kamerton.develop.data.rows import collect, rated
+    from kamerton.develop.data.rows.filters import alone
     from kamerton.develop.data.rows.split import split
 
     if rated.is_rated(data, home, "sft"):
@@ -58,7 +59,7 @@ def _rows(data: RowsSettings, home: Path, seed: int) -> list[ChatRow]:
         # Without a teacher nothing is written: no folder is needed.
         found, share = collect.collect(data, home, Path(), seed), data.held_out
     said = {one.row.id: one.said for one in found}
-    train = split(found, share, seed)[0]
+    train = split([one for one in found if not alone(one.row, data)], share, seed)[0]
     return [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
 
 
@@ -66,15 +67,17 @@ def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures:
     from kamerton.develop.tune.estimate import estimate, steps
 
     every = -(-len(rows) // SAMPLE)
-    found = estimate(part.tune, recipe.base, rows[::every])
-    sampled, scale = found.rows, len(rows) / found.rows
+    sample = rows[::every]
+    found = estimate(part.tune, recipe.base, sample)
+    scale = len(rows) / len(sample)
+    count = round(found.rows * scale)
     scaled = replace(
         found,
-        rows=len(rows),
+        rows=count,
         tokens=round(found.tokens * scale),
         supervised_tokens=round(found.supervised_tokens * scale),
         truncated=round(found.truncated * scale),
-        steps=steps(len(rows), part.tune),
+        steps=steps(count, part.tune),
         seconds=round(found.seconds * scale),
     )
-    return asdict(scaled) | {"sampled": sampled}
+    return asdict(scaled) | {"read": len(rows), "sampled": len(sample)}

@@ -48,6 +48,24 @@ def test_rows_that_are_here_are_counted_exactly(tiny: Path, tmp_path: Path) -> N
     assert 0 < found["supervised_tokens"] < found["tokens"]
 
 
+@pytest.mark.parametrize("policy", ["cut", "drop"])
+def test_long_rows_cost_what_is_left_of_them(tiny: Path, tmp_path: Path, policy: str) -> None:
+    found = part(tmp_path, str(tiny), {"held_out": 0}, on_overflow=policy)["training"]
+    lengths = encoded(tiny)
+    left = [min(n, 100) for n in lengths if policy == "cut" or n <= 100]
+    assert (found["rows"], found["tokens"], found["longest"]) == (len(left), sum(left), max(left))
+    assert found["truncated"] == sum(n > 100 for n in lengths)
+    assert (
+        found["memory_gib"] <= part(tmp_path, str(tiny), {"held_out": 0})["training"]["memory_gib"]
+    )
+
+
+def test_rows_that_the_recipe_has_no_use_for_cost_nothing(tiny: Path, tmp_path: Path) -> None:
+    found = part(tmp_path, str(tiny), {"held_out": 0, "longest": 40})["training"]
+    fit = sum(len(row["answer"].strip()) <= 40 for row in ROWS)
+    assert found["rows"] == fit < 20
+
+
 def test_what_is_held_out_is_not_trained(tiny: Path, tmp_path: Path) -> None:
     found = part(tmp_path, str(tiny), {"held_out": 0.25})["training"]
     assert found["rows"] == 15 and found["steps"] == 8

@@ -61,7 +61,7 @@ def encode_all(
     if not long:
         return encoded, 0
     if settings.on_overflow != "stop":
-        return _shortened(encoded, settings), len(long)
+        return shortened(encoded, settings), len(long)
     worst = max(long, key=lambda row: len(row.ids))
     raise InputError(
         "develop.row_too_long",
@@ -72,7 +72,8 @@ def encode_all(
     )
 
 
-def _shortened(rows: list[Encoded], settings: TuneSettings) -> list[Encoded]:
+def shortened(rows: Sequence[Encoded], settings: TuneSettings) -> list[Encoded]:
+    """The rows without those that are too long, or with them cut; InputError for none left."""
     longest = settings.max_length
     if settings.on_overflow == "drop":
         left = [row for row in rows if len(row.ids) <= longest]

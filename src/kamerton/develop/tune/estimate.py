@@ -8,13 +8,18 @@ from pathlib import Path
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.encode import encode
+from kamerton.develop.tune.encode import encode, shortened
 from kamerton.formats.chat import ChatRow
 
-_TOKENS_PER_SECOND = 150 * 135e6
-"""Tokens per second times parameters, LoRA in float32 on two cores (docs/decisions)."""
+_TOKENS_PER_SECOND = 390 * 135e6
+"""Tokens per second times parameters, LoRA in float32 on two cores (docs/decisions/0005)."""
 _BYTES = {"lora": 4.0, "dora": 4.0, "prompt": 4.0, "full": 16.0}
 """Bytes for each weight of the base: float32; with full its gradient and two moments of Adam."""
+_KEPT, _LOGITS = 20, 3
+"""Float32 values kept for a token: of each layer's width, and of the vocabulary where it is learnt
+(logits, their normal form, its gradient); fitted to measured peaks (docs/decisions/0005)."""
+_LIBRARIES = 0.6
+"""GiB of Python with torch and transformers."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +40,31 @@ def estimate(settings: TuneSettings, base: str, rows: Sequence[ChatRow]) -> Esti
     """Reads the tokenizer and the model's configuration, no weights."""
     tokenizer = hub.load_tokenizer(base)
     encoded = [encode(row, tokenizer) for row in rows]
-    tokens = sum(len(row.ids) for row in encoded)
-    longest = max(len(row.ids) for row in encoded)
-    weights = parameters(hub.folder(base))
-    at_once = settings.rows_at_once if settings.rows_at_once != "auto" else settings.batch_size
+    # Where the recipe says "stop", training will: until then these are its rows.
+    fit = encoded if settings.on_overflow == "stop" else shortened(encoded, settings)
+    tokens, learnt = sum(len(row.ids) for row in fit), sum(sum(row.supervised) for row in fit)
+    longest, weights = max(len(row.ids) for row in fit), parameters(hub.folder(base))
     return Estimate(
-        rows=len(encoded),
+        rows=len(fit),
         tokens=tokens,
-        supervised_tokens=sum(sum(row.supervised) for row in encoded),
+        supervised_tokens=learnt,
         longest=longest,
         truncated=sum(len(row.ids) > settings.max_length for row in encoded),
-        steps=steps(len(encoded), settings),
-        # Weights, and about 40 float32 values for each weight row of activations.
-        memory_gib=round(
-            (weights * _bytes(settings) + at_once * longest * 600_000) / 2**30 + 0.6, 1
-        ),
+        steps=steps(len(fit), settings),
+        memory_gib=round(_memory(settings, base, weights, longest, learnt / tokens), 1),
         seconds=round(tokens * settings.epochs * weights * _work(settings) / _TOKENS_PER_SECOND),
     )
+
+
+def _memory(settings: TuneSettings, base: str, weights: int, longest: int, learnt: float) -> float:
+    """GiB with the longest rows side by side, of which the share `learnt` is."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(hub.folder(base)).get_text_config()
+    at_once = settings.rows_at_once if settings.rows_at_once != "auto" else settings.batch_size
+    width, vocabulary = int(config.hidden_size), int(config.vocab_size)
+    of_token = _KEPT * int(config.num_hidden_layers) * width + _LOGITS * vocabulary * learnt
+    return (weights * _bytes(settings) + at_once * longest * 4 * of_token) / 2**30 + _LIBRARIES
 
 
 def _bytes(settings: TuneSettings) -> float:

@@ -19,7 +19,7 @@ Reasons = dict[str, str]
 def reasons(rows: Sequence[Sourced], settings: RowsSettings, seed: int) -> Reasons:
     """All rows that go. What one level takes, the next does not see."""
     ordered = sorted(rows, key=lambda r: (not r.held_out, r.row.id))
-    found = {r.row.id: why for r in ordered if (why := _alone(r.row, settings))}
+    found = {r.row.id: why for r in ordered if (why := alone(r.row, settings))}
     for level in (_exact, _near, _semantic):
         left = [r.row for r in ordered if r.row.id not in found]
         found |= level(left, settings, seed)
@@ -40,7 +40,8 @@ def private(row: ChatRow, settings: RowsSettings) -> tuple[ChatRow, int]:
     return row.model_copy(update={"messages": messages}), count
 
 
-def _alone(row: ChatRow, settings: RowsSettings) -> str:
+def alone(row: ChatRow, settings: RowsSettings) -> str:
+    """Why a row goes whatever the others are; empty where it may stay."""
     answer = row.answer.strip()
     if len(answer) < settings.shortest:
         return "too_short"
