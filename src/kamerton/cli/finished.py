@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.recipe import validate
+from kamerton.formats.serving import RAG
 from kamerton.pipeline.folder import RECIPE, RunRecord, read_run, resolve_run
 
 if TYPE_CHECKING:
     from kamerton.experiment.finished import Finished
-
-RAG = "+rag"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import typer
 from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import print_json
 from kamerton.formats.recipe import merged, parse_set, validate
+from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
 
-BASE = "base"
 Tree = dict[str, Any]
 
 

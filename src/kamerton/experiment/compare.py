@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kamerton import stats
-from kamerton.experiment.design import BASE, Design
+from kamerton.experiment.design import Design
 from kamerton.experiment.generate import Reply
 from kamerton.experiment.metrics import CRITERIA, Context, Metric
 from kamerton.experiment.metrics.context import context_of
@@ -17,6 +17,7 @@ from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothes
 from kamerton.formats.brief import Order
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Verdict
+from kamerton.formats.serving import BASE
 
 RIGHT = 0.5
 """A score from here up counts as right where questions are counted."""

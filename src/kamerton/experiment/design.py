@@ -7,8 +7,8 @@ from kamerton import stats
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.questions import HeldOut, Question
+from kamerton.formats.serving import BASE, RAG
 
-BASE, RAG = "base", "+rag"
 TUNING, RETRIEVAL = "tuning", "retrieval"
 """Names of the hypotheses that are declared where a recipe declares none."""
 

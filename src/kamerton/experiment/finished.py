@@ -12,8 +12,8 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.manifest import digest
 from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
+from kamerton.formats.serving import BASE
 
-BASE = "base"
 _SHOWN = 80
 Scores = dict[str, tuple[float, str]]
 """Question id to score (more is better) and group."""

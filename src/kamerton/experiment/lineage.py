@@ -9,11 +9,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kamerton.experiment.design import BASE, RAG
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.manifest import Manifest, read
 from kamerton.formats.scores import Summary, Verdict
+from kamerton.formats.serving import BASE, RAG
 
 LEAKS = "leaks.json"
 MISSING, BLOCKING, START = "leaks_missing", "leaks_blocking", "leaks_start"

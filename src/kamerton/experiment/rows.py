@@ -13,7 +13,7 @@ from pathlib import Path
 from kamerton.experiment import likelihood, measures
 from kamerton.experiment.compare import Claim, comparisons, scored
 from kamerton.experiment.compare import cells as form_cells
-from kamerton.experiment.design import BASE, Design
+from kamerton.experiment.design import Design
 from kamerton.experiment.generate import TOO_LONG, Asking, Reply, ask_all, changed, models
 from kamerton.experiment.metrics import OF_ROWS
 from kamerton.experiment.prompts import Prompt, prompts
@@ -24,6 +24,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.questions import HeldOut
 from kamerton.formats.scores import SAMPLES, SUMMARY, Cell, Comparison, Sample, Summary
+from kamerton.formats.serving import BASE
 
 SETS: tuple[HeldOut, ...] = ("rows", "prompts")
 

@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 FILE = "serving.json"
+BASE, RAG = "base", "+rag"
+"""Model ids: the base's own, and what an id with retrieval ends with."""
 Kind = Literal["lora", "merged", "prompt"]
 
 

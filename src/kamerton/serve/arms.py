@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from kamerton.formats.serving import ServingSpec
-
-BASE, RAG = "base", "+rag"
+from kamerton.formats.serving import BASE, RAG, ServingSpec
 
 
 @dataclass(frozen=True)

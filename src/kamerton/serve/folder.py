@@ -9,8 +9,7 @@ from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import check_row, read_text
 from kamerton.formats.manifest import sha256
-from kamerton.formats.serving import FILE, Adapter, ServingSpec
-from kamerton.serve.arms import BASE, RAG
+from kamerton.formats.serving import BASE, FILE, RAG, Adapter, ServingSpec
 
 CONFIG, HASHES = "adapter_config.json", "hashes.json"
 """Beside a soft prompt; beside a float base: SHA-256 of its files, where an export brought it."""

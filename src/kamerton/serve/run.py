@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.formats.serving import ServingSpec
-from kamerton.serve.arms import BASE
+from kamerton.formats.serving import BASE, ServingSpec
 from kamerton.serve.fleet import Member, fleet
 from kamerton.serve.folder import load_spec, weights
 from kamerton.serve.proof import prove

@@ -4,12 +4,12 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from kamerton.experiment.compare import SETS
-from kamerton.experiment.design import BASE, RAG
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.material import Compared, Material, Trip
 from kamerton.formats.language import say
 from kamerton.formats.manifest import Manifest
 from kamerton.formats.scores import Cell, Comparison
+from kamerton.formats.serving import BASE, RAG
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from typing import Literal
 
 from kamerton.experiment.compare import interval_of
-from kamerton.experiment.design import RAG
 from kamerton.formats.language import say
 from kamerton.formats.scores import Comparison, Summary, Verdict
+from kamerton.formats.serving import RAG
 
 Change = Literal["tuning", "retrieval", "other"]
 _CODES: dict[Verdict, str] = {

@@ -8,11 +8,11 @@ better, no rule here knows.
 
 from kamerton import stats
 from kamerton.experiment.compare import interval_of
-from kamerton.experiment.design import BASE
 from kamerton.experiment.report import words
 from kamerton.experiment.report.rows.material import RowsMaterial, of_choices, of_form
 from kamerton.formats.language import say
 from kamerton.formats.scores import Comparison, Interval, Summary
+from kamerton.formats.serving import BASE
 
 
 def sentences(material: RowsMaterial) -> list[str]:
