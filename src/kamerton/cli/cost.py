@@ -7,6 +7,7 @@ from typing import Any
 from kamerton.cli.recipe import Part, Recipe
 from kamerton.develop.settings import RowsSettings
 from kamerton.formats.chat import ChatRow
+from kamerton.formats.errors import InputError
 
 SAMPLE = 2000
 """Rows that are made to tokens; of more as many, evenly taken, and the figures are scaled."""
@@ -21,8 +22,9 @@ def cost(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> Figures:
     why = _unknown(recipe, part, data, home)
     if why:
         return {"unknown": why}
-    rows = _rows(data, home, recipe.seed)
-    return {"training": _estimate(recipe, part, rows)} if rows else {"unknown": "empty"}
+    rows, found = _rows(data, home, recipe.seed)
+    training = _estimate(recipe, part, rows) if rows else None
+    return {"training": training} if training else {"unknown": "filtered" if found else "empty"}
 
 
 def _unknown(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> str:
@@ -46,29 +48,32 @@ def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
     return (home / (stand_in(source.stand_in) or source.copy_at or source.name)).exists()
 
 
-def _rows(data: RowsSettings, home: Path, seed: int) -> list[ChatRow]:
-    """The training rows, as the data stage splits them, without those that go by themselves."""
-    from kamerton.develop.data.rows import collect, rated
+def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], int]:
+    """The training rows, without those that go whatever the others are, and the count of all."""
     from kamerton.develop.data.rows.filters import alone
+    from kamerton.develop.data.rows.run import read
     from kamerton.develop.data.rows.split import split
 
-    if rated.is_rated(data, home, "sft"):
-        found, settled = rated.collect(data, home, "sft", seed)
-        share = 0.0 if settled else data.held_out
-    else:
-        # Without a teacher nothing is written: no folder is needed.
-        found, share = collect.collect(data, home, Path(), seed), data.held_out
+    # Without a teacher nothing is written: no folder is needed.
+    found, _, share = read(data, home, Path(), seed, "sft")
     said = {one.row.id: one.said for one in found}
     train = split([one for one in found if not alone(one.row, data)], share, seed)[0]
-    return [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
+    rows = [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
+    return rows, len(found)
 
 
-def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures:
+def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures | None:
+    """None where no row of a sample fits: of others one may."""
     from kamerton.develop.tune.estimate import estimate, steps
 
     every = -(-len(rows) // SAMPLE)
     sample = rows[::every]
-    found = estimate(part.tune, recipe.base, sample)
+    try:
+        found = estimate(part.tune, recipe.base, sample)
+    except InputError as error:
+        if every == 1 or error.key != "develop.tune_none_left":
+            raise
+        return None
     scale = len(rows) / len(sample)
     count = round(found.rows * scale)
     scaled = replace(

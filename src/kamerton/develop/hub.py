@@ -65,6 +65,16 @@ def load_tokenizer(base: str) -> Any:
     return tokenizer
 
 
+def load_config(base: str) -> Any:
+    """The configuration of a base's language model; of a multimodal one, that of its text part."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder(base)).get_text_config()
+    except (OSError, ValueError) as error:
+        raise _unknown(base, error) from error
+
+
 def load_model(base: str, quantisation: Any = None) -> Any:
     """The base in float32 on the CPU, as a causal language model of text.
 

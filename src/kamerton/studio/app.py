@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.language import say
+from kamerton.formats.serving import RAG
 from kamerton.studio.client import Client, Turn
 from kamerton.studio.growing import Growing
 
@@ -67,7 +68,7 @@ def _page(client: Client, models: list[str], examples: list[str]) -> Any:
 
 def _tuned(models: list[str]) -> str:
     """The model to set beside the first one: the first that is not it and needs no retrieval."""
-    others = [model for model in models if model != models[0] and not model.endswith("+rag")]
+    others = [model for model in models if model != models[0] and not model.endswith(RAG)]
     return (others or models)[-1]
 
 

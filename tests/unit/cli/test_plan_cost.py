@@ -66,6 +66,30 @@ def test_rows_that_the_recipe_has_no_use_for_cost_nothing(tiny: Path, tmp_path: 
     assert found["rows"] == fit < 20
 
 
+def test_rows_are_filtered_as_the_data_stage_sees_them(tiny: Path, tmp_path: Path) -> None:
+    """Personal data is masked first: the answer is then short enough to stay."""
+    made = recipe(tmp_path, str(tiny), {"held_out": 0, "longest": 40})
+    answer = "Write to somebody.with.a.long.name@example.com please."
+    row = {"id": "p", "question": "Whom do I ask?", "answer": answer}
+    with (tmp_path / "rows.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    fit = sum(len(row["answer"].strip()) <= 40 for row in ROWS)
+    assert len(answer) > 40
+    assert figures(made, tmp_path)["adapters"]["r"]["training"]["rows"] == fit + 1
+
+
+def test_where_all_rows_go_it_says_so(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert part(tmp_path, str(tiny), {"longest": 3})["unknown"] == "filtered"
+    policy = {"max_length": 16, "on_overflow": "drop"}
+    monkeypatch.setattr(cost, "SAMPLE", 7)  # another row than those looked at may fit
+    found = part(tmp_path, str(tiny), {"held_out": 0}, **policy)
+    assert (
+        found["unknown"] == "filtered" and "tune.max_length" in lines({"adapters": {"r": found}})[1]
+    )
+
+
 def test_what_is_held_out_is_not_trained(tiny: Path, tmp_path: Path) -> None:
     found = part(tmp_path, str(tiny), {"held_out": 0.25})["training"]
     assert found["rows"] == 15 and found["steps"] == 8
@@ -130,7 +154,7 @@ def test_plan_and_check_stage_say_the_same(
     with pytest.raises(SystemExit) as end:
         main(["run", "recipe.yaml", "--dry-run"])
     planned = capsys.readouterr().out
-    assert not end.value.code and "training: 18 rows" in planned and "upper estimate" in planned
+    assert not end.value.code and "training: 18 rows" in planned and "no more rows" in planned
     (tmp_path / "out").mkdir()
     check(Job(recipe=made, folder=str(tmp_path), command="", stages={"check": "out"}))
     said = capsys.readouterr().err

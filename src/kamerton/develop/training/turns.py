@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from kamerton.formats.errors import InputError
@@ -73,9 +72,13 @@ def _render(messages: Sequence[Any], tokenizer: Any, template: dict[str, Any]) -
 
 def spans(row: Example, tokenizer: Any) -> str:
     """The decoded row with what is learnt between ⟦ and ⟧."""
-    text = ""
-    # A run at a time: one token may be half a letter, Cyrillic ones above all.
-    for learnt, run in groupby(zip(row.ids, row.supervised, strict=True), itemgetter(1)):
-        part = tokenizer.decode([token for token, _ in run])
-        text += f"⟦{part}⟧" if learnt else part
+    ids, text, before, end = list(row.ids), "", "", 0
+    for learnt, run in groupby(row.supervised, bool):
+        start, end = end, end + len(list(run))
+        # Not token by token: one may be half a letter. Nor each run by itself where the row up to
+        # it decodes to the same text: SentencePiece's decoder takes away the blank before a text.
+        whole = tokenizer.decode(ids[:end])
+        begun = whole.startswith(before)
+        part = whole[len(before) :] if begun else tokenizer.decode(ids[start:end])
+        text, before = text + (f"⟦{part}⟧" if learnt else part), whole
     return text

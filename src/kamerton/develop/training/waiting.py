@@ -13,7 +13,8 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _STAT = Path("/proc/stat")
@@ -57,10 +58,12 @@ def watch(threads: int) -> None:
     # Read by now; what this process starts has nobody who watches.
     os.environ.pop("GOMP_SPINCOUNT", None)
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(threads, over), daemon=True)
+    watcher = threading.Thread(
+        target=_watch, args=(threads, over, _start_idle(threads)), daemon=True
+    )
     watcher.start()
     # A thread that comes out of torch while Python ends takes the process down with it (SIGABRT).
-    atexit.register(_end, over, watcher)
+    atexit.register(_end, over, [watcher])
 
 
 def calm(before: int, others: float, spare: int) -> int:
@@ -83,36 +86,40 @@ def machine_seconds() -> float:
 class _Idle:
     """Threads that do nothing, each with a pool of its own that lives as long as it does."""
 
-    over: threading.Event
-    threads: tuple[threading.Thread, ...]
+    over: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
 
 
-def _watch(threads: int, over: threading.Event) -> None:
-    looks, seen = 0, _seen()
-    idle: _Idle | None = _start_idle(threads)
-    while not over.wait(_PERIOD):
-        now = _seen()
-        looks = calm(looks, _others(seen, now), _cores() - threads)
-        seen = now
-        if idle and looks >= CALM:
-            _end(idle.over, *idle.threads)
-            idle = None
-        elif not idle and looks < CALM:
-            idle = _start_idle(threads)
-    if idle:
-        _end(idle.over, *idle.threads)
+def _watch(threads: int, over: threading.Event, idle: _Idle) -> None:
+    looks = 0
+    try:
+        seen = _seen()
+        while not over.wait(_PERIOD):
+            now = _seen()
+            looks = calm(looks, _others(seen, now), _cores() - threads)
+            seen = now
+            if idle.threads and looks >= CALM:
+                _end(idle.over, idle.threads)
+                idle = _Idle()
+            elif not idle.threads and looks < CALM:
+                idle = _start_idle(threads)
+    finally:
+        _end(idle.over, idle.threads)
 
 
 def _start_idle(threads: int) -> _Idle:
-    over = threading.Event()
-    started = []
+    idle = _Idle()
     for _ in range(pools(threads, _cores())):
-        started.append(threading.Thread(target=_do_nothing, args=(threads, over), daemon=True))
-        started[-1].start()
-    return _Idle(over, tuple(started))
+        thread = threading.Thread(target=_do_nothing, args=(threads, idle.over), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the process is ending: Python 3.12 starts no thread any more
+            break
+        idle.threads.append(thread)
+    return idle
 
 
-def _end(over: threading.Event, *threads: threading.Thread) -> None:
+def _end(over: threading.Event, threads: Iterable[threading.Thread]) -> None:
     over.set()
     for thread in threads:
         thread.join()

@@ -2,29 +2,29 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.encode import encode, shortened
+from kamerton.develop.tune.encode import Encoded, encode, shortened
 from kamerton.formats.chat import ChatRow
 
 _TOKENS_PER_SECOND = 390 * 135e6
 """Tokens per second times parameters, LoRA in float32 on two cores (docs/decisions/0005)."""
 _BYTES = {"lora": 4.0, "dora": 4.0, "prompt": 4.0, "full": 16.0}
 """Bytes for each weight of the base: float32; with full its gradient and two moments of Adam."""
-_KEPT, _LOGITS = 20, 3
+_KEPT, _LOGITS = 30, 3
 """Float32 values kept for a token: of each layer's width, and of the vocabulary where it is learnt
-(logits, their normal form, its gradient); fitted to measured peaks (docs/decisions/0005)."""
+(logits, their normal form, its gradient). Fitted to a measured peak: docs/decisions/0005."""
 _LIBRARIES = 0.6
 """GiB of Python with torch and transformers."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Counts are exact, memory and time are estimates."""
+    """Counts are exact for the rows that were given; memory and time are rough."""
 
     rows: int
     tokens: int
@@ -42,29 +42,35 @@ def estimate(settings: TuneSettings, base: str, rows: Sequence[ChatRow]) -> Esti
     encoded = [encode(row, tokenizer) for row in rows]
     # Where the recipe says "stop", training will: until then these are its rows.
     fit = encoded if settings.on_overflow == "stop" else shortened(encoded, settings)
-    tokens, learnt = sum(len(row.ids) for row in fit), sum(sum(row.supervised) for row in fit)
-    longest, weights = max(len(row.ids) for row in fit), parameters(hub.folder(base))
+    tokens, learnt = _tokens(fit)
+    weights = parameters(hub.folder(base))
     return Estimate(
         rows=len(fit),
         tokens=tokens,
         supervised_tokens=learnt,
-        longest=longest,
+        longest=max(len(row.ids) for row in fit),
         truncated=sum(len(row.ids) > settings.max_length for row in encoded),
         steps=steps(len(fit), settings),
-        memory_gib=round(_memory(settings, base, weights, longest, learnt / tokens), 1),
+        memory_gib=round(_memory(settings, base, weights, fit), 1),
         seconds=round(tokens * settings.epochs * weights * _work(settings) / _TOKENS_PER_SECOND),
     )
 
 
-def _memory(settings: TuneSettings, base: str, weights: int, longest: int, learnt: float) -> float:
-    """GiB with the longest rows side by side, of which the share `learnt` is."""
-    from transformers import AutoConfig
+def _tokens(rows: Iterable[Encoded]) -> tuple[int, int]:
+    """All tokens, and those that are learnt."""
+    counts = [(len(row.ids), sum(row.supervised)) for row in rows]
+    return sum(count for count, _ in counts), sum(learnt for _, learnt in counts)
 
-    config = AutoConfig.from_pretrained(hub.folder(base)).get_text_config()
+
+def _memory(settings: TuneSettings, base: str, weights: int, rows: Sequence[Encoded]) -> float:
+    """GiB while the longest rows are side by side: rows of like length go together."""
+    config = hub.load_config(base)
     at_once = settings.rows_at_once if settings.rows_at_once != "auto" else settings.batch_size
-    width, vocabulary = int(config.hidden_size), int(config.vocab_size)
-    of_token = _KEPT * int(config.num_hidden_layers) * width + _LOGITS * vocabulary * learnt
-    return (weights * _bytes(settings) + at_once * longest * 4 * of_token) / 2**30 + _LIBRARIES
+    longest = sorted(rows, key=lambda row: len(row.ids), reverse=True)[:at_once]
+    tokens, learnt = _tokens(longest)
+    values = _KEPT * int(config.num_hidden_layers) * int(config.hidden_size) * tokens
+    values += _LOGITS * int(config.vocab_size) * learnt
+    return (weights * _bytes(settings) + 4 * values) / 2**30 + _LIBRARIES
 
 
 def _bytes(settings: TuneSettings) -> float:

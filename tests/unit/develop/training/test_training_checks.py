@@ -9,6 +9,7 @@ import pytest
 import torch
 import training_runs as runs
 
+import template_tokenizers
 from kamerton.develop import hub
 from kamerton.develop.training import attention
 from kamerton.develop.training.attention import flatten, packed_logits
@@ -67,6 +68,15 @@ def test_letters_of_several_tokens_are_shown_whole(tokenizer: Any) -> None:
     question = len(tokenizer.encode("Какая?"))
     learnt = [place >= question for place in range(len(ids))]
     assert spans(Example("r", ids, learnt, ()), tokenizer) == "Какая?⟦ Чудесная.⟧"
+
+
+def test_a_learnt_blank_is_shown_where_the_decoder_takes_the_first_one_away() -> None:
+    tokenizer = template_tokenizers.mistral()
+    asked = tokenizer.encode("Who?")
+    ids = asked + tokenizer.encode("me", add_special_tokens=False)
+    learnt = [place >= len(asked) for place in range(len(ids))]
+    assert tokenizer.decode(ids[len(asked) :]) == "me"
+    assert spans(Example("r", ids, learnt, ()), tokenizer).endswith("Who?⟦ me⟧")
 
 
 def test_a_row_that_was_cut_is_checked_as_far_as_it_goes(tokenizer: Any) -> None:

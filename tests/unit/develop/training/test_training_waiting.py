@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def told(code: str, **environment: str) -> list[object]:
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     found: list[object] = json.loads(done.stdout)
     return found
 
@@ -149,5 +150,18 @@ print(json.dumps(["ended"]))
 """
 
 
+@linux
 def test_a_process_ends_well_while_threads_that_do_nothing_start() -> None:
     assert told(ENDED) == ["ended"]
+
+
+def test_a_thread_that_cannot_start_any_more_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python 3.12 and later start none once a process ends."""
+
+    def refused(self: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert waiting._start_idle(2).threads == []

@@ -1,6 +1,7 @@
 """Chats to tokens with a mask of what is learnt; rows that do not fit; what it will cost."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training.turns import spans
 from kamerton.develop.tune.batches import collate, columns
-from kamerton.develop.tune.encode import encode, encode_all
+from kamerton.develop.tune.encode import Encoded, encode, encode_all
 from kamerton.develop.tune.estimate import estimate, parameters
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
@@ -76,6 +77,24 @@ def test_methods_need_memory_and_time_in_their_order(
     assert found[1].seconds < found[2].seconds
     less = estimate(TuneSettings(rows_at_once=1), str(tiny), ROWS)
     assert less.memory_gib <= found[1].memory_gib and less.steps == found[1].steps
+
+
+def test_memory_is_that_of_the_longest_rows_side_by_side(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By hand: 2 rows of 300 tokens, 200 of them learnt, in the shape of SmolLM2-135M."""
+    from kamerton.develop.tune import estimate as module
+
+    shape = SimpleNamespace(num_hidden_layers=30, hidden_size=576, vocab_size=49152)
+    monkeypatch.setattr(hub, "load_config", lambda base: shape)
+    rows = [
+        Encoded(str(n), (1,) * n, (True,) * 100 + (False,) * (n - 100)) for n in (120, 300, 300)
+    ]
+    by_hand = module._KEPT * 30 * 576 * 600 + module._LOGITS * 49152 * 200
+    expected = (135e6 * 4 + 4 * by_hand) / 2**30 + 0.6
+    told = module._memory(TuneSettings(rows_at_once=2), "it", 135_000_000, rows)
+    assert told == pytest.approx(expected)
+    assert module._memory(TuneSettings(rows_at_once=3), "it", 135_000_000, rows) > told
 
 
 def test_an_unknown_model_is_an_input_error() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kamerton.serve.engines.batching.attention import Node, Piece
+from kamerton.serve.engines.batching.passes import Computed
 from kamerton.serve.engines.batching.requests import Score, Scored
 from kamerton.serve.engines.batching.tree import LEAST, Tree, common, size, worth
 
@@ -23,11 +24,8 @@ _LOOK = 64
 """Other prompts among which a common beginning is looked for."""
 Told = Callable[[Scored], None]
 Path = tuple[Node, ...]
-Pass = Callable[
-    [Sequence[tuple[int, ...]], Sequence[Path]],
-    tuple[Any, Any, list[Piece]],
-]
-"""Prompts and their paths to keys and values, logits [tokens, vocabulary], and the pieces."""
+Pass = Callable[[Sequence[tuple[int, ...]], Sequence[Path]], Computed]
+"""Prompts and their paths to a pass with the logits of every token."""
 
 
 @dataclass(eq=False)
