@@ -22,6 +22,7 @@ from kamerton.develop.pretrain.evaluate import nats
 from kamerton.develop.pretrain.rows import Rows, batch_targets, collate
 from kamerton.develop.pretrain.work import LOOKED
 from kamerton.develop.settings import PretrainSettings
+from kamerton.develop.training.arguments import common
 from kamerton.develop.training.callbacks import Watch, Watched, with_ids
 
 _BETA2 = 0.95
@@ -33,28 +34,13 @@ def arguments(
 ) -> TrainingArguments:
     """What the Trainer is told; precision and device are not among it: see `Pretrainer`."""
     told = TrainingArguments(
-        output_dir=str(folder),
+        **common(settings, folder, total, seed),
         max_steps=total,
         per_device_train_batch_size=rows_at_once,
         gradient_accumulation_steps=settings.batch_size // rows_at_once,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(settings.warmup * total),
-        weight_decay=settings.weight_decay,
         adam_beta2=_BETA2,
         optim="adamw_torch_fused",
         use_cache=True,  # of the saved model; no training step uses one
-        remove_unused_columns=False,
-        save_strategy="steps",
-        save_steps=settings.save_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
-        dataloader_pin_memory=False,
     )
     told._n_gpu = min(told.n_gpu, 1)  # with more, the Trainer would silently multiply the batch
     return told

@@ -6,7 +6,12 @@ from pydantic import Discriminator, Tag
 
 from kamerton.develop.settings.corpus import CorpusSettings
 from kamerton.develop.settings.guide import GuideSettings
-from kamerton.develop.settings.model import ExportSettings, PretrainSettings, TuneSettings
+from kamerton.develop.settings.model import (
+    ExportSettings,
+    PretrainSettings,
+    TrainingSettings,
+    TuneSettings,
+)
 from kamerton.develop.settings.rows import RowsSettings
 
 
@@ -31,6 +36,7 @@ __all__ = [
     "GuideSettings",
     "PretrainSettings",
     "RowsSettings",
+    "TrainingSettings",
     "TuneSettings",
     "kind_of",
 ]

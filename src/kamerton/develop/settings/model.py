@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from kamerton.formats.recipe import Section
 
 
-class _Training(Section):
+class TrainingSettings(Section):
     """What every kind of training needs to know."""
 
     epochs: float = Field(5, gt=0)
@@ -27,13 +27,13 @@ class _Training(Section):
     """Optimiser steps between two checkpoints; a killed run goes on from the last."""
 
     @model_validator(mode="after")
-    def _rows_fit(self) -> "_Training":
+    def _rows_fit(self) -> "TrainingSettings":
         if isinstance(self.rows_at_once, int) and not 1 <= self.rows_at_once <= self.batch_size:
             raise ValueError("rows_at_once: between 1 and batch_size, or auto")
         return self
 
 
-class TuneSettings(_Training):
+class TuneSettings(TrainingSettings):
     """How a base is adapted."""
 
     objective: Literal["sft", "dpo", "kto"] = "sft"
@@ -67,7 +67,7 @@ class TuneSettings(_Training):
     """What happens with rows longer than that: stop the run, cut their end, or drop them."""
 
 
-class PretrainSettings(_Training):
+class PretrainSettings(TrainingSettings):
     """A model trained from scratch on the corpus's packed rows."""
 
     architecture: dict[str, Any] = {

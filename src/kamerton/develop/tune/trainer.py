@@ -18,6 +18,7 @@ from transformers.utils import logging  # noqa: TID253
 from trl import SFTConfig, SFTTrainer  # noqa: TID253
 
 from kamerton.develop.settings import TuneSettings
+from kamerton.develop.training.arguments import common
 from kamerton.develop.training.callbacks import Watch, Watched, with_ids
 from kamerton.develop.tune import estimate
 from kamerton.develop.tune.batches import Batches, columns, targets
@@ -76,7 +77,7 @@ def arguments(
     `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
     """
     return SFTConfig(
-        output_dir=str(folder),
+        **common(settings, folder, estimate.steps(rows, settings), seed),
         max_length=None,  # cut, and counted, before
         dataset_kwargs={"skip_prepare_dataset": True},
         bf16=False,
@@ -85,22 +86,7 @@ def arguments(
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=batches.batch_size,
         gradient_accumulation_steps=batches.parts,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(settings.warmup * estimate.steps(rows, settings)),
-        weight_decay=settings.weight_decay,
         neftune_noise_alpha=settings.neftune_alpha or None,
-        remove_unused_columns=False,
-        save_strategy="steps",
-        save_steps=settings.save_steps,
-        save_total_limit=2,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        report_to="none",
-        disable_tqdm=True,
-        seed=seed,
-        data_seed=seed,
-        dataloader_pin_memory=False,
     )
 
 

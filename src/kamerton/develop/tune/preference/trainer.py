@@ -20,6 +20,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference  # noqa: TID253
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference  # noqa: TID253
 
 from kamerton.develop.settings import TuneSettings
+from kamerton.develop.training.arguments import common
 from kamerton.develop.training.callbacks import Watch, Watched, with_ids
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.tune import estimate
@@ -78,7 +79,7 @@ def _arguments(
     `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
     """
     return {
-        "output_dir": str(folder),
+        **common(settings, folder, estimate.steps(rows, settings), seed),
         "beta": settings.beta,
         "max_length": None,  # cut, and counted, before
         "precompute_ref_log_probs": True,
@@ -87,22 +88,7 @@ def _arguments(
         "use_cache": cache,
         "num_train_epochs": settings.epochs,
         "per_device_train_batch_size": settings.batch_size,
-        "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": "cosine",
-        "warmup_steps": round(settings.warmup * estimate.steps(rows, settings)),
-        "weight_decay": settings.weight_decay,
         "train_sampling_strategy": "sequential",
-        "remove_unused_columns": False,
-        "save_strategy": "steps",
-        "save_steps": settings.save_steps,
-        "save_total_limit": 2,
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "report_to": "none",
-        "disable_tqdm": True,
-        "seed": seed,
-        "data_seed": seed,
-        "dataloader_pin_memory": False,
     }
 
 
