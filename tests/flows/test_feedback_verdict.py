@@ -9,7 +9,6 @@ import json
 import random
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,12 @@ import yaml
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.run import tune
 from kamerton.formats.chat import ChatRow, chat
-from kamerton.formats.feedback import FeedbackRow, Pair, Vote
 from kamerton.formats.jsonl import read_rows, write_rows
 from kamerton.formats.losses import CHOICES, ChoiceRow
 from kamerton.formats.preference import KtoRow, PreferenceRow
 from kamerton.formats.scores import Comparison, Sample, Summary
 from tiny_model import make_model
+from votes import voted
 
 SEED, HELD_OUT = 11, 0.2
 THINGS = ["Idol", "Lady", "God", "lamp", "coin", "bell", "ship", "mask", "bowl", "ring"]
@@ -69,33 +68,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out" / "model"
 
 
-def ratings(form: str, wrong: set[int]) -> list[FeedbackRow]:
-    """What people said: the short answer is better, but for the questions in `wrong`."""
-    rows = []
-    for n, (question, short, long) in enumerate(questions()):
-        # The short answer is the rated one in every other row: order must not matter.
-        answer, rival = (short, long) if n % 2 else (long, short)
-        liked = (answer == short) != (n in wrong)
-        said = "answer" if liked else "rival"
-        rating: Any = (
-            Pair(rival=rival, rival_model="tiny", chosen=said)
-            if form == "dpo"
-            else Vote(vote="up" if liked else "down")
-        )
-        rows.append(
-            FeedbackRow(
-                id=f"f{n}",
-                time=datetime(2026, 9, 1, tzinfo=UTC) + timedelta(minutes=n),
-                model="tiny",
-                messages=chat("", question, answer),
-                rating=rating,
-                user=f"user-{n % 25}",
-                consent=True,
-            )
-        )
-    return rows
-
-
 def recipe(base: Path, form: str) -> dict[str, Any]:
     """From the ratings to a verdict, as small as it goes."""
     return {
@@ -130,7 +102,7 @@ def recipe(base: Path, form: str) -> dict[str, Any]:
 
 def run(folder: Path, base: Path, form: str, wrong: set[int]) -> tuple[Path, str]:
     """The run's folder, and what it printed last."""
-    write_rows(folder / "feedback.jsonl", ratings(form, wrong))
+    write_rows(folder / "feedback.jsonl", voted(questions(), form, wrong))
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe(base, form)))
     program = [sys.executable, "-m", "kamerton.cli.main", "run", str(folder / "recipe.yaml")]
     done = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)

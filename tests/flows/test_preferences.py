@@ -8,7 +8,6 @@ from that, and the answers to questions that nobody rated are measured in tokens
 import json
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,11 @@ from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.load import load
 from kamerton.develop.tune.run import tune
 from kamerton.formats.chat import ChatRow, chat
-from kamerton.formats.feedback import FeedbackRow, Pair, Vote
+from kamerton.formats.feedback import FeedbackRow
 from kamerton.formats.jsonl import write_rows
 from kamerton.stats import sign_flip
 from tiny_model import make_model
+from votes import voted
 
 SEED, VOTES, HELD_OUT = 11, 200, 40
 THINGS = ["Idol", "Lady", "God", "lamp", "coin", "bell", "ship", "mask", "bowl", "ring"]
@@ -69,30 +69,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ratings(form: Form, wrong: set[int]) -> list[FeedbackRow]:
     """What people said: the short answer is better, but for the places in `wrong`."""
-    rows = []
-    for n, (question, place) in enumerate(questions()):
-        short, long = answers(place)
-        # The short answer is the rated one in every other row: order must not matter.
-        answer, rival = (short, long) if n % 2 else (long, short)
-        liked = (answer == short) != (n in wrong)
-        rating = (
-            Pair(rival=rival, rival_model="tiny", chosen="answer" if liked else "rival")
-            if form == "dpo"
-            else Vote(vote="up" if liked else "down")
-        )
-        rows.append(
-            FeedbackRow(
-                id=f"f{n}",
-                time=datetime(2026, 9, 1, tzinfo=UTC) + timedelta(minutes=n),
-                model="tiny",
-                messages=chat("", question, answer),
-                rating=rating,
-                user=f"user-{n % 25}",
-                consent=True,
-                held_out=n >= VOTES,
-            )
-        )
-    return rows
+    asked = [(question, *answers(place)) for question, place in questions()]
+    return voted(asked, form, wrong, held_out_from=VOTES)
 
 
 def lengths(model: Any, tokenizer: Any) -> list[int]:

@@ -1,17 +1,15 @@
 """A model server of a few lines whose answers a function gives, on a real port."""
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from listening import listening
 
 Answer = tuple[str, str] | None
 """Text and finish reason; None where the prompt is too long for the context."""
@@ -48,18 +46,10 @@ def answering(
 ) -> Iterator[Answering]:
     """A running server; ended with the block."""
     state = Answering(arms, answer)
-    app = Starlette(
-        routes=[
-            Route("/v1/chat/completions", state.chat, methods=["POST"]),
-            Route("/v1/models", state.models),
-        ]
-    )
-    runner = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    state.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
-    yield state
-    runner.should_exit = True
-    thread.join(10)
+    routes = [
+        Route("/v1/chat/completions", state.chat, methods=["POST"]),
+        Route("/v1/models", state.models),
+    ]
+    with listening(routes) as url:
+        state.url = url.removesuffix("/v1")
+        yield state

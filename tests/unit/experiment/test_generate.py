@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -14,9 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvicorn
 from made_up import questions
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -28,6 +25,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Sample, Summary
+from listening import listening
 
 ARMS = ["base", "base+rag", "museum", "museum+rag"]
 
@@ -73,21 +71,13 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     state = Server(known={q.question: q.answer for q in questions()})
-    app = Starlette(
-        routes=[
-            Route("/v1/chat/completions", state.chat, methods=["POST"]),
-            Route("/v1/models", state.models),
-        ]
-    )
-    runner = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=runner.run, daemon=True)
-    thread.start()
-    while not runner.started:
-        time.sleep(0.01)
-    state.url = f"http://127.0.0.1:{runner.servers[0].sockets[0].getsockname()[1]}"
-    yield state
-    runner.should_exit = True
-    thread.join(10)
+    routes = [
+        Route("/v1/chat/completions", state.chat, methods=["POST"]),
+        Route("/v1/models", state.models),
+    ]
+    with listening(routes) as url:
+        state.url = url.removesuffix("/v1")
+        yield state
 
 
 def asking(server: Server, **other: float) -> Asking:
