@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -40,16 +40,32 @@ class Answering:
         return JSONResponse({"data": [{"id": arm} for arm in self.arms]})
 
 
+class Serves(Protocol):
+    """A model server's replies."""
+
+    url: str
+
+    async def chat(self, request: Request) -> JSONResponse: ...
+    async def models(self, request: Request) -> JSONResponse: ...
+
+
 @contextmanager
-def answering(
-    arms: list[str], answer: Callable[[str, list[dict[str, str]]], Answer]
-) -> Iterator[Answering]:
-    """A running server; ended with the block."""
-    state = Answering(arms, answer)
+def serving(state: Serves) -> Iterator[None]:
+    """The server runs, and knows its address."""
     routes = [
         Route("/v1/chat/completions", state.chat, methods=["POST"]),
         Route("/v1/models", state.models),
     ]
     with listening(routes) as url:
         state.url = url.removesuffix("/v1")
+        yield
+
+
+@contextmanager
+def answering(
+    arms: list[str], answer: Callable[[str, list[dict[str, str]]], Answer]
+) -> Iterator[Answering]:
+    """A running server; ended with the block."""
+    state = Answering(arms, answer)
+    with serving(state):
         yield state

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from answering import serving
 from made_up import questions
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from kamerton.experiment.generate import ANSWERS, Asking, ask_all, changed, models
 from kamerton.experiment.run import compare
@@ -25,7 +25,6 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Sample, Summary
-from listening import listening
 
 ARMS = ["base", "base+rag", "museum", "museum+rag"]
 
@@ -71,12 +70,7 @@ class Server:
 @pytest.fixture
 def server() -> Iterator[Server]:
     state = Server(known={q.question: q.answer for q in questions()})
-    routes = [
-        Route("/v1/chat/completions", state.chat, methods=["POST"]),
-        Route("/v1/models", state.models),
-    ]
-    with listening(routes) as url:
-        state.url = url.removesuffix("/v1")
+    with serving(state):
         yield state
 
 
