@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from listening import listening
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from listening import listening
 
 Answer = Callable[[dict[str, Any]], "str | int"]
 """From a request's body to the text of its answer, or to the status of a refusal."""

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from listening import listening
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from listening import listening
 
 Likely = Callable[[str, str], float]
 """From the text before a character, and it, to its log-probability."""
