@@ -2,12 +2,15 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kamerton.cli.recipe import Part, Recipe
 from kamerton.develop.settings import RowsSettings
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.rows.collect import Sourced
 
 SAMPLE = 2000
 """Rows that are made to tokens; of more as many, evenly taken, and the figures are scaled."""
@@ -22,9 +25,9 @@ def cost(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> Figures:
     why = _unknown(recipe, part, data, home)
     if why:
         return {"unknown": why}
-    rows, found = _rows(data, home, recipe.seed)
+    rows, why = _rows(data, home, recipe.seed)
     training = _estimate(recipe, part, rows) if rows else None
-    return {"training": training} if training else {"unknown": "filtered" if found else "empty"}
+    return {"training": training} if training else {"unknown": why or "filtered"}
 
 
 def _unknown(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> str:
@@ -48,18 +51,41 @@ def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
     return (home / (stand_in(source.stand_in) or source.copy_at or source.name)).exists()
 
 
-def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], int]:
-    """The training rows, without those that go whatever the others are, and the count of all."""
+def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], str]:
+    """The training rows, without those that go whatever the others are; why there are none."""
     from kamerton.develop.data.rows.filters import alone
-    from kamerton.develop.data.rows.run import read
     from kamerton.develop.data.rows.split import split
 
-    # Without a teacher nothing is written: no folder is needed.
-    found, _, share = read(data, home, Path(), seed, "sft")
+    quick = _without_names(data)
+    found, share = _found(quick, home, seed)
     said = {one.row.id: one.said for one in found}
-    train = split([one for one in found if not alone(one.row, data)], share, seed)[0]
+    left = [one for one in found if not alone(one.row, quick)]
+    train = split(left, share, seed)[0]
+    why = "held_out" if left else "filtered" if found else "empty"
     rows = [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
-    return rows, len(found)
+    return rows, "" if rows else why
+
+
+def _found(data: RowsSettings, home: Path, seed: int) -> tuple[list["Sourced"], float]:
+    """All rows as filters see them, and the share that is held out."""
+    from kamerton.develop.data.rows import collect, rated
+    from kamerton.develop.data.rows.filters import private
+
+    if rated.is_rated(data, home, "sft"):
+        found, settled = rated.collect(data, home, "sft", seed)
+        return found, 0.0 if settled else data.held_out
+    # Without a teacher nothing is written: no folder is needed.
+    found = collect.collect(data, home, Path(), seed)
+    if data.privacy.action == "mask":
+        found = [replace(one, row=private(one.row, data)[0]) for one in found]
+    return found, data.held_out
+
+
+def _without_names(data: RowsSettings) -> RowsSettings:
+    """Names are looked for by a language model: too slow for a plan, and few rows go by them."""
+    kinds = [kind for kind in data.privacy.find if kind != "name"]
+    privacy = data.privacy.model_copy(update={"find": kinds})
+    return data.model_copy(update={"privacy": privacy})
 
 
 def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures | None:

@@ -1,6 +1,7 @@
 """A plan of a rows recipe says what its training will take, or why that is not known yet."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from kamerton.cli.trip import Job
 from kamerton.develop import hub
 from kamerton.develop.tune.encode import encode
 from kamerton.formats.chat import ChatRow, chat
+from kamerton.formats.errors import InputError
 
 ROWS = [
     {"id": f"r{n}", "question": f"What is {n}?", "answer": f"It is {n}. " * n} for n in range(1, 21)
@@ -78,11 +80,22 @@ def test_rows_are_filtered_as_the_data_stage_sees_them(tiny: Path, tmp_path: Pat
     assert figures(made, tmp_path)["adapters"]["r"]["training"]["rows"] == fit + 1
 
 
+def test_a_base_without_a_configuration_is_refused_by_name(tiny: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(tiny, tmp_path / "base")
+    (base / "config.json").write_text('{"model_type": "no such"}', "utf-8")
+    with pytest.raises(InputError, match="no such"):
+        part(tmp_path, str(base))
+
+
 def test_where_all_rows_go_it_says_so(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert part(tmp_path, str(tiny), {"longest": 3})["unknown"] == "filtered"
+    tested = {"name": "rows.jsonl", "part": "test"}
+    assert part(tmp_path, str(tiny), {"sources": [tested]})["unknown"] == "held_out"
     policy = {"max_length": 16, "on_overflow": "drop"}
+    with pytest.raises(InputError, match=r"tune\.max_length"):
+        part(tmp_path, str(tiny), {"held_out": 0}, **policy)
     monkeypatch.setattr(cost, "SAMPLE", 7)  # another row than those looked at may fit
     found = part(tmp_path, str(tiny), {"held_out": 0}, **policy)
     assert (
@@ -154,7 +167,7 @@ def test_plan_and_check_stage_say_the_same(
     with pytest.raises(SystemExit) as end:
         main(["run", "recipe.yaml", "--dry-run"])
     planned = capsys.readouterr().out
-    assert not end.value.code and "training: 18 rows" in planned and "no more rows" in planned
+    assert not end.value.code and "training: 18 rows" in planned and "fewer rows" in planned
     (tmp_path / "out").mkdir()
     check(Job(recipe=made, folder=str(tmp_path), command="", stages={"check": "out"}))
     said = capsys.readouterr().err

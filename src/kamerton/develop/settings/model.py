@@ -66,6 +66,14 @@ class TuneSettings(TrainingSettings):
     on_overflow: Literal["stop", "cut", "drop"] = "stop"
     """What happens with rows longer than that: stop the run, cut their end, or drop them."""
 
+    @property
+    def pads(self) -> bool:
+        """Whether rows of a batch are made equally long.
+
+        A soft prompt stands before every row, and NEFTune's noise goes by a row's length.
+        """
+        return self.method == "prompt" or self.neftune_alpha > 0
+
 
 class PretrainSettings(TrainingSettings):
     """A model trained from scratch on the corpus's packed rows."""

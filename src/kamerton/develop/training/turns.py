@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from kamerton.formats.errors import InputError
@@ -73,7 +74,7 @@ def _render(messages: Sequence[Any], tokenizer: Any, template: dict[str, Any]) -
 def spans(row: Example, tokenizer: Any) -> str:
     """The decoded row with what is learnt between ⟦ and ⟧."""
     ids, text, before, end = list(row.ids), "", "", 0
-    for learnt, run in groupby(row.supervised, bool):
+    for learnt, run in groupby(zip(ids, row.supervised, strict=True), itemgetter(1)):
         start, end = end, end + len(list(run))
         # Not token by token: one may be half a letter. Nor each run by itself where the row up to
         # it decodes to the same text: SentencePiece's decoder takes away the blank before a text.

@@ -113,8 +113,11 @@ def _start_idle(threads: int) -> _Idle:
         thread = threading.Thread(target=_do_nothing, args=(threads, idle.over), daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # the process is ending: Python 3.12 starts no thread any more
-            break
+        except RuntimeError:
+            _end(idle.over, idle.threads)
+            if _ending():  # Python 3.12 and later start no thread then
+                return _Idle()
+            raise
         idle.threads.append(thread)
     return idle
 
@@ -130,6 +133,10 @@ def _do_nothing(threads: int, over: threading.Event) -> None:
 
     torch.ones(threads * _GRAIN).add_(1)
     over.wait()
+
+
+def _ending() -> bool:
+    return not threading.main_thread().is_alive()
 
 
 def _cores() -> int:

@@ -63,11 +63,17 @@ def _tokens(rows: Iterable[Encoded]) -> tuple[int, int]:
 
 
 def _memory(settings: TuneSettings, base: str, weights: int, rows: Sequence[Encoded]) -> float:
-    """GiB while the longest rows are side by side: rows of like length go together."""
+    """GiB while the longest rows are side by side: rows of like length go together.
+
+    An architecture whose rows have to be padded (`attention.use`) takes more.
+    """
     config = hub.load_config(base)
     at_once = settings.rows_at_once if settings.rows_at_once != "auto" else settings.batch_size
     longest = sorted(rows, key=lambda row: len(row.ids), reverse=True)[:at_once]
     tokens, learnt = _tokens(longest)
+    if settings.pads:
+        before = settings.virtual_tokens if settings.method == "prompt" else 0
+        tokens = len(longest) * (before + len(longest[0].ids))
     values = _KEPT * int(config.num_hidden_layers) * int(config.hidden_size) * tokens
     values += _LOGITS * int(config.vocab_size) * learnt
     return (weights * _bytes(settings) + 4 * values) / 2**30 + _LIBRARIES

@@ -62,10 +62,9 @@ def train(
 def collation(model: Any, settings: TuneSettings, longest: int) -> trainer.Collate:
     """Rows in one flat row where that is exact, else padded.
 
-    Padded: under a soft prompt, which stands before every row; with NEFTune, whose noise goes by
-    the length of what it sees as one row; for architectures that attend in another way.
+    Padded: where the settings say so, and for architectures that attend in another way.
     """
-    if settings.method == "prompt" or settings.neftune_alpha:
+    if settings.pads:
         return collate
     try:
         attention.use(model, longest)

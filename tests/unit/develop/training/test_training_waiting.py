@@ -155,13 +155,23 @@ def test_a_process_ends_well_while_threads_that_do_nothing_start() -> None:
     assert told(ENDED) == ["ended"]
 
 
-def test_a_thread_that_cannot_start_any_more_is_not_waited_for(
+@linux
+def test_threads_that_the_ending_process_refuses_are_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Python 3.12 and later start none once a process ends."""
+    """Python 3.12 and later start none then; at any other time it is an error."""
 
     def refused(self: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError, match="new thread"):
+        waiting._start_idle(2)
+    monkeypatch.setattr(waiting, "_ending", lambda: True)
     assert waiting._start_idle(2).threads == []
+
+
+def test_a_process_knows_that_it_ends() -> None:
+    assert not waiting._ending()
+    code = "import atexit\natexit.register(lambda: print(json.dumps([waiting._ending()])))"
+    assert told(code) == [True]

@@ -63,7 +63,7 @@ def prepare(
     then, to see what was found.
     """
     _licensed(settings)
-    rows, personal, share = read(settings, home, out, seed, objective)
+    rows, personal, share = _read(settings, home, out, seed, objective)
     gone = reasons(rows, settings, seed)
     train, held_out = split([r for r in rows if r.row.id not in gone], share, seed)
     train, leaking, found = apart(settings, home, train, held_out)
@@ -79,7 +79,7 @@ def prepare(
     _usable(train, found, out)
 
 
-def read(
+def _read(
     settings: RowsSettings, home: Path, out: Path, seed: int, objective: Form
 ) -> tuple[list[Sourced], int, float]:
     """All rows, how much personal data they held, and the share that is still to be held out."""
