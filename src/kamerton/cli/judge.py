@@ -9,6 +9,7 @@ from kamerton.cli.again import tell_again
 from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import print_json
 from kamerton.formats.recipe import merged, parse_set, validate
+from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
 from kamerton.terminal import note
 
@@ -24,7 +25,7 @@ Tree = dict[str, Any]
 def judge(
     run: Annotated[str, typer.Argument(help="cli.arg_run_arm")],
     model: Annotated[str | None, typer.Option(help="cli.judge_opt_model")] = None,
-    against: Annotated[str, typer.Option(help="cli.opt_against_arm")] = "base",
+    against: Annotated[str, typer.Option(help="cli.opt_against_arm")] = BASE,
     criterion: Annotated[list[str] | None, typer.Option(help="cli.opt_criterion")] = None,
     held_out: Annotated[list[str] | None, typer.Option(help="cli.opt_held_out")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="cli.opt_count")] = None,

@@ -10,6 +10,7 @@ from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import SUBCOMMANDS, print_json
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.serving import BASE
 
 if TYPE_CHECKING:
     from kamerton.experiment.rating.sheet import Key
@@ -23,7 +24,7 @@ FOLDER = "rating"
 def make(
     run: Annotated[str, typer.Argument(help="cli.arg_run_arm")],
     folder: Annotated[Path | None, typer.Argument(help="cli.rating_arg_folder")] = None,
-    against: Annotated[str, typer.Option(help="cli.opt_against_arm")] = "base",
+    against: Annotated[str, typer.Option(help="cli.opt_against_arm")] = BASE,
     criterion: Annotated[list[str] | None, typer.Option(help="cli.opt_criterion")] = None,
     held_out: Annotated[list[str] | None, typer.Option(help="cli.opt_held_out")] = None,
     count: Annotated[int | None, typer.Option(min=1, help="cli.opt_count")] = None,

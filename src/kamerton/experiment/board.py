@@ -16,6 +16,7 @@ from kamerton.experiment.settings import Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.questions import HeldOut
 from kamerton.formats.scores import Cell, Comparison, Sample
+from kamerton.formats.serving import BASE
 
 SETS: tuple[HeldOut, ...] = ("known", "unknown", "safety", "rows", "prompts")
 
@@ -52,7 +53,7 @@ def leaderboard(runs: Sequence[Finished]) -> Board:
 
     Against a fixed arm, not against the best: the best of many is chosen by luck as well.
     """
-    bases = [replace(run, label=f"{run.label}#base", arm="base") for run in runs]
+    bases = [replace(run, label=f"{run.label}#{BASE}", arm=BASE) for run in runs]
     with_base = [(run, base) for run, base in zip(runs, bases, strict=True) if _has(base)]
     pairs = [(run, base.label) for run, base in with_base]
     everything = [*runs, *(base for _, base in with_base)]

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.scores import Sample
+from kamerton.formats.serving import BASE
 
 Choice = Literal["base", "tuned", "tie", "unrated"]
 SCORE: dict[Choice, float] = {"base": -1.0, "tie": 0.0, "tuned": 1.0}
@@ -39,7 +40,7 @@ class Pair(BaseModel):
         return self.base.split() == self.tuned.split()
 
 
-def pairs_of(samples: Sequence[Sample], tuned: str, base: str = "base") -> list[Pair]:
+def pairs_of(samples: Sequence[Sample], tuned: str, base: str = BASE) -> list[Pair]:
     """The questions that both arms answered, in their order.
 
     InputError where there is none.
