@@ -12,7 +12,7 @@ from kamerton.cli.finished import Place
 from kamerton.cli.words import print_json
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.voices import Voice

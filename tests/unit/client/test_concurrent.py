@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kamerton.together import together
+from kamerton.client.concurrent import together
 
 
 def test_results_come_in_the_order_of_the_work() -> None:
