@@ -27,6 +27,16 @@ def is_this_machine(host: str) -> bool:
         return plain(host) == "localhost"
 
 
+def trust_env(url: str) -> bool:
+    """Whether httpx may take a proxy from the environment for a URL: never for this machine.
+
+    Every client of the project asks this; httpx.InvalidURL where it is none.
+    """
+    import httpx
+
+    return not is_this_machine(httpx.URL(url).host)
+
+
 def stays(base_url: str, trusted: Iterable[str], complaint: str) -> bool:
     """Whether what is sent to a URL stays here, or goes to a host that may see everything.
 

@@ -16,9 +16,9 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from typing import Any
 
+from kamerton.client.hosts import trust_env
 from kamerton.formats.errors import InputError
 
 _DEADLINE = 120.0
@@ -114,10 +114,11 @@ class Engine:
 
     def post(self, route: str, body: dict[str, Any]) -> Any:
         """One request at the start, before there is a gateway; its answer, read from JSON."""
-        headers = {"Content-Type": "application/json", **self.headers}
-        request = urllib.request.Request(self.address + route, json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+        import httpx
+
+        url = self.address + route
+        with httpx.Client(timeout=60, trust_env=trust_env(url)) as client:
+            return client.post(url, json=body, headers=self.headers).raise_for_status().json()
 
     def watch(self) -> threading.Thread:
         """Restart the engine whenever it dies, with longer and longer pauses between failures."""

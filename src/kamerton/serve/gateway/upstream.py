@@ -23,7 +23,9 @@ class Upstream:
         self._members = {name: member for member in fleet for name in member.adapters}
         slots = [(member, Slots(member.slots, queue)) for member in fleet]
         self._slots = {name: own for member, own in slots for name in member.adapters}
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0))
+        timeout = httpx.Timeout(600.0, connect=5.0)
+        # The engines are processes of this machine: no proxy may come between (`client.hosts`).
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
 
     async def close(self) -> None:
         """Close the connections."""
