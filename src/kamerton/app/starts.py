@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from kamerton.cli.recipe import Part, Recipe
+from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import TuneSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import line_of
@@ -67,7 +67,7 @@ def _found(text: str, name: str, path: Path, where: str) -> Path:
         if error.key != "pipeline.unknown_run":
             raise
         known = error.values["known"]
-        raise InputError("cli.start_missing", where=where, text=text, known=known) from error
+        raise InputError("app.start_missing", where=where, text=text, known=known) from error
     return _of_run(run, name, where)
 
 
@@ -79,11 +79,11 @@ def _of_run(run: Path, name: str, where: str) -> Path:
     tuned = {s.partition("-")[2]: s for s in record.stages if s.partition("-")[0] == "tune"}
     if len(tuned) > 1 and name not in tuned:
         names = ", ".join(tuned)
-        raise InputError("cli.start_several", where=where, run=title, names=names, name=name)
+        raise InputError("app.start_several", where=where, run=title, names=names, name=name)
     stage = tuned.get(name) or next(iter(tuned.values()), None)
     found = start.find(record.stage(run, stage)) if stage else None
     if found is None:
-        raise InputError("cli.start_no_adapter", where=where, run=title)
+        raise InputError("app.start_no_adapter", where=where, run=title)
     return found
 
 

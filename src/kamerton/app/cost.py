@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kamerton.cli.recipe import Part, Recipe
+from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import RowsSettings
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError

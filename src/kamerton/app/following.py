@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kamerton.cli import recipe as recipes
-from kamerton.cli.recipe import Recipe
-from kamerton.cli.starts import started
+from kamerton.app import recipe as recipes
+from kamerton.app.recipe import Recipe
+from kamerton.app.starts import started
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import line_of, read_yaml
@@ -51,7 +51,7 @@ def _find(path: Path, name: str) -> Path:
         return recipes.find(str(path.parent / name))
     except InputError as error:
         where = _where(path, ["then"])
-        raise InputError("cli.then_missing", where=where, name=name) from error
+        raise InputError("app.then_missing", where=where, name=name) from error
 
 
 def _preset_of(path: Path, preset: str | None) -> str | None:
@@ -69,7 +69,7 @@ def _demand_files(recipe: Recipe, path: Path) -> None:
         made = any(named.is_relative_to(root) for root in (to_be, home / folders.ROOT))
         if not named.exists() and not made:
             values = {"field": ".".join(field), "path": place}
-            raise InputError("cli.named_missing", where=_where(path, field), **values)
+            raise InputError("app.named_missing", where=_where(path, field), **values)
 
 
 def _where(path: Path, field: list[str]) -> str:

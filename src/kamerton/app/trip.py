@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.cli.recipe import Part, Recipe
+from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.formats.language import current
 from kamerton.formats.pretraining import PRETRAINING

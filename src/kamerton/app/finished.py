@@ -74,7 +74,7 @@ def place_of(text: str) -> Place:
     adapters = list(recipe.get("adapters") or {})
     adapter = arm.removesuffix(RAG) if adapters else ""
     if adapters and adapter not in adapters:
-        raise InputError("cli.which_adapter", where=text, run=name, known=", ".join(adapters))
+        raise InputError("app.which_adapter", where=text, run=name, known=", ".join(adapters))
     return Place(run, read_run(run), recipe, adapter, arm or str(recipe.get("name", "")))
 
 

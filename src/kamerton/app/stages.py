@@ -1,33 +1,25 @@
-"""`kamerton stage NAME`: one stage in its own process, as `kamerton run` starts it."""
+"""What each stage of a trip does, as functions of a job."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import typer
-
-from kamerton.cli.asking import serving, slots_of
-from kamerton.cli.checks import check
-from kamerton.cli.recipe import Part
-from kamerton.cli.trip import Job, name_of
+from kamerton.app.asking import serving, slots_of
+from kamerton.app.checks import check
+from kamerton.app.recipe import Part
+from kamerton.app.trip import Job, name_of
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
 from kamerton.formats.jsonl import read_text, write_text
-from kamerton.pipeline.child import die_with_parent
 from kamerton.pipeline.folder import STAGES, find_run
 
 Form = Literal["sft", "dpo", "kto"]
 
 
-def stage(
-    name: Annotated[str, typer.Argument(help="cli.arg_stage")],
-    job: Annotated[str, typer.Argument(help="cli.arg_job")],
-) -> None:
-    """Run one stage; its outputs go where the job says."""
-    die_with_parent()
-    told = Job.model_validate_json(job)
-    told.out(name).mkdir(parents=True, exist_ok=True)
-    _jobs(told)[name]()
+def run_stage(name: str, job: Job) -> None:
+    """Run one stage in this process; its outputs go where the job says."""
+    job.out(name).mkdir(parents=True, exist_ok=True)
+    _jobs(job)[name]()
 
 
 def _jobs(job: Job) -> dict[str, Callable[[], None]]:

@@ -5,9 +5,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from kamerton.cli.cost import cost
-from kamerton.cli.recipe import Part, Recipe
-from kamerton.cli.trip import Job
+from kamerton.app.cost import cost
+from kamerton.app.recipe import Part, Recipe
+from kamerton.app.trip import Job
 from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
@@ -78,32 +78,32 @@ def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
 def lines(found: Figures) -> list[str]:
     """The figures as lines to read."""
     if "corpus" in found:
-        return [say("cli.check_corpus", **found["corpus"])]
+        return [say("app.check_corpus", **found["corpus"])]
     if "rows" in found:
-        return [say("cli.check_read", **found["rows"])]
+        return [say("app.check_read", **found["rows"])]
     return [line for part in found["adapters"].values() for line in _part_lines(part)]
 
 
 def _part_lines(part: Figures) -> list[str]:
     if "rows" in part:
         declared = [say(f"experiment.declared_{name}") for name in part["declared"]]
-        return [say("cli.check_read", **part["rows"]), *_rows_cost(part), *declared]
+        return [say("app.check_read", **part["rows"]), *_rows_cost(part), *declared]
     claims = [
-        say("cli.check_claim", **power, points=100 * power["detectable"])
+        say("app.check_claim", **power, points=100 * power["detectable"])
         for power in part["design"]["hypotheses"]
     ]
-    return [say("cli.check_rows", **part["dataset"]), _training(part["training"]), *claims]
+    return [say("app.check_rows", **part["dataset"]), _training(part["training"]), *claims]
 
 
 def _rows_cost(part: Figures) -> list[str]:
     """What the training will take; where that is not known yet, why."""
     if "unknown" in part:
-        return [say(f"cli.plan_unknown_{part['unknown']}")]
+        return [say(f"app.plan_unknown_{part['unknown']}")]
     found = part["training"]
     sampled = found["sampled"] < found["read"]
-    told = [_training(found), say("cli.plan_before_filters")]
-    return [*told, say("cli.plan_sampled", **found)] if sampled else told
+    told = [_training(found), say("app.plan_before_filters")]
+    return [*told, say("app.plan_sampled", **found)] if sampled else told
 
 
 def _training(found: Figures) -> str:
-    return say("cli.plan_training", **found, minutes=found["seconds"] / 60)
+    return say("app.plan_training", **found, minutes=found["seconds"] / 60)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kamerton.cli.recipe import Recipe
+from kamerton.app.recipe import Recipe
 from kamerton.formats.errors import InputError
 
 _READY_SECONDS = 300.0
@@ -48,6 +48,6 @@ def _base_url(child: "subprocess.Popen[bytes]") -> str:
         for line in child.stdout:
             if line.startswith(b"{"):
                 return str(json.loads(line)["base_url"])
-        raise InputError("cli.server_failed", code=child.wait())
+        raise InputError("app.server_failed", code=child.wait())
     finally:
         late.cancel()
