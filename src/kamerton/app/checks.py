@@ -11,7 +11,7 @@ from kamerton.app.trip import Job
 from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 CHECK = "check.json"
 Figures = dict[str, Any]

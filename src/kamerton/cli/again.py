@@ -9,7 +9,7 @@ from kamerton.app.again import report_again
 from kamerton.app.finished import Place
 from kamerton.cli.words import print_json
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.voices import Voice

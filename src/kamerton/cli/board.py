@@ -8,8 +8,8 @@ import typer
 from kamerton.app.finished import Place, place_of, read
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
 from kamerton.pipeline import folder as folders
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.board import Board

@@ -19,11 +19,11 @@ from kamerton.cli.words import print_json, table
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
+from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget
 from kamerton.pipeline.graph import Planned, State, plan, select, state_of
-from kamerton.terminal import note
 
 REPORT, CARD, TABLE = "report.html", "card.html", "table.txt"
 

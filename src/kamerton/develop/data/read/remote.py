@@ -19,7 +19,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest, sha256, tree_sha256
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 if TYPE_CHECKING:
     import httpx
