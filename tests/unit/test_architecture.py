@@ -17,6 +17,7 @@ LEAVES = (
     "sandbox",
     "pipeline",
     "retrieval",
+    "engines",
 )
 PLATFORMS = ("develop", "experiment", "serve", "studio")
 HEAVY = ("torch", "numpy", "scipy", "transformers", "peft", "gradio", "xllamacpp", "openai")

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
+from kamerton.engines.errors import ApiError
 from kamerton.serve.arms import Arm
 from kamerton.serve.fleet import Member
-from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.gateway.slots import Lease, Slots
 
 _ROUTE = "/v1/chat/completions"
