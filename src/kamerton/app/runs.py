@@ -1,12 +1,19 @@
-"""A finished run as `judge`, `rating`, `gate` and `compare` take it: RUN, or RUN#ARM."""
+"""Finished runs: what `judge`, `rating`, `gate` and `compare` take, RUN or RUN#ARM, and reports."""
 
 import json
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from kamerton.app.recipe import OWN_STAGES, Recipe
+from kamerton.app.stages import STAGES_OF_ADAPTER
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text
+from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.manifest import StageName
 from kamerton.formats.recipe import validate
 from kamerton.formats.serving import RAG
 from kamerton.pipeline.folder import RECIPE, RunRecord, read_run, resolve_run
@@ -42,18 +49,17 @@ class Place:
         """The recipe with the adapter's own sections in place."""
         if not self.adapter:
             return self.recipe
-        own: dict[str, Any] = self.recipe["adapters"][self.adapter]
-        return self.recipe | own | {"adapters": {}}
+        sections: dict[str, Any] = self.recipe["adapters"][self.adapter]
+        return self.recipe | sections | {"adapters": {}}
 
     def with_arm(self, arm: str) -> "Place":
         """Another arm of the same run."""
         return replace(self, arm=arm)
 
     def stage(self, does: str) -> Path | None:
-        """Folder of the adapter's own data, tune or compare stage; None where there is none."""
-        name = f"{does}-{self.adapter}" if self.adapter else does
-        there = name in self.record.stages
-        return self.record.stage(self.run, name) if there else None
+        """Outputs of a stage, of the adapter's own where it has one; None where there are none."""
+        name = StageName.of(does, self.adapter if does in OWN_STAGES else "")
+        return self.record.stage(self.run, name) if name in self.record.stages else None
 
     @property
     def label(self) -> str:
@@ -78,13 +84,46 @@ def place_of(text: str) -> Place:
     return Place(run, read_run(run), recipe, adapter, arm or str(recipe.get("name", "")))
 
 
+def recipe_of(run: Path) -> Recipe:
+    """The resolved recipe of a run; InputError where another version of Kamerton wrote it."""
+    path = run / RECIPE
+    try:
+        return Recipe.model_validate_json(read_text(path))
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise InputError("app.other_version", where=str(path), field=field) from error
+
+
 def read(place: Place) -> "Finished":
     """What the run found: its answers and its summary."""
     from kamerton.experiment.finished import read_finished
     from kamerton.experiment.settings import ExperimentSettings
 
-    told = place.part.get("experiment") or {}
-    settings = validate(told, ExperimentSettings, place.run / RECIPE)
+    section = place.part.get("experiment") or {}
+    settings = validate(section, ExperimentSettings, place.run / RECIPE)
     return read_finished(
         place.run, place.prefix, place.label, place.arm, settings, place.stage("tune")
     )
+
+
+def report_again(place: Place) -> Path | None:
+    """Write the run's page and card anew; the page's path, or None where the run has no page.
+
+    Stages stay as they are: the page in the run's folder is a copy, and this is a newer one, with
+    what a judge and people have said since.
+    """
+    from kamerton.experiment.report.run import CARD, REPORT, ReportInputs, report
+
+    page = place.run / f"{place.prefix}{REPORT}"
+    there = {does: place.stage(does) for does in STAGES_OF_ADAPTER}
+    stages = {does: str(folder) for does, folder in there.items() if folder and folder.is_dir()}
+    if not page.is_file() or not {"data", "compare"} <= stages.keys():
+        return None
+    made = [place.record.recipe_file, *place.record.options]
+    name = place.adapter or place.record.recipe
+    command = shlex.join(["kamerton", "run", *made])
+    with TemporaryDirectory() as folder:
+        report(ReportInputs(name, place.part, command, stages, place.out), Path(folder))
+        for file in (REPORT, CARD):
+            write_text(place.run / f"{place.prefix}{file}", read_text(Path(folder) / file))
+    return page

@@ -5,18 +5,12 @@ from typing import Any
 
 import pytest
 
-from kamerton.cli import run as runs
-from kamerton.cli.main import main
+from command_line import call
+from kamerton.app import run as runs
 
 Capture = pytest.CaptureFixture[str]
 ROWS = "{kind: rows, rights: {licence: MIT}, sources: [{name: rows.jsonl}]}"
 ROW = '{"question": "Q?", "answer": "A."}\n'
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 @pytest.fixture

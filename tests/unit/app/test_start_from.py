@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from command_line import call
+from kamerton.app.chain import with_starts
 from kamerton.app.recipe import Recipe, resolve
-from kamerton.app.starts import started
-from kamerton.app.trip import stages
-from kamerton.cli.main import main
+from kamerton.app.stages import stages
 from kamerton.formats.errors import InputError
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.graph import plan
@@ -62,7 +62,7 @@ def start_of(found: Recipe) -> str:
 def test_a_run_gives_the_adapter_of_its_newest_stage(here: Path) -> None:
     run_of("museum", "tune")
     run_of("museum", "tune")
-    newest, oldest = (start_of(started(*recipe(n, here))) for n in ("museum", "museum/1"))
+    newest, oldest = (start_of(with_starts(*recipe(n, here))) for n in ("museum", "museum/1"))
     # Not absolute: it is written into training.json, and from there into the card.
     assert newest == "runs/.stages/tune-museum1/adapter"
     assert oldest == "runs/.stages/tune-museum0/adapter"
@@ -71,20 +71,20 @@ def test_a_run_gives_the_adapter_of_its_newest_stage(here: Path) -> None:
 @pytest.mark.parametrize("text", ["old", "old/adapter", "./old"])
 def test_a_path_starts_at_the_recipe(text: str, here: Path) -> None:
     adapter(here / "recipes" / "old" / "adapter")
-    assert start_of(started(*recipe(text, here))) == "recipes/old/adapter"
+    assert start_of(with_starts(*recipe(text, here))) == "recipes/old/adapter"
     whole = str(here / "recipes" / "old")
-    assert start_of(started(*recipe(whole, here))) == "recipes/old/adapter"
+    assert start_of(with_starts(*recipe(whole, here))) == "recipes/old/adapter"
 
 
 def test_a_folder_beside_the_recipe_comes_before_a_run(here: Path) -> None:
     run_of("old", "tune")
     adapter(here / "recipes" / "old")
-    assert start_of(started(*recipe("old", here))) == "recipes/old"
+    assert start_of(with_starts(*recipe("old", here))) == "recipes/old"
 
 
 def test_nothing_named_is_nothing_changed(here: Path) -> None:
     found, path = recipe("", here)
-    assert started(found, path) == found
+    assert with_starts(found, path) == found
 
 
 def test_of_several_adapters_the_one_of_the_same_name_is_taken(here: Path) -> None:
@@ -92,20 +92,20 @@ def test_of_several_adapters_the_one_of_the_same_name_is_taken(here: Path) -> No
     path = here / "recipes" / "recipe.yaml"
     part = f"{{data: {ROWS}, tune: {{start_from: two, rank: 4, alpha: 8}}}}"
     path.write_text(f"adapters: {{papers: {part}, code: {part}}}\n", "utf-8")
-    found = started(resolve(path), path)
+    found = with_starts(resolve(path), path)
     starts = {name: part.tune.start_from for name, part in found.parts.items()}
     assert starts == {
         "papers": "runs/.stages/tune-papers-two0/adapter",
         "code": "runs/.stages/tune-code-two0/adapter",
     }
     with pytest.raises(InputError) as caught:
-        started(*recipe("two", here))
+        with_starts(*recipe("two", here))
     assert caught.value.key == "app.start_several" and "code, papers" in str(caught.value)
 
 
 def refused(*given: Any) -> InputError:
     with pytest.raises(InputError) as caught:
-        started(*given)
+        with_starts(*given)
     assert str(caught.value)
     return caught.value
 
@@ -133,9 +133,8 @@ def test_the_command_tells_it_with_exit_code_2(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, path = recipe("nobody", here)
-    with pytest.raises(SystemExit) as end:
-        main(["run", str(path)])
-    assert end.value.code == 2 and "tune.start_from" in capsys.readouterr().err
+    assert call("run", path) == 2
+    assert "tune.start_from" in capsys.readouterr().err
     assert not (here / "runs").exists()
 
 
@@ -144,7 +143,7 @@ def test_the_tune_stage_depends_on_the_adapters_bytes(here: Path) -> None:
 
     def hashes() -> dict[str, str]:
         found, path = recipe("old", here)
-        planned = plan(stages(started(found, path), path.parent), folders.ROOT, path.parent)
+        planned = plan(stages(with_starts(found, path), path.parent), folders.ROOT, path.parent)
         return {item.name: item.hash for item in planned}
 
     place = adapter(here / "recipes" / "old")
