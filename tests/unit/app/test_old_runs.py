@@ -20,7 +20,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tree = Recipe(name="museum").model_dump(mode="json") | {"old_key": 1}
     (place / folders.RECIPE).write_text(json.dumps(tree))
     (tmp_path / "runs" / ".stages" / "export-1").mkdir(parents=True)
-    record = {"recipe": "museum", "recipe_file": "recipe.yaml", "folder": "."}
+    record: dict[str, object] = {"recipe": "museum", "recipe_file": "recipe.yaml", "folder": "."}
     (place / folders.RUN).write_text(
         json.dumps(record | {"stages": {"export": ".stages/export-1"}})
     )
