@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kamerton.client.hosts import check_host
 from kamerton.develop.data.guide.facts import Passage
-from kamerton.develop.data.synth import hosts
 from kamerton.develop.settings.guide import EmbeddingsSettings
-from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
@@ -51,13 +50,8 @@ def build(
 
 def allowed(embeddings: EmbeddingsSettings) -> Endpoint:
     """The server of the settings; InputError where texts may not leave this machine for it."""
-    try:
-        hosts.check_host(embeddings.base_url, embeddings.trusted_hosts, embeddings.leaves_machine)
-    except InputError as error:
-        if error.key != "develop.synth_outside_host":  # its text speaks of a teacher
-            raise
-        where, host = "data.embeddings.base_url", error.values["host"]
-        raise InputError("formats.embed_outside_host", where=where, host=host) from error
+    trusted, leaves = embeddings.trusted_hosts, embeddings.leaves_machine
+    check_host(embeddings.base_url, trusted, leaves, "data.embeddings.base_url")
     return Endpoint(
         base_url=embeddings.base_url,
         model=embeddings.model,
