@@ -10,7 +10,7 @@ from kamerton.documents import office
 from kamerton.documents.charset import decode
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 BY_ITSELF = "-"
 """Charset of a format that says it itself."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
+from kamerton.client.hosts import is_this_machine
 from kamerton.formats.errors import InputError
-from kamerton.formats.hosts import is_this_machine
 
 if TYPE_CHECKING:
     import httpx

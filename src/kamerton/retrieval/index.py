@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
+from kamerton.formats.progress import progress
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
-from kamerton.terminal import progress
 
 if TYPE_CHECKING:
     from kamerton.retrieval.embedding import Vectors

@@ -14,8 +14,8 @@ from kamerton.develop.data.leaks import runs, texts
 from kamerton.develop.data.leaks.runs import GRAM, Words
 from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Side
 from kamerton.formats.language import say
+from kamerton.formats.progress import progress
 from kamerton.retrieval.embedding import encode
-from kamerton.terminal import progress
 
 if TYPE_CHECKING:
     from kamerton.develop.data.dedup.shingles import Hashes

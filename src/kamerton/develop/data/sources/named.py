@@ -10,7 +10,7 @@ from kamerton.develop.data.sources import arena, hub, sample
 from kamerton.documents.tables import READERS, kind, read_table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 Row = dict[str, Any]
 Placed = tuple[str, Row]

@@ -258,8 +258,6 @@ def test_texts_leave_this_machine_only_where_the_recipe_says_so() -> None:
     assert run.allowed(trusted).base_url == url
     open_settings = EmbeddingsSettings(base_url=url, model="m", leaves_machine=True)
     assert run.allowed(open_settings).model == "m"
-        run.allowed(EmbeddingsSettings(base_url=url, model="m", leaves_machine=True)).model == "m"
-    )
     bad = EmbeddingsSettings(base_url="https://me:secret@localhost/v1", model="m")
     with pytest.raises(InputError) as caught:
         run.allowed(bad)
