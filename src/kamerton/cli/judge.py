@@ -14,8 +14,8 @@ from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
 
 if TYPE_CHECKING:
+    from kamerton.client.hosts import Mask
     from kamerton.experiment.finished import Finished
-    from kamerton.experiment.judge.hosts import Mask
     from kamerton.experiment.judge.pairs import Pair
     from kamerton.experiment.judge.settings import JudgeSettings
 

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
+from kamerton.client.hosts import check_host
 from kamerton.develop.data.guide import catalogue, leaks, table
 from kamerton.develop.data.guide.facts import Corpus
 from kamerton.develop.data.guide.split import Plan, split
-from kamerton.develop.data.synth import hosts
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.errors import InputError
@@ -71,13 +71,8 @@ def summary(result: Plan, settings: GuideSettings) -> dict[str, object]:
 
 def allowed(embeddings: EmbeddingsSettings) -> Endpoint:
     """The server of the settings; InputError where texts may not leave this machine for it."""
-    try:
-        hosts.check_host(embeddings.base_url, embeddings.trusted_hosts, embeddings.leaves_machine)
-    except InputError as error:
-        if error.key != "develop.synth_outside_host":  # its text speaks of a teacher
-            raise
-        where, host = "data.embeddings.base_url", error.values["host"]
-        raise InputError("formats.embed_outside_host", where=where, host=host) from error
+    trusted, leaves = embeddings.trusted_hosts, embeddings.leaves_machine
+    check_host(embeddings.base_url, trusted, leaves, "data.embeddings.base_url")
     return Endpoint(
         base_url=embeddings.base_url,
         model=embeddings.model,

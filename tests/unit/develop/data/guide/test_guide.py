@@ -252,7 +252,7 @@ def test_texts_leave_this_machine_only_where_the_recipe_says_so() -> None:
     with pytest.raises(InputError) as caught:
         run.allowed(EmbeddingsSettings(base_url=url, model="m"))
     told = str(caught.value)
-    assert caught.value.key == "formats.embed_outside_host" and "teacher" not in told
+    assert caught.value.key == "client.outside_host"
     assert "data.embeddings.base_url" in told and "api.example.com" in told
     trusted = EmbeddingsSettings(base_url=url, model="m", trusted_hosts=["api.example.com"])
     assert run.allowed(trusted).base_url == url
