@@ -23,8 +23,8 @@ def _stage(name: StageName, data: RowsSettings, seed: int, home: Path, to: Objec
 
 
 def _named(data: RowsSettings) -> Iterator[Named]:
-    from kamerton.develop.data.read.named import NAMED
-    from kamerton.develop.data.read.remote import is_remote, stand_in
+    from kamerton.develop.data.sources.named import NAMED
+    from kamerton.develop.data.sources.remote import is_remote, stand_in
 
     for source in data.sources:
         name = stand_in(source.stand_in) or str(source.copy_at or source.name)
