@@ -14,9 +14,9 @@ import torch
 import training_runs as runs
 from transformers import TrainerCallback
 
-from kamerton.develop.training.callbacks import TERMINATED, Stop, Watch, watching
-from kamerton.develop.training.repeat import repeatable
 from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.develop.training.threads import repeatable
+from kamerton.develop.training.trainer import TERMINATED, Stop, Watch, watching
 from kamerton.formats.errors import InputError
 from kamerton.terminal import progress
 
@@ -196,8 +196,8 @@ def test_a_process_ends_in_time_with_one_line_and_143(
 
 def test_saving_that_takes_too_long_is_left(tmp_path: Path, monkeypatch: Any) -> None:
     ended: list[int] = []
-    monkeypatch.setattr("kamerton.develop.training.callbacks.SAVE_SECONDS", 0.0)
-    monkeypatch.setattr("kamerton.develop.training.callbacks.os._exit", ended.append)
+    monkeypatch.setattr("kamerton.develop.training.trainer.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("kamerton.develop.training.trainer.os._exit", ended.append)
     from transformers import TrainerControl
 
     stop, control = Stop(tmp_path), TrainerControl()

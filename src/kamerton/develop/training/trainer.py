@@ -1,4 +1,4 @@
-"""What happens between the steps of a training: the live line, and two ways to stop well.
+"""What every Trainer is given: its arguments, the live line, and two ways to stop well.
 
 This module imports transformers at its top: it is itself imported only when training starts.
 """
@@ -17,17 +17,44 @@ from typing import Any
 import torch  # noqa: TID253
 from transformers import TrainerCallback  # noqa: TID253
 
-from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.develop.settings import TrainingSettings
+from kamerton.develop.training.resume import newest_checkpoint, step_of
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.terminal import note, progress
 
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that SIGTERM ended, as shells count it."""
 STEP_SECONDS, SAVE_SECONDS = 3.0, 4.5
-"""After SIGTERM: how long the step in progress may take, and how long step and saving together.
-The parent sends SIGKILL after 5 (pipeline/child.py)."""
+"""Seconds after SIGTERM that the step in progress may take, and step and saving together.
+The parent sends SIGKILL after 5."""
 _ID, _SHOWN = "id", 8
+
+
+def arguments(settings: TrainingSettings, folder: Path, steps: int, seed: int) -> dict[str, Any]:
+    """Fields of transformers' TrainingArguments, for `steps` optimiser steps into `folder`.
+
+    A warm-up, then down to zero along a cosine; the last two checkpoints are kept; every step is
+    in the Trainer's own records, a loss that is not finite too; nothing is sent or shown.
+    """
+    return {
+        "output_dir": str(folder),
+        "learning_rate": settings.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": round(settings.warmup * steps),
+        "weight_decay": settings.weight_decay,
+        "remove_unused_columns": False,
+        "save_strategy": "steps",
+        "save_steps": settings.save_steps,
+        "save_total_limit": 2,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": seed,
+        "data_seed": seed,
+        "dataloader_pin_memory": False,
+    }
 
 
 @dataclass
@@ -74,13 +101,10 @@ def with_ids(collate: Callable[[list[Any]], dict[str, Any]]) -> Callable[[list[A
 
     def keep(rows: list[Any]) -> dict[str, Any]:
         ids = [str(row[_ID]) for row in rows]
-        return {**collate([_without_id(row) for row in rows]), _ID: ids}
+        others = [{key: value for key, value in row.items() if key != _ID} for row in rows]
+        return {**collate(others), _ID: ids}
 
     return keep
-
-
-def _without_id(row: Any) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != _ID}
 
 
 def supervised_tokens(batch: Any) -> int:
@@ -89,6 +113,33 @@ def supervised_tokens(batch: Any) -> int:
         if name in batch:
             return int(batch[name][..., 1:].sum())
     return int((batch["labels"][..., 1:] != -100).sum()) if "labels" in batch else 0
+
+
+def train(
+    trainer: Any,
+    label: str,
+    total: int,
+    rows: int,
+    checkpoints: Path,
+    more: Callable[[Any], Sequence[Any]] = lambda bar: (),
+) -> list[dict[str, Any]]:
+    """Train from the newest checkpoint, or from the start; give the Trainer's records of all steps.
+
+    `trainer`: a `Watched` one. `total`: rows of all epochs, for the progress line `label`; `rows`:
+    those of one. `more`: makes further callbacks, given the line.
+    """
+    checkpoint = newest_checkpoint(checkpoints)
+    if checkpoint:
+        note(say("develop.resumed", step=step_of(checkpoint)))
+    with (
+        progress(label, total, say("develop.rows")) as bar,
+        watching(trainer.watch, bar, rows, checkpoints) as callbacks,
+    ):
+        for callback in (*callbacks, *more(bar)):
+            trainer.add_callback(callback)
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    history: list[dict[str, Any]] = trainer.state.log_history
+    return history
 
 
 @contextmanager
@@ -136,8 +187,13 @@ class Live(TrainerCallback):  # type: ignore[misc]
         self._bar.set_postfix_str(say("develop.training_live", loss=loss, rate=rate))
 
 
+def _last_checkpoint(folder: Path) -> str:
+    last = newest_checkpoint(folder)
+    return last.name if last else say("develop.training_no_checkpoint")
+
+
 class Guard(TrainerCallback):  # type: ignore[misc]
-    """Stops at a loss or a gradient that is no number, before the weights take it in.
+    """Stops at a loss or a gradient that is not finite, before the weights take it in.
 
     So every checkpoint that was written holds sound weights, and none is written afterwards.
     """
@@ -149,7 +205,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]
     def on_pre_optimizer_step(
         self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
     ) -> None:
-        """Before the weights move: all losses of the step, and its gradient, are numbers."""
+        """Before the weights move: all losses of the step, and its gradient, are finite."""
         gradients = [p.grad for p in model.parameters() if p.grad is not None]
         values = [*self._watch.losses, torch.nn.utils.get_total_norm(gradients)]
         if not all(bool(torch.isfinite(value)) for value in values):
@@ -161,8 +217,6 @@ class Guard(TrainerCallback):  # type: ignore[misc]
             self._stop(state.global_step)
 
     def _stop(self, step: int) -> None:
-        last = newest_checkpoint(self._checkpoints)
-        none = say("develop.training_no_checkpoint")
         ids = self._watch.ids
         shown = ", ".join(ids[:_SHOWN]) + (" …" if len(ids) > _SHOWN else "")
         raise InputError(
@@ -170,7 +224,7 @@ class Guard(TrainerCallback):  # type: ignore[misc]
             where=str(self._checkpoints),
             step=step,
             rows=shown or "?",
-            checkpoint=last.name if last else none,
+            checkpoint=_last_checkpoint(self._checkpoints),
         )
 
 
@@ -185,7 +239,8 @@ class Stop(TrainerCallback):  # type: ignore[misc]
     def __init__(self, checkpoints: Path) -> None:
         """`checkpoints`: where the last one is looked up, if none can be saved in time."""
         self._checkpoints = checkpoints
-        self._asked = 0.0
+        self._received = 0.0
+        """When SIGTERM came, by the monotonic clock; 0: it did not."""
         self._timer: threading.Timer | None = None
 
     @contextmanager
@@ -194,25 +249,25 @@ class Stop(TrainerCallback):  # type: ignore[misc]
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, self._heard)
+        before = signal.signal(signal.SIGTERM, self._receive)
         try:
             yield
-            if self._asked:  # it came after the last step; the checkpoints say how far we were
+            if self._received:  # it came after the last step; the checkpoints say how far we were
                 self._end()
         finally:
-            self._calm()
+            self._cancel()
             signal.signal(signal.SIGTERM, before)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """After a step in which SIGTERM came: save now, and no further step."""
-        if self._asked:
+        if self._received:
             control.should_save = control.should_training_stop = True
-            self._wait(self._asked + SAVE_SECONDS - time.monotonic())
+            self._wait(self._received + SAVE_SECONDS - time.monotonic())
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The checkpoint is whole: say so and end."""
-        if self._asked:
-            self._calm()
+        if self._received:
+            self._cancel()
             self._end()
 
     def _end(self) -> None:
@@ -220,22 +275,21 @@ class Stop(TrainerCallback):  # type: ignore[misc]
         raise SystemExit(TERMINATED)
 
     def _say(self) -> None:
-        last = newest_checkpoint(self._checkpoints)
-        name = last.name if last else say("develop.training_no_checkpoint")
-        note("\n" + say("develop.training_stopped", checkpoint=name))
+        last = _last_checkpoint(self._checkpoints)
+        note("\n" + say("develop.training_stopped", checkpoint=last))
 
-    def _heard(self, number: int, frame: Any) -> None:
-        if not self._asked:
-            self._asked = time.monotonic()
+    def _receive(self, number: int, frame: Any) -> None:
+        if not self._received:
+            self._received = time.monotonic()
             self._wait(STEP_SECONDS)
 
     def _wait(self, seconds: float) -> None:
-        self._calm()
+        self._cancel()
         self._timer = threading.Timer(max(seconds, 0.0), self._give_up)
         self._timer.daemon = True
         self._timer.start()
 
-    def _calm(self) -> None:
+    def _cancel(self) -> None:
         if self._timer:
             self._timer.cancel()
 

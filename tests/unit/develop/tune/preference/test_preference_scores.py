@@ -10,11 +10,9 @@ from preference_runs import SEED, data_of, model_of, settings, weights
 from trl.trainer.utils import add_fused_lm_head
 
 from kamerton.develop import hub
-from kamerton.develop.tune.preference import checks
-from kamerton.develop.tune.preference.drift import drift
 from kamerton.develop.tune.preference.figures import choices, compare, paired
-from kamerton.develop.tune.preference.head import log_probs, scoring
-from kamerton.develop.tune.preference.reference import as_at_start, kept, put_back, start_of
+from kamerton.develop.tune.preference.head import check_head, log_probs, scoring
+from kamerton.develop.tune.preference.reference import as_at_start, drift, kept, put_back, start_of
 from kamerton.develop.tune.preference.rows import Answered, Judged, Pair, prepare_preferences
 from kamerton.formats.errors import InputError
 
@@ -114,10 +112,10 @@ def test_a_head_that_scores_wrongly_is_found(
 ) -> None:
     model = hub.load_model(str(tiny))
     with scoring(model):
-        assert checks.head(model, answers).largest_difference < 1e-5
+        assert check_head(model, answers).largest_difference < 1e-5
     monkeypatch.setattr(model.config, "logits_scaling", 4.0, raising=False)
     with scoring(model), pytest.raises(InputError) as caught:
-        checks.head(model, answers)
+        check_head(model, answers)
     assert caught.value.key == "develop.preference_head" and "llama" in str(caught.value)
 
 

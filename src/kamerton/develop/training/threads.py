@@ -1,10 +1,11 @@
-"""Threads that wait for each other spin while nobody else needs the cores, and sleep otherwise.
+"""The same seed and number of threads give the same bytes; and how these threads wait.
 
+Threads that wait for each other spin while nobody else needs the cores, and sleep otherwise.
 OpenMP's threads meet thousands of times in a training step. One that sleeps has to be woken every
 time; one that spins is there at once, but holds a core that others may need: beside one busy
 program a step takes four times as long (docs/decisions/0006). libgomp has no switch between the
-two, but spins no more as soon as it has more threads than there are cores
-(`gomp_throttled_spin_count_var` in its sources). So threads that do nothing are the switch.
+two, but stops spinning as soon as it has more threads than there are cores
+(`gomp_throttled_spin_count_var` in its sources). So idle threads are the switch.
 """
 
 import atexit
@@ -23,22 +24,46 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _SPINS = 100_000
 """Turns of a waiting thread before it sleeps all the same: some milliseconds."""
 _PERIOD = 1.0
-"""Seconds from look to look at the machine."""
+"""Seconds between two looks at the machine's load."""
 OTHERS = 0.25
-"""Cores that others use, beyond those that we leave, from which on threads sleep."""
-CALM = 3
-"""Looks without others after which they spin."""
+"""Cores that others use beyond the spare ones, from which on threads sleep."""
+QUIET_LOOKS = 3
+"""Looks in a row without others after which threads spin."""
 _MOST = 8
-"""Pools that are worth it: with few threads on many cores it would take many."""
+"""Most idle pools that are worth it: few threads on many cores would need many."""
 _GRAIN = 32_768
 """Elements that torch gives each thread at least (at::internal::GRAIN_SIZE)."""
 
 
-def choose(threads: int) -> bool:
-    """Say how threads wait, before torch is loaded; whether they may spin, which `watch` decides.
+def repeatable(seed: int, threads: int) -> None:
+    """Seed every random generator, fix the number of threads, forbid operations that vary.
 
-    They may where Linux tells of others' work, the process has all cores whole, and the user has
-    not said how threads should wait.
+    `threads`: 0 takes all cores. Call it first, before anything loads torch, and again where a
+    library may have moved the random state since.
+    """
+    wanted = threads or os.cpu_count() or 1
+    may_spin = choose_waiting(wanted)
+    # cuBLAS sums in one order only with a workspace of fixed size (its manual, "Results
+    # Reproducibility"); read when CUDA starts, of no meaning without it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # Blocks of 2 MiB and more in large pages (torch's tuning guide for CPUs; Linux): fewer faults,
+    # docs/decisions/0006. Read when torch takes its first memory.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    import torch
+    from transformers import set_seed
+
+    torch.set_num_threads(wanted)
+    if may_spin:
+        watch(wanted)
+    set_seed(seed)
+    torch.use_deterministic_algorithms(True)
+
+
+def choose_waiting(threads: int) -> bool:
+    """Set how threads wait, before torch is loaded; gives whether `watch` may let them spin.
+
+    It may where Linux tells of others' work, the process has all cores whole, and the user has
+    not set how threads wait.
     """
     free = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -51,23 +76,22 @@ def choose(threads: int) -> bool:
 
 
 def watch(threads: int) -> None:
-    """Let the `threads` of this process spin when it has been alone for a while, from now on.
+    """From now on let the `threads` of this process spin while it has the machine to itself.
 
-    Call it once, as soon as torch is loaded: until it is known that nobody works, they sleep.
+    Call it once, as soon as torch is loaded: until others are known not to work, threads sleep.
     """
-    # Read by now; what this process starts has nobody who watches.
+    # torch has read it; a child process would spin unwatched.
     os.environ.pop("GOMP_SPINCOUNT", None)
     over = threading.Event()
-    watcher = threading.Thread(
-        target=_watch, args=(threads, over, _start_idle(threads)), daemon=True
-    )
+    arguments = (threads, over, _start_idle(threads))
+    watcher = threading.Thread(target=_watch, args=arguments, daemon=True)
     watcher.start()
     # A thread that comes out of torch while Python ends takes the process down with it (SIGABRT).
     atexit.register(_end, over, [watcher])
 
 
-def calm(before: int, others: float, spare: int) -> int:
-    """Looks in a row at which others left our cores to us, with one more; `spare`: other cores."""
+def quiet_looks(before: int, others: float, spare: int) -> int:
+    """Looks in a row, this one included, at which others used no more than the `spare` cores."""
     return before + 1 if others < max(0, spare) + OTHERS else 0
 
 
@@ -93,15 +117,15 @@ class _Idle:
 def _watch(threads: int, over: threading.Event, idle: _Idle) -> None:
     looks = 0
     try:
-        seen = _seen()
+        last = _clocks()
         while not over.wait(_PERIOD):
-            now = _seen()
-            looks = calm(looks, _others(seen, now), _cores() - threads)
-            seen = now
-            if idle.threads and looks >= CALM:
+            now = _clocks()
+            looks = quiet_looks(looks, _others(last, now), _cores() - threads)
+            last = now
+            if idle.threads and looks >= QUIET_LOOKS:
                 _end(idle.over, idle.threads)
                 idle = _Idle()
-            elif not idle.threads and looks < CALM:
+            elif not idle.threads and looks < QUIET_LOOKS:
                 idle = _start_idle(threads)
     finally:
         _end(idle.over, idle.threads)
@@ -110,12 +134,12 @@ def _watch(threads: int, over: threading.Event, idle: _Idle) -> None:
 def _start_idle(threads: int) -> _Idle:
     idle = _Idle()
     for _ in range(pools(threads, _cores())):
-        thread = threading.Thread(target=_do_nothing, args=(threads, idle.over), daemon=True)
+        thread = threading.Thread(target=_hold_pool, args=(threads, idle.over), daemon=True)
         try:
             thread.start()
         except RuntimeError:
             _end(idle.over, idle.threads)
-            if _ending():  # Python 3.12 and later start no thread then
+            if not threading.main_thread().is_alive():  # Python 3.12+ starts no thread at its end
                 return _Idle()
             raise
         idle.threads.append(thread)
@@ -128,15 +152,12 @@ def _end(over: threading.Event, threads: Iterable[threading.Thread]) -> None:
         thread.join()
 
 
-def _do_nothing(threads: int, over: threading.Event) -> None:
+def _hold_pool(threads: int, over: threading.Event) -> None:
+    """Make torch start this thread's own pool, and keep it until `over`."""
     import torch
 
     torch.ones(threads * _GRAIN).add_(1)
     over.wait()
-
-
-def _ending() -> bool:
-    return not threading.main_thread().is_alive()
 
 
 def _cores() -> int:
@@ -148,12 +169,12 @@ def _rationed() -> bool:
     return _QUOTA.is_file() and not _QUOTA.read_text().startswith("max")
 
 
-def _seen() -> tuple[float, float, float]:
-    """Seconds: of the clock, of all work on the machine since it started, of ours."""
+def _clocks() -> tuple[float, float, float]:
+    """Seconds: of the clock, of all work on the machine since it started, of this process."""
     return time.monotonic(), machine_seconds(), time.process_time()
 
 
 def _others(before: tuple[float, float, float], now: tuple[float, float, float]) -> float:
     """Cores that others used between two looks."""
-    clock, machine, own = (b - a for a, b in zip(before, now, strict=True))
-    return (machine - own) / clock
+    clock, machine, process = (b - a for a, b in zip(before, now, strict=True))
+    return (machine - process) / clock
