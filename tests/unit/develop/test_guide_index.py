@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from fake_embeddings import FakeEmbeddings, serving
-from kamerton import embedding
 from kamerton.develop.data.guide.facts import Passage
 from kamerton.develop.data.guide.index import allowed, build
 from kamerton.develop.settings import GuideSettings
@@ -17,6 +16,7 @@ from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
+from kamerton.retrieval import embedding
 from kamerton.retrieval.search import search
 
 PASSAGES = [
@@ -67,7 +67,7 @@ def test_texts_leave_this_machine_only_where_the_recipe_says_so(tmp_path: Path) 
     with pytest.raises(InputError) as caught:
         build(PASSAGES, tmp_path / "index", EmbeddingsSettings(base_url=url, model="m"))
     told = str(caught.value)
-    assert caught.value.key == "formats.embed_outside_host" and "teacher" not in told
+    assert caught.value.key == "client.outside_host"
     assert "data.embeddings.base_url" in told and "api.example.com" in told
     assert not (tmp_path / "index").exists()
     trusted = EmbeddingsSettings(base_url=url, model="m", trusted_hosts=["api.example.com"])

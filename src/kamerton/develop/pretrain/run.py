@@ -17,7 +17,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING, Evaluation, Pretraining
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 MODEL = "model"
 _END_OF_TURN = "<|im_end|>"

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 T = TypeVar("T")
 

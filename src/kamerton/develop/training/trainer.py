@@ -21,7 +21,7 @@ from kamerton.develop.settings import TrainingSettings
 from kamerton.develop.training.resume import newest_checkpoint, step_of
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that SIGTERM ended, as shells count it."""

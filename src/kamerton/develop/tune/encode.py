@@ -9,7 +9,7 @@ from kamerton.develop.training.checks import Encoded, Masks
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 TRAIN, HELD_OUT = "train.jsonl", "held_out.jsonl"
 """Rows in the folder of the data stage."""

@@ -16,7 +16,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import LOSSES, LossRow
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 HEAD_BOUND = 1e-3
 """Largest difference of logits that rounding explains."""

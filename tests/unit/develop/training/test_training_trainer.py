@@ -18,7 +18,7 @@ from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.develop.training.threads import repeatable
 from kamerton.develop.training.trainer import TERMINATED, Stop, Watch, watching
 from kamerton.formats.errors import InputError
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 
 class Bar:

@@ -5,18 +5,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kamerton.client.hosts import check_host
 from kamerton.develop.data.guide.facts import Passage
-from kamerton.develop.data.synth import hosts
 from kamerton.develop.settings.guide import EmbeddingsSettings
-from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
+from kamerton.formats.progress import progress
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
-from kamerton.terminal import progress
 
 if TYPE_CHECKING:
-    from kamerton.embedding import Vectors
+    from kamerton.retrieval.embedding import Vectors
 
 _BATCH = 16
 
@@ -31,7 +30,7 @@ def build(
     """
     import numpy as np
 
-    from kamerton.embedding import ENCODER
+    from kamerton.retrieval.embedding import ENCODER
 
     endpoint = allowed(embeddings) if embeddings else None
     chunks = [_chunk(passage) for passage in passages]
@@ -51,13 +50,8 @@ def build(
 
 def allowed(embeddings: EmbeddingsSettings) -> Endpoint:
     """The server of the settings; InputError where texts may not leave this machine for it."""
-    try:
-        hosts.check_host(embeddings.base_url, embeddings.trusted_hosts, embeddings.leaves_machine)
-    except InputError as error:
-        if error.key != "develop.synth_outside_host":  # its text speaks of a teacher
-            raise
-        where, host = "data.embeddings.base_url", error.values["host"]
-        raise InputError("formats.embed_outside_host", where=where, host=host) from error
+    trusted, leaves = embeddings.trusted_hosts, embeddings.leaves_machine
+    check_host(embeddings.base_url, trusted, leaves, "data.embeddings.base_url")
     return Endpoint(
         base_url=embeddings.base_url,
         model=embeddings.model,
@@ -69,7 +63,7 @@ def _encoded(texts: Sequence[str], endpoint: Endpoint | None) -> "Vectors":
     with progress(say("develop.indexing"), len(texts), say("develop.passages")) as bar:
         if endpoint is None:
             return _offline(texts, bar.update)
-        from kamerton.embedding import encode_at
+        from kamerton.retrieval.embedding import encode_at
 
         at = endpoint
         return encode_at(at.base_url, at.model, texts, at.api_key_env, bar.update)
@@ -78,7 +72,7 @@ def _encoded(texts: Sequence[str], endpoint: Endpoint | None) -> "Vectors":
 def _offline(texts: Sequence[str], done: Callable[[int], object]) -> "Vectors":
     import numpy as np
 
-    from kamerton.embedding import encode
+    from kamerton.retrieval.embedding import encode
 
     rows = []
     for start in range(0, len(texts), _BATCH):

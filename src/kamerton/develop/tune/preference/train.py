@@ -35,7 +35,7 @@ from kamerton.develop.tune.preference.rows import (
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import CHOICES
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 CHECKPOINTS = "checkpoints"
 _CHECKED_ROWS, _CHECKED_ANSWERS = 64, 4

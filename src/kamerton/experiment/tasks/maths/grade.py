@@ -14,8 +14,8 @@ from kamerton.experiment.tasks.maths.prompts import shots
 from kamerton.experiment.tasks.maths.rows import AnswerRow, Example, Graded, Grading, VoteFigures
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES, say
+from kamerton.formats.progress import progress
 from kamerton.formats.scores import Interval
-from kamerton.terminal import progress
 
 MOST_UNPARSED = 0.2
 """Above this share of answers without a number the grading fails, loudly."""
