@@ -55,7 +55,7 @@ _NEARLY = 0.5
 
 
 @dataclass(frozen=True)
-class Spent:
+class Usage:
     """What the kernel counted of a box that has ended."""
 
     exit: int
@@ -129,7 +129,7 @@ def _limited(limits: Limits) -> list[str]:
     ]
 
 
-def held(content: bytes) -> int:
+def memory_file(content: bytes) -> int:
     """A descriptor from which `content` is read, in memory; the caller closes it."""
     descriptor = os.memfd_create("kamerton")
     with open(descriptor, "wb", closefd=False) as stream:
@@ -155,9 +155,9 @@ class Box:
         """Put up the box; it starts beside us. `files`: path in the box to content."""
         self.limits = limits
         self.started = time.monotonic()
-        self._spent: Spent | None = None
-        descriptors = {path: held(content) for path, content in (files or {}).items()}
-        filter_fd = held(seccomp())
+        self._usage: Usage | None = None
+        descriptors = {path: memory_file(content) for path, content in (files or {}).items()}
+        filter_fd = memory_file(seccomp())
         inherited = (*descriptors.values(), filter_fd)
         try:
             self.process = subprocess.Popen(
@@ -174,9 +174,9 @@ class Box:
             for descriptor in inherited:
                 os.close(descriptor)
 
-    def end(self, kill: bool) -> Spent:
+    def end(self, kill: bool) -> Usage:
         """Wait for its end, or bring it about, and give what it has spent; any number of times."""
-        if self._spent is None:
+        if self._usage is None:
             if kill:
                 self._kill()
             _, status, used = os.wait4(self.process.pid, 0)
@@ -184,8 +184,8 @@ class Box:
             for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
                 if stream:
                     stream.close()
-            self._spent = _spent(self.process.returncode, used)
-        return self._spent
+            self._usage = _usage(self.process.returncode, used)
+        return self._usage
 
     def limit(self) -> Limit | None:
         """The limit that ended a box that has ended: CPU time or the length of a file."""
@@ -210,6 +210,6 @@ class Box:
                 continue
 
 
-def _spent(exit_code: int, used: struct_rusage) -> Spent:
+def _usage(exit_code: int, used: struct_rusage) -> Usage:
     code = 128 - exit_code if exit_code < 0 else exit_code
-    return Spent(code, used.ru_utime + used.ru_stime)
+    return Usage(code, used.ru_utime + used.ru_stime)

@@ -1,4 +1,4 @@
-"""What a box may use, and what is said of it when it has ended."""
+"""What a box may use, and how the program in it has ended."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -40,7 +40,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Completed:
     """How a program ended."""
 
     exit: int

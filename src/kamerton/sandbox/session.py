@@ -1,4 +1,4 @@
-"""Functions of code that nobody trusts, called from outside its box: JSON in, JSON out.
+"""Functions of untrusted code, called from outside its box: JSON requests in, JSON replies out.
 
 The box holds the candidate and the arguments, nothing that is worth reading. Whatever it answers
 is data; a candidate that writes to the channel itself has only given another answer.
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from kamerton.formats.errors import InputError
-from kamerton.sandbox.box import Box, Spent
+from kamerton.sandbox.box import Box, Usage
 from kamerton.sandbox.limits import Limit, Limits
 from kamerton.sandbox.program import require
 from kamerton.sandbox.python import interpreter
@@ -105,7 +105,7 @@ class Session:
         """
         require()
         self.limits = limits
-        arguments = interpreter().command("-c", _START, str(limits.output_bytes), *_inside())
+        arguments = interpreter().command("-c", _START, str(limits.output_bytes), *_worker())
         self.box = Box(arguments, limits, stdin=subprocess.PIPE)
         self._rest = b""
         self._broken: Limit | None = None
@@ -160,7 +160,7 @@ class Session:
         self._send(f'["call",{json.dumps(name)},{",".join(texts)}]\n'.encode())
         return self._answer()
 
-    def close(self) -> Spent:
+    def close(self) -> Usage:
         """End the box, and say what it has spent."""
         return self.box.end(kill=True)
 
@@ -321,10 +321,10 @@ def _no_constant(name: str) -> None:
 
 
 @cache
-def _inside() -> tuple[str, str]:
+def _worker() -> tuple[str, str]:
     """The program of a box, compiled here: the box has the same Python, and starts sooner."""
     here = files("kamerton.sandbox")
-    texts = {name: (here / name).read_text("utf-8") for name in ("wire.py", "inside.py")}
+    texts = {name: (here / name).read_text("utf-8") for name in ("wire.py", "worker.py")}
     codes = (compile(text, f"<{name}>", "exec", dont_inherit=True) for name, text in texts.items())
-    wire, inside = (marshal.dumps(code).hex() for code in codes)
-    return wire, inside
+    wire, worker = (marshal.dumps(code).hex() for code in codes)
+    return wire, worker
