@@ -21,7 +21,8 @@ class Limits:
     cpu_seconds: int = 10
     """CPU time of the box, whole seconds. A process is killed somewhat later; past is past."""
     wall_seconds: float = 0.0
-    """Time by the clock; 0 means three times the CPU seconds and five more."""
+    """Time by the clock, without what the program waits for a processor; 0 means three times the
+    CPU seconds and five more."""
     memory_bytes: int = 512 * MIB
     processes: int = 8
     """Processes and threads at one time."""

@@ -100,7 +100,6 @@ class _Output:
 def _read_output(box: Box) -> _Output:
     """Read both outputs until the program ends, or says too much, or takes too long."""
     output = _Output()
-    until = box.started + box.limits.wall
     with selectors.DefaultSelector() as selector:
         ended = os.pidfd_open(box.process.pid)
         selector.register(ended, selectors.EVENT_READ, None)
@@ -108,16 +107,16 @@ def _read_output(box: Box) -> _Output:
             assert stream is not None
             selector.register(stream, selectors.EVENT_READ, name)
         try:
-            _read_until(box, selector, output, until)
+            _read_until(box, selector, output)
         finally:
             os.close(ended)
     return output
 
 
-def _read_until(box: Box, selector: selectors.BaseSelector, output: _Output, until: float) -> None:
+def _read_until(box: Box, selector: selectors.BaseSelector, output: _Output) -> None:
     while selector.get_map():
-        events = selector.select(max(0.0, until - time.monotonic()))
-        if not events:
+        events = selector.select(left := box.time_left(box.started))
+        if not events and not left:
             output.limit = "wall"
             return
         ready = [(key.data, key.fd) for key, _ in events]

@@ -110,7 +110,7 @@ class Session:
         self._rest = b""
         self._broken: Limit | None = None
         self._over = False
-        self._until = time.monotonic() + limits.wall
+        self._since = time.monotonic()
         self._settled = False
         self._first(warm)
 
@@ -133,7 +133,7 @@ class Session:
         The wall clock starts here, since a box may have waited.
         """
         self.settle()
-        self._until = time.monotonic() + self.limits.wall
+        self._since = time.monotonic()
         self._ask(["load", source])
         self._answer()
 
@@ -145,7 +145,7 @@ class Session:
         """
         if self._settled:
             return
-        self._until = time.monotonic() + self.limits.wall
+        self._since = time.monotonic()
         try:
             self._answer()
         except (BoxEnded, BrokenAnswer, CandidateError) as error:
@@ -228,12 +228,18 @@ class Session:
         return line
 
     def _wait(self, descriptor: int, event: int) -> None:
-        """Wait until the box can be read or written, as long as the wall clock lets us."""
+        """Wait until the box can be read or written, as long as its wall clock lets us."""
+        if not self._happens(descriptor, event):
+            self._gone("wall")
+
+    def _happens(self, descriptor: int, event: int) -> bool:
+        """Whether the event comes before the box's time is up."""
         poll = select.poll()
         poll.register(descriptor, event)
-        left = self._until - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            self._gone("wall")
+        while left := self.box.time_left(self._since):
+            if poll.poll(max(1.0, left * 1000)):
+                return True
+        return False
 
     def _gone(self, limit: Limit | None = None) -> None:
         """The box is at its end, or is brought to it."""
@@ -247,10 +253,8 @@ class Session:
     def _ended(self) -> bool:
         """Whether a box that closed its channel ends in time: it may have done so to sleep."""
         ended = os.pidfd_open(self.box.process.pid)
-        poll = select.poll()
-        poll.register(ended, select.POLLIN)
         try:
-            return bool(poll.poll(max(0.0, self._until - time.monotonic()) * 1000))
+            return self._happens(ended, select.POLLIN)
         finally:
             os.close(ended)
 
