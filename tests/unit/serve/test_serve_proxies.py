@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from kamerton.serve.engines.process import Engine
 
+from kamerton.engines.process import Engine
 from kamerton.serve.arms import Arm
 from kamerton.serve.fleet import Member
 from kamerton.serve.gateway.upstream import Upstream
