@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kamerton.app.finished import Place, place_of, read
+from kamerton.app.runs import Place, place_of, read
 from kamerton.cli.again import tell_again
 from kamerton.cli.words import print_json
 from kamerton.formats.progress import note
@@ -67,7 +67,7 @@ def _judge(
     from kamerton.experiment.judge.report import FILE
     from kamerton.experiment.judge.run import judge_pairs
     from kamerton.experiment.rating.choices import read_choices
-    from kamerton.experiment.voices import of_judge
+    from kamerton.experiment.report.feedback import of_judge
 
     why = why_no_claim([found])
     choices = read_choices(place.out)
@@ -95,8 +95,8 @@ def _settings(
 ) -> "JudgeSettings":
     """The recipe's section `judge`, then the options, then `--set`."""
     from kamerton.experiment.judge.settings import JudgeSettings
-    from kamerton.experiment.report.card import language_of
     from kamerton.formats.errors import InputError
+    from kamerton.formats.language import language_of
 
     tree: Tree = {"language": language_of(pair.question for pair in pairs)}
     tree = tree | (place.recipe.get("judge") or {}) | given
@@ -117,8 +117,8 @@ def _pairs(found: "Finished", against: str, held_out: list[str], count: int | No
 
 def _mask(recipe: Tree) -> "Mask":
     """Takes out the kinds of personal data that are always looked for, and those of the recipe."""
-    from kamerton.develop.data.privacy import find, masked
     from kamerton.develop.settings.sources import PrivacySettings
+    from kamerton.privacy.personal import find, masked
 
     own = ((recipe.get("data") or {}).get("privacy") or {}).get("find") or []
     kinds = PrivacySettings(find=[*dict.fromkeys([*PrivacySettings().find, *own])]).find

@@ -11,9 +11,9 @@ from kamerton.formats.language import say
 from kamerton.pipeline.folder import RunRecord, read_run, resolve_run
 
 HUB = "hf:"
-KEPT = ("base.gguf", "index", "manifest.json")
+KEPT = ("base.gguf", "index", "manifest.json", "events.jsonl")
 """Of an export stays here: the base that others have too, passages of the team's own texts, and
-the stage's record, which names files of this machine."""
+the stage's record and events, which name files of this machine."""
 
 
 def push(
@@ -61,9 +61,8 @@ def _tuned(place: Path, record: RunRecord) -> dict[str, Path]:
     exported = record.stage(place, "export")
     engine = {p.name: p for p in exported.iterdir() if p.name not in KEPT}
     trained = {}
-    for stage in (name for name in record.stages if name.partition("-")[0] == "tune"):
+    for adapter, tuned in record.by_adapter(place, "tune").items():
         for made in ("adapter", "model"):
-            folder = record.stage(place, stage) / made
-            if folder.is_dir():
-                trained[stage.replace("tune", made, 1)] = folder
+            if (tuned / made).is_dir():
+                trained[f"{made}-{adapter}" if adapter else made] = tuned / made
     return trained | engine  # serving.json has the hashes of the engine's

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app.finished import Place, place_of, read
+from kamerton.app.runs import Place, place_of, read
 from kamerton.cli.again import tell_again
 from kamerton.cli.words import SUBCOMMANDS, print_json
 from kamerton.formats.errors import InputError
@@ -57,7 +57,7 @@ def read_back(
     from kamerton.experiment.rating.choices import write_choices
     from kamerton.experiment.rating.verdict import FILE, rate
     from kamerton.experiment.rating.write import KEY
-    from kamerton.experiment.voices import of_people
+    from kamerton.experiment.report.feedback import of_people
 
     place = place_of(run)
     found = read(place)

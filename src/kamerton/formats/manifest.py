@@ -5,9 +5,31 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.formats.events import FILE as EVENTS
 from kamerton.formats.jsonl import read_text, write_text
 
 FILE = "manifest.json"
+
+
+class StageName(str):
+    """A stage's name, and its only parser: `tune`, or `tune-code` where adapters have one each."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, does: str, adapter: str = "") -> "StageName":
+        """The name of what a stage does, for one of several adapters."""
+        return cls(f"{does}-{adapter}" if adapter else does)
+
+    @property
+    def does(self) -> str:
+        """What the stage does: check, data, tune and so on."""
+        return self.partition("-")[0]
+
+    @property
+    def adapter(self) -> str:
+        """For which of several adapters; empty where a recipe makes one."""
+        return self.partition("-")[2]
 
 
 class Manifest(BaseModel):
@@ -48,8 +70,9 @@ def sha256(path: Path) -> str:
 
 
 def tree_sha256(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path, the manifest itself left out."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FILE)
+    """SHA-256 of every file below a folder, by relative path, manifest and events left out."""
+    left_out = (FILE, EVENTS)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in left_out)
     return {str(p.relative_to(folder)): sha256(p) for p in files}
 
 

@@ -21,7 +21,7 @@ from kamerton.develop.settings import TrainingSettings
 from kamerton.develop.training.resume import newest_checkpoint, step_of
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.formats.progress import note, progress
+from kamerton.formats.progress import note, progress, record
 
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that SIGTERM ended, as shells count it."""
@@ -179,7 +179,8 @@ class Live(TrainerCallback):  # type: ignore[misc]
         self._bar.update(min(len(self._watch.ids), self._bar.total - self._bar.n))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """The figures beside the bar, with each loss that the Trainer logs."""
+        """The figures beside the bar and among the events, with each loss that the Trainer logs."""
+        record(state.global_step, logs or {})
         loss = (logs or {}).get("loss")
         if loss is None:
             return

@@ -11,12 +11,12 @@ from kamerton.develop.data.card import MARKDOWN
 from kamerton.develop.data.leaks import files
 from kamerton.develop.data.leaks.report import Report
 from kamerton.develop.data.ratings import Form
-from kamerton.develop.data.read.remote import STAND_IN, stand_in
 from kamerton.develop.data.rows import card, rated
 from kamerton.develop.data.rows.apart import apart
 from kamerton.develop.data.rows.collect import Sourced, collect, from_source
 from kamerton.develop.data.rows.filters import private, reasons
 from kamerton.develop.data.rows.split import split
+from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan
 from kamerton.develop.settings.rows import RowsSettings
 from kamerton.formats.chat import ChatRow
