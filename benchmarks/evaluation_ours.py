@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kamerton.engines.batched import BatchedSettings, running
+from kamerton.engines.batched.engine import BatchedSettings, running
 from kamerton.experiment.ask.asking import ask_all
 from kamerton.experiment.ask.client import How, Prompt, server
 from kamerton.experiment.ask.ledger import REPLIES, Ledger
