@@ -12,10 +12,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.experiment.ask.asking import Asked, ask_all
-from kamerton.experiment.ask.client import How, Prompt, Server
+from kamerton.client.connection import Model
+from kamerton.client.ledger import Ledger
+from kamerton.experiment.ask.asking import REPLIES, Asked, How, Prompt, Reply, ask_all
 from kamerton.experiment.ask.harness import write_harness
-from kamerton.experiment.ask.ledger import REPLIES, Ledger, Reply
 from kamerton.experiment.tasks.maths.grade import grade
 from kamerton.experiment.tasks.maths.grading import Problem, Problems, answer_of, is_right
 from kamerton.experiment.tasks.maths.prompts import prompt, shots, stops
@@ -64,7 +64,7 @@ class Results(BaseModel):
     grading: Grading
 
 
-def evaluate(what: Evaluation, problems: Sequence[Problem], server: Server, out: Path) -> Results:
+def evaluate(what: Evaluation, problems: Sequence[Problem], model: Model, out: Path) -> Results:
     """Ask, grade and write; a second start asks only what the first one left open.
 
     Raises InputError when the server is gone or refuses a prompt; what it answered is kept.
@@ -80,14 +80,13 @@ def evaluate(what: Evaluation, problems: Sequence[Problem], server: Server, out:
         answer = answer_of(reply.text, known[reply.id], reply.finish_reason)
         return answer.value, is_right(answer, known[reply.id])
 
-    with Ledger(out / REPLIES) as ledger:
-        asked = ask_all(server, prompts, how, ledger, read)
+    asked = ask_all(model, prompts, how, Ledger(out / REPLIES, Reply, "key"), read)
     rows = [_row(replies) for replies in asked.replies.values()]
     shown = [shot.text for shot in shots(what.language)[: what.shots]]
     found, graded = grade(
         what.task, rows, Problems(problems), what.max_unparsed, shown, seed=how.seed
     )
-    results = _results(what, server, prompts, asked, found)
+    results = _results(what, model, prompts, asked, found)
     write_rows(out / ANSWERS, rows)
     write_rows(out / GRADED, graded)
     write_text(out / RESULTS, results.model_dump_json(indent=2) + "\n")
@@ -109,16 +108,15 @@ def _row(replies: Sequence[Reply]) -> AnswerRow:
 
 
 def _results(
-    what: Evaluation, server: Server, prompts: Sequence[Prompt], asked: Asked, found: Grading
+    what: Evaluation, model: Model, prompts: Sequence[Prompt], asked: Asked, found: Grading
 ) -> Results:
     replies = list(asked.replies.values())
     settings: dict[str, object] = asdict(_with_stops(what))
-    settings.pop("concurrency")  # decides nothing
     settings["stops"] = list(_with_stops(what).stops)
     return Results(
         task=what.task,
         model=what.title,
-        fingerprint=server.fingerprint,
+        fingerprint=model.fingerprint,
         prompts=digest(*(one.text for one in prompts)),
         language=what.language,
         shots=what.shots,

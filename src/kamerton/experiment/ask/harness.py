@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.experiment.ask.client import Prompt
+from kamerton.experiment.ask.asking import Prompt
 from kamerton.experiment.tasks.maths import votes
 from kamerton.experiment.tasks.maths.grading import Problem
 from kamerton.experiment.tasks.maths.rows import AnswerRow, Graded

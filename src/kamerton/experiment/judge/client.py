@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kamerton.client import hosts
 from kamerton.client.concurrent import together
-from kamerton.experiment.judge import hosts
 from kamerton.experiment.judge.ledger import Why
 from kamerton.experiment.judge.prompts import SCHEMA, Order
 from kamerton.experiment.judge.settings import Form, JudgeSettings

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from kamerton.experiment.judge import hosts, ledger, prompts, reading, report
+from kamerton.client import hosts
+from kamerton.experiment.judge import ledger, prompts, reading, report
 from kamerton.experiment.judge.calibration import Human
 from kamerton.experiment.judge.client import Ask, Judge, Reply, ask_all, key_of
 from kamerton.experiment.judge.ledger import Ledger, LedgerRow
@@ -40,7 +41,7 @@ def judge_pairs(
     distinct(pairs)
     if not pairs:
         raise InputError("experiment.judge_no_pairs", arm="tuned", against="base")
-    sent = hosts.shown(pairs, settings, mask)
+    sent = shown(pairs, settings, mask)
     asks = plan(sent, settings)
     book = Ledger(out / ledger.FILE)
     _ask(asks, settings, book)
@@ -49,6 +50,16 @@ def judge_pairs(
     found = found if claims else report.silenced(found)
     write_text(out / report.FILE, found.model_dump_json(indent=2) + "\n")
     return found
+
+
+def shown(pairs: Sequence[Pair], settings: JudgeSettings, mask: hosts.Mask | None) -> list[Pair]:
+    """The pairs as the judge may see them: masked where they leave for a host not trusted.
+
+    InputError where they may not leave the machine, or there is nothing to mask them with.
+    """
+    clean = hosts.mask_for(settings.base_url, settings.trusted_hosts, settings.leaves_machine, mask)
+    fields = ("question", "base", "tuned", "reference")
+    return [p.model_copy(update={name: clean(getattr(p, name)) for name in fields}) for p in pairs]
 
 
 def plan(pairs: Sequence[Pair], settings: JudgeSettings) -> list[Ask]:

@@ -178,11 +178,11 @@ def test_a_judge_that_never_prefers_anything_proves_no_sameness(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("url", "changed", "key"),
     [
-        ("http://example.org/v1", {}, "judge_outside_host"),
-        ("http://api.example.org/v1", {"trusted_hosts": ["example.org"]}, "judge_outside_host"),
-        ("http://example.org/v1", {"leaves_machine": True}, "judge_no_mask"),
-        ("ftp://127.0.0.1/v1", {}, "judge_bad_url"),
-        ("http://me:secret@127.0.0.1/v1", {}, "judge_bad_url"),
+        ("http://example.org/v1", {}, "outside_host"),
+        ("http://api.example.org/v1", {"trusted_hosts": ["example.org"]}, "outside_host"),
+        ("http://example.org/v1", {"leaves_machine": True}, "no_mask"),
+        ("ftp://127.0.0.1/v1", {}, "bad_url"),
+        ("http://me:secret@127.0.0.1/v1", {}, "bad_url"),
     ],
 )
 def test_answers_leave_the_machine_only_where_that_is_said(
@@ -190,12 +190,12 @@ def test_answers_leave_the_machine_only_where_that_is_said(
 ) -> None:
     with pytest.raises(InputError) as caught:
         judge_pairs(made_up(2, 2), settings(url, **changed), tmp_path)
-    assert caught.value.key == f"experiment.{key}"
+    assert caught.value.key == f"client.{key}"
     assert not (tmp_path / FILE).exists()
 
 
 def test_what_leaves_the_machine_is_masked() -> None:
-    from kamerton.experiment.judge.hosts import shown
+    from kamerton.experiment.judge.run import shown
 
     outside = settings("http://example.org/v1", leaves_machine=True)
     masked = shown(made_up(1, 1), outside, lambda text: text.replace("Question", "***"))

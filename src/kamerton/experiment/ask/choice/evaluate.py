@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kamerton import stats
+from kamerton.client.connection import Model
+from kamerton.client.ledger import Ledger
 from kamerton.experiment.ask import scoring
 from kamerton.experiment.ask.choice.prompts import context, continuations, names
 from kamerton.experiment.ask.choice.rows import (
@@ -18,10 +20,8 @@ from kamerton.experiment.ask.choice.rows import (
     Position,
 )
 from kamerton.experiment.ask.choice.table import Item, Items
-from kamerton.experiment.ask.client import Server
 from kamerton.experiment.ask.evaluate import RESULTS
-from kamerton.experiment.ask.ledger import SCORES, Likelihood, Lines
-from kamerton.experiment.ask.scoring import Part, Text, Tokens
+from kamerton.experiment.ask.scoring import SCORES, Likelihood, Part, Text, Tokens
 from kamerton.experiment.scorers.likelihood_rows import ChoiceRow, Norm, Option, score_choices
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
@@ -58,22 +58,21 @@ class _Asked:
     choices: tuple[str, ...]
 
 
-def evaluate(what: Choosing, table: Items, server: Server, out: Path) -> ChoiceResults:
+def evaluate(what: Choosing, table: Items, model: Model, out: Path) -> ChoiceResults:
     """Score, count and write; a second start scores only what the first one left open.
 
     InputError for a table without questions to ask, for a question that is longer than the model
     reads, and when the server is gone; what it scored is kept.
     """
     asked = _asked(what, table)
-    parts = [part for one in _parts(server, asked) for part in one]
-    with Lines(out / SCORES, Likelihood) as ledger:
-        found = scoring.score_all(server, parts, ledger)
+    parts = [part for one in _parts(model, asked) for part in one]
+    found = scoring.score_all(model, parts, Ledger(out / SCORES, Likelihood, "key"))
     rows = _rows(asked, found.parts)
     figures, chosen = _figures(rows, asked, what)
     results = ChoiceResults(
         task="choice",
         model=what.title,
-        fingerprint=server.fingerprint,
+        fingerprint=model.fingerprint,
         prompts=digest(*(one.context + choice for one in asked for choice in one.choices)),
         language=what.language,
         shots=what.shots,
@@ -109,14 +108,14 @@ def _asked(what: Choosing, table: Items) -> list[_Asked]:
     ]
 
 
-def _parts(server: Server, asked: Sequence[_Asked]) -> list[list[Part]]:
+def _parts(model: Model, asked: Sequence[_Asked]) -> list[list[Part]]:
     """Each question's choices in tokens behind what they have in common."""
     wanted = [
         Text(one.item.where, text)
         for one in asked
         for text in (one.context, *(one.context + choice for choice in one.choices))
     ]
-    split = iter(scoring.tokenized(server, wanted))
+    split = iter(scoring.tokenized(model, wanted))
     found: list[list[Part]] = []
     for one in asked:
         before, wholes = next(split), [next(split) for _ in one.choices]

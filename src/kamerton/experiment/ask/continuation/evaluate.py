@@ -10,11 +10,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
-from kamerton.experiment.ask.asking import ask_all
-from kamerton.experiment.ask.client import How, Prompt, Server
+from kamerton.client.connection import Model
+from kamerton.client.ledger import Ledger
+from kamerton.experiment.ask.asking import REPLIES, How, Prompt, Reply, ask_all
 from kamerton.experiment.ask.continuation.beginnings import Beginning
 from kamerton.experiment.ask.evaluate import ANSWERS, RESULTS
-from kamerton.experiment.ask.ledger import REPLIES, Ledger, Reply
 from kamerton.experiment.tasks.maths.ending import looped
 from kamerton.experiment.tasks.maths.rows import AnswerRow
 from kamerton.formats.jsonl import write_rows, write_text
@@ -65,25 +65,23 @@ class Continued(AnswerRow):
 
 
 def evaluate(
-    what: Continuing, beginnings: Sequence[Beginning], server: Server, out: Path
+    what: Continuing, beginnings: Sequence[Beginning], model: Model, out: Path
 ) -> tuple[ContinuationResults, list[Continued]]:
     """Ask, count and write; a second start asks only what the first one left open.
 
     InputError when the server is gone or refuses a beginning; what it answered is kept.
     """
     prompts = [Prompt(one.id, one.text) for one in beginnings[: what.limit]]
-    with Ledger(out / REPLIES) as ledger:
-        asked = ask_all(server, prompts, what.how, ledger)
+    asked = ask_all(model, prompts, what.how, Ledger(out / REPLIES, Reply, "key"))
     rows = [_row(prompt, asked.replies[prompt.id]) for prompt in prompts]
     replies = [one for prompt in prompts for one in asked.replies[prompt.id]]
     settings: dict[str, object] = asdict(what.how)
-    settings.pop("concurrency")  # decides nothing
     settings["stops"] = list(what.how.stops)
     ended, method = _share(rows, [reply.finish_reason == "stop" for reply in replies], what)
     results = ContinuationResults(
         task="continuation",
         model=what.title,
-        fingerprint=server.fingerprint,
+        fingerprint=model.fingerprint,
         prompts=digest(*(one.text for one in prompts)),
         settings=settings,
         cached=asked.cached,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kamerton.client.connection import Model
+from kamerton.client.ledger import Ledger
 from kamerton.experiment.ask import scoring
-from kamerton.experiment.ask.client import Server
 from kamerton.experiment.ask.evaluate import RESULTS
-from kamerton.experiment.ask.ledger import SCORES, Likelihood, Lines
 from kamerton.experiment.ask.perplexity.documents import Document
 from kamerton.experiment.ask.perplexity.rows import (
     SCORED,
@@ -21,7 +21,7 @@ from kamerton.experiment.ask.perplexity.rows import (
     TextResults,
 )
 from kamerton.experiment.ask.perplexity.windows import windows
-from kamerton.experiment.ask.scoring import Part, Text, Tokens
+from kamerton.experiment.ask.scoring import SCORES, Likelihood, Part, Text, Tokens
 from kamerton.experiment.scorers.likelihood_rows import score_perplexity
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
@@ -52,7 +52,7 @@ class Foreseeing:
 
 
 def evaluate(
-    what: Foreseeing, documents: Sequence[Document], server: Server, out: Path
+    what: Foreseeing, documents: Sequence[Document], model: Model, out: Path
 ) -> TextResults:
     """Score, count and write; a second start scores only what the first one left open.
 
@@ -62,16 +62,16 @@ def evaluate(
     asked = documents[: what.limit]
     # Without the tokenizer's own marks: the prefix token stands in their place.
     texts = [Text(one.where, one.text, special=False) for one in asked]
-    split = scoring.tokenized(server, texts)
+    split = scoring.tokenized(model, texts)
     room = _room(what, split)
     parts = [_parts(one, tokens, room, what) for one, tokens in zip(asked, split, strict=True)]
-    with Lines(out / SCORES, Likelihood) as ledger:
-        found = scoring.score_all(server, [part for one in parts for part in one], ledger)
+    ledger = Ledger(out / SCORES, Likelihood, "key")
+    found = scoring.score_all(model, [part for one in parts for part in one], ledger)
     rows = _rows(asked, parts, found.parts)
     results = TextResults(
         task="perplexity",
         model=what.title,
-        fingerprint=server.fingerprint,
+        fingerprint=model.fingerprint,
         texts=digest(*(one.text for one in asked)),
         window=room,
         overlap=what.overlap,
