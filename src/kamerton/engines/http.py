@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from kamerton.client.connection import events
 from kamerton.client.hosts import trust_env
 from kamerton.engines.openai_api import ApiError
 from kamerton.engines.protocol import Json
@@ -37,9 +38,8 @@ class HttpClient:
             async with self._client.stream("POST", url, json=body, headers=headers) as answer:
                 if answer.status_code != 200:
                     raise refused(answer.status_code, await answer.aread())
-                async for line in answer.aiter_lines():
-                    if line.startswith("data: {"):
-                        yield _chunk(line[6:])
+                async for data in events(answer):
+                    yield _chunk(data)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
@@ -74,9 +74,9 @@ def _object(content: bytes) -> Json:
     return answer
 
 
-def _chunk(line: str) -> Json:
+def _chunk(data: bytes) -> Json:
     """A chunk of a stream; ApiError where the server tells of an error in its midst."""
-    chunk = _object(line.encode())
+    chunk = _object(data)
     if "error" in chunk and "choices" not in chunk:
-        raise refused(500, line.encode())
+        raise refused(500, data)
     return chunk

@@ -9,8 +9,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do beside answering chats; a request for more is a 400 that says so."""
+    """What an engine can do; a request for more is a 400 that says so."""
 
+    chat: bool = True
+    """Chats (/v1/chat/completions): it has a chat template."""
     completions: bool = False
     """Texts without a chat template (/v1/completions)."""
     logprobs: bool = False

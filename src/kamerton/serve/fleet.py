@@ -10,11 +10,15 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kamerton.client.hosts import check_host, is_local
 from kamerton.engines.llamacpp.engine import LlamaCpp, LlamaCppSettings
 from kamerton.engines.protocol import Engine
+from kamerton.engines.remote import Remote, RemoteSettings
 from kamerton.engines.transformers.engine import SoftPromptSettings, Transformers
 from kamerton.formats.errors import InputError
-from kamerton.formats.serving import BASE, RAG, Kind, ServingSpec
+from kamerton.formats.language import say
+from kamerton.formats.progress import note
+from kamerton.formats.serving import BASE, RAG, Kind, RemoteServer, ServingSpec
 from kamerton.serve.gateway.arms import Arm
 from kamerton.serve.settings import ServeSettings
 
@@ -27,10 +31,12 @@ _PROMPT = "What is this?"
 
 
 def fleet(folder: Path, spec: ServingSpec, settings: ServeSettings, weights: str) -> list[Engine]:
-    """All engines of a folder, none started yet; the first one is the base's.
+    """The engines that run here, none started yet; the first one is the base's.
 
     `weights` is the folder of the float base, needed where there are soft prompts only.
     """
+    if not spec.base:
+        return []
     lora, merged, prompts = (_files(folder, spec, kind) for kind in ("lora", "merged", "prompt"))
     cores = settings.threads or os.cpu_count() or 1
     threads = shares(cores, 1 + len(merged) + bool(prompts))
@@ -45,6 +51,21 @@ def fleet(folder: Path, spec: ServingSpec, settings: ServeSettings, weights: str
         soft = SoftPromptSettings(weights, prompts, spec.template, spec.context, threads[-1])
         engines.append(Transformers(soft))
     return engines
+
+
+def remotes(servers: Sequence[RemoteServer]) -> list[Remote]:
+    """The engines that run elsewhere, not asked yet.
+
+    InputError for a server that is neither this machine nor trusted, unless any is allowed.
+    """
+    for server in servers:
+        check_host(server.base_url, server.trusted_hosts, server.leaves_machine)
+        if not is_local(server.base_url):
+            note(say("serve.chats_leave", url=server.base_url))
+    return [
+        Remote(RemoteSettings(server.base_url, server.models, server.api_key_env))
+        for server in servers
+    ]
 
 
 def _files(folder: Path, spec: ServingSpec, kind: Kind) -> dict[str, str]:
@@ -63,15 +84,21 @@ def shares(total: int, count: int) -> list[int]:
 
 
 def arms(spec: ServingSpec, engines: Sequence[Engine]) -> list[Arm]:
-    """All model ids: base and each adaptation, and the same with retrieval where there is an index.
+    """All model ids: base, adaptations, other servers' models; with retrieval where an index is.
 
-    Those of the folder stand in its order.
+    Those of the folder stand in its order. InputError where two have one id.
     """
     owners = {model: engine for engine in engines for model in engine.models}
-    names: list[str | None] = [None, *(adapter.name for adapter in spec.adapters)]
+    own: list[str | None] = [None, *(one.name for one in spec.adapters)] if spec.base else []
+    other = [model for engine in engines if isinstance(engine, Remote) for model in engine.models]
+    taken = {name or BASE for name in own}
+    for name in filter(None, other):
+        if name in taken or name.endswith(RAG) or name == BASE:
+            raise InputError("serve.id_taken", where="serve.remote", name=name)
+        taken.add(name)
     plain = [
         Arm(name or BASE, owners[name], name, False, spec.systems.get(name or "", spec.system))
-        for name in names
+        for name in own + other
     ]
     if not spec.index:
         return plain

@@ -12,12 +12,15 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 from kamerton.formats.serving import BASE, ServingSpec
-from kamerton.serve.fleet import arms, fleet, prove
+from kamerton.serve.fleet import arms, fleet, prove, remotes
 from kamerton.serve.folder import load_spec, weights
+from kamerton.serve.gateway.arms import Arms
 from kamerton.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from kamerton.serve.gateway.app import Gateway
 
 Mount = Callable[["FastAPI", str, list[str]], "FastAPI"]
 """Puts pages on the gateway's app, given the base URL of its API and the model ids."""
@@ -27,34 +30,46 @@ Ready = Callable[[str], None]
 
 
 def serve(
-    folder: Path,
+    folder: Path | None,
     settings: ServeSettings,
     mount: Mount | None = None,
     ready: Ready | None = None,
 ) -> None:
-    """Serve `folder` until a signal ends it; blocking.
+    """Serve `folder`, and what `settings.remote` names, until a signal ends it; blocking.
 
+    Without a folder the models of other servers are all there is.
     `ready` is called with the base URL when the port answers.
     Raises InputError for a port in use (before anything is loaded), for files that do not have
     the hash that serving.json says, for a soft prompt without its base, and for an adaptation
     that changes nothing.
     """
+    from kamerton.serve.gateway.app import Gateway
+    from kamerton.serve.retrieval import Retriever
+
     listener = _bind(settings)
-    spec = load_spec(folder)
-    engines = fleet(folder, spec, settings, weights(folder, spec))
+    spec = load_spec(folder) if folder else ServingSpec()
+    engines: list[Engine] = [*remotes([*spec.remote, *settings.remote])]
+    if folder:
+        engines = [*fleet(folder, spec, settings, weights(folder, spec)), *engines]
     if len(engines) > 1:
         note(say("serve.engines", count=len(engines), engines=_titles(engines)))
     with _ended_by_sigterm(), _running(engines):
         prove(engines)
         for engine in engines:
             engine.watch()
-        _listen(folder, spec, settings, engines, listener, mount, ready)
+        retriever = None
+        if folder and spec.index:
+            retriever = Retriever(folder / spec.index, settings.retrieval)
+        gateway = Gateway(Arms(arms(spec, engines)), retriever, settings.passages)
+        _listen(gateway, listener, mount, ready)
 
 
 def _titles(engines: Sequence[Engine]) -> str:
     models = [", ".join(name or BASE for name in engine.models) for engine in engines]
-    titles = [engine.title for engine in engines]
-    return "; ".join(f"{title} ({names})" for title, names in zip(titles, models, strict=True))
+    return "; ".join(
+        f"{engine.title} ({names})" if names else engine.title
+        for engine, names in zip(engines, models, strict=True)
+    )
 
 
 @contextmanager
@@ -97,22 +112,12 @@ def _bind(settings: ServeSettings) -> socket.socket:
 
 
 def _listen(
-    folder: Path,
-    spec: ServingSpec,
-    settings: ServeSettings,
-    engines: Sequence[Engine],
-    listener: socket.socket,
-    mount: Mount | None,
-    ready: Ready | None,
+    gateway: "Gateway", listener: socket.socket, mount: Mount | None, ready: Ready | None
 ) -> None:
     import uvicorn
 
-    from kamerton.serve.gateway.app import Gateway, create
-    from kamerton.serve.gateway.arms import Arms
-    from kamerton.serve.retrieval import Retriever
+    from kamerton.serve.gateway.app import create
 
-    retriever = Retriever(folder / spec.index, settings.retrieval) if spec.index else None
-    gateway = Gateway(Arms(arms(spec, engines)), retriever, settings.passages)
     host, port = listener.getsockname()[:2]
     base_url = f"http://{host}:{port}"
     app = create(gateway)

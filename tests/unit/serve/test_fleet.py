@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -11,8 +11,8 @@ from kamerton.engines.llamacpp.engine import LlamaCpp, scales
 from kamerton.engines.protocol import Capabilities, Engine
 from kamerton.engines.transformers.engine import Transformers
 from kamerton.formats.errors import InputError
-from kamerton.formats.serving import Adapter, Kind, ServingSpec
-from kamerton.serve.fleet import arms, change, fleet, prove, shares
+from kamerton.formats.serving import Adapter, Kind, RemoteServer, ServingSpec
+from kamerton.serve.fleet import arms, change, fleet, prove, remotes, shares
 from kamerton.serve.settings import ServeSettings
 
 FOLDER = Path("/spec")
@@ -101,6 +101,42 @@ def test_model_ids(index: str | None) -> None:
     if index:
         twin = offered["museum+rag"]
         assert (twin.model, twin.engine, twin.retrieval) == ("museum", offered["base"].engine, True)
+
+
+def remote(base_url: str = "http://127.0.0.1:11434/v1", **more: Any) -> RemoteServer:
+    return RemoteServer(base_url=base_url, models={"small": "qwen3:0.6b"}, **more)
+
+
+def test_models_of_other_servers_stand_beside_ours_with_retrieval_too() -> None:
+    spec = SPEC.model_copy(update={"adapters": [], "index": "index", "system": "s"})
+    everything = [*fleet(FOLDER, spec, ServeSettings(), ""), *remotes([remote()])]
+    offered = {arm.id: arm for arm in arms(spec, everything)}
+    assert list(offered) == ["base", "small", "base+rag", "small+rag"]
+    assert (offered["small"].model, offered["small"].system) == ("small", "s")
+
+
+def test_other_servers_may_be_all_there_is() -> None:
+    assert fleet(FOLDER, ServingSpec(remote=[remote()]), ServeSettings(), "") == []
+    assert [arm.id for arm in arms(ServingSpec(), remotes([remote()]))] == ["small"]
+
+
+def test_one_model_id_has_one_meaning() -> None:
+    clash = remote().model_copy(update={"models": {"museum": "x"}})
+    with pytest.raises(InputError) as caught:
+        arms(SPEC, [*fleet(FOLDER, SPEC, ServeSettings(), "/float"), *remotes([clash])])
+    assert caught.value.key == "serve.id_taken" and "'museum'" in str(caught.value)
+
+
+def test_chats_leave_this_machine_where_that_is_allowed(capsys: pytest.CaptureFixture[str]) -> None:
+    outside = "https://api.example.com/v1"
+    with pytest.raises(InputError) as caught:
+        remotes([remote(outside)])
+    assert caught.value.key == "client.outside_host"
+    for allowed in ({"leaves_machine": True}, {"trusted_hosts": ["api.example.com"]}):
+        remotes([remote(outside, **allowed)])
+        assert outside in capsys.readouterr().err
+    remotes([remote()])
+    assert capsys.readouterr().err == ""
 
 
 def engine(

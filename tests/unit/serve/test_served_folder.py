@@ -161,6 +161,21 @@ def test_a_file_without_a_soft_prompt_is_told(folder: Path) -> None:
     assert "prompt_embeddings" in refused(folder, "serve.prompt_unreadable")
 
 
+def test_a_folder_may_name_other_servers_only(tmp_path: Path) -> None:
+    remote = {"base_url": "http://127.0.0.1:11434/v1", "models": {"small": "qwen3:0.6b"}}
+    (tmp_path / FILE).write_text(json.dumps({"remote": [remote]}))
+    spec = load_spec(tmp_path)
+    assert spec.remote[0].models == {"small": "qwen3:0.6b"} and weights(tmp_path, spec) == ""
+
+
+@pytest.mark.parametrize("given", [{}, {"adapters": [{"name": "a", "file": "a", "sha256": ""}]}])
+def test_a_folder_that_offers_nothing_is_refused(tmp_path: Path, given: dict[str, object]) -> None:
+    (tmp_path / FILE).write_text(json.dumps(given))
+    with pytest.raises(InputError) as caught:
+        load_spec(tmp_path)
+    assert caught.value.key == "serve.no_base"
+
+
 @pytest.fixture
 def brought(tiny: Path, tmp_path: Path) -> Path:
     """A served folder with its float base in it, as an export leaves it."""

@@ -9,6 +9,8 @@ import httpx
 import pytest
 
 from fake_engine import FakeEngine
+from fake_ollama import ollama
+from kamerton.engines.remote import Remote, RemoteSettings
 from kamerton.serve.gateway.app import Gateway, create
 from kamerton.serve.gateway.arms import Arm, Arms
 
@@ -124,3 +126,21 @@ def test_a_model_must_be_named() -> None:
         assert answer.status_code == 400 and answer.json()["error"]["param"] == "model"
 
     talk(Arms([Arm("base", FakeEngine(), None)]), what)
+
+
+def test_a_stand_in_ollama_behind_the_gateway() -> None:
+    with ollama() as fake:
+        engine = Remote(RemoteSettings(fake.url, {"small": "qwen3:0.6b"}))
+        engine.start()
+
+        async def what(client: httpx.AsyncClient, _: Arms) -> None:
+            answer = await ask(client, "small", tools=[{"type": "function"}])
+            assert text(answer) == "I am qwen3:0.6b." and answer.json()["model"] == "small"
+            streamed = await ask(client, "small", stream=True)
+            assert "qwen3:0.6b" in streamed.text and streamed.text.endswith("data: [DONE]\n\n")
+            assert (await client.get("/health")).json()["models"] == {"small": "ok"}
+            refused = await ask(client, "small", messages=[{"role": "user", "content": "too long"}])
+            assert refused.json()["error"]["type"] == "exceed_context_size_error"
+
+        talk(Arms([Arm("small", engine, "small")]), what)
+    assert fake.bodies[0]["tools"] and fake.bodies[0]["model"] == "qwen3:0.6b"
