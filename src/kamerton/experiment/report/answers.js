@@ -1,7 +1,6 @@
 // Filters the answers. Without scripts everything is shown.
-(() => {
-  const section = document.getElementById("answers");
-  const form = section.querySelector("form");
+for (const form of document.querySelectorAll("form.filter")) {
+  const section = form.closest("section");
   const all = [...section.querySelectorAll(".asked")];
   const more = section.querySelector(".more");
   const page = 20;
@@ -9,17 +8,17 @@
 
   const show = () => {
     const differ = form.differ.checked, wanted = form.search.value.trim().toLowerCase();
-    const found = all.filter(one =>
+    const matching = all.filter(one =>
       (!set || one.dataset.set === set) &&
       (!differ || one.classList.contains("differs")) &&
       (!wanted || one.textContent.toLowerCase().includes(wanted)));
-    const seen = new Set(found.slice(0, limit));
-    for (const one of all) one.classList.toggle("out", !seen.has(one));
-    form.querySelector("output").textContent = section.dataset.count
-      .replace("#1", seen.size).replace("#2", found.length);
-    const left = found.length - seen.size;
+    const shown = new Set(matching.slice(0, limit));
+    for (const one of all) one.classList.toggle("out", !shown.has(one));
+    form.querySelector("output").textContent = form.dataset.count
+      .replace("#1", shown.size).replace("#2", matching.length);
+    const left = matching.length - shown.size;
     more.hidden = left <= 0;
-    more.textContent = section.dataset.more.replace("#", Math.min(left, page));
+    more.textContent = form.dataset.more.replace("#", Math.min(left, page));
   };
   const afresh = () => { limit = page; show(); };
 
@@ -37,4 +36,4 @@
   more.addEventListener("click", () => { limit += page; show(); });
   form.hidden = false;
   show();
-})();
+}

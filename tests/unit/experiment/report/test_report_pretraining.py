@@ -10,17 +10,20 @@ from made_up_pretraining import PROMPTS, RECIPE, STAGES, pretraining, write
 from made_up_rows import manifests
 from pages import alone, visible
 
-from kamerton.experiment.report.figures import told
-from kamerton.experiment.report.material import ReportInputs
-from kamerton.experiment.report.pretraining import view, words
-from kamerton.experiment.report.pretraining.curve import curve
-from kamerton.experiment.report.pretraining.material import load
-from kamerton.experiment.report.pretraining.report import page
-from kamerton.experiment.report.run import report
+from kamerton.experiment.report import pretraining as pretraining_report
+from kamerton.experiment.report.blocks import Figures, Table, html
+from kamerton.experiment.report.figures import blocks_of
+from kamerton.experiment.report.plot import curve
+from kamerton.experiment.report.pretraining import PretrainedRun, last, learning_of, load
+from kamerton.experiment.report.run import ReportInputs, report
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.pretraining import Continuation, Pretraining
 
 EVIL = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
+
+
+def page(run: PretrainedRun) -> str:
+    return html(pretraining_report.page(run))
 
 
 def made(folder: Path, figures: Pretraining | None = None, tokenizer: bool = True) -> ReportInputs:
@@ -28,7 +31,7 @@ def made(folder: Path, figures: Pretraining | None = None, tokenizer: bool = Tru
     for name, manifest in manifests("check", "data", "pretrain").items():
         if name in stages:
             manifest.write(Path(stages[name]))
-    return ReportInputs("novels", RECIPE, "kamerton run novels", stages)
+    return ReportInputs("corpus", "novels", RECIPE, "kamerton run novels", stages)
 
 
 def written(inputs: ReportInputs, out: Path) -> dict[str, str]:
@@ -68,13 +71,13 @@ def test_without_an_n_gram_nothing_is_said_of_one(tmp_path: Path) -> None:
 
 
 def test_every_prompt_is_a_row_and_every_evaluation_a_column(tmp_path: Path) -> None:
-    material = load(made(tmp_path))
-    found = view.learning(material)
+    run = load(made(tmp_path))
+    found = learning_of(run)
     assert found is not None
     assert [step.step for step in found.steps] == list(range(0, 1500, 100))
     assert [prompt for prompt, _ in found.prompts] == PROMPTS
     assert {len(texts) for _, texts in found.prompts} == {15}
-    text = page(material)
+    text = page(run)
     tags = alone(text)
     links = {attributes["href"] for tag, attributes in tags.found if tag == "a"}
     places = {f"#{attributes['id']}" for _, attributes in tags.found if "id" in attributes}
@@ -96,11 +99,11 @@ def test_of_a_step_made_twice_the_later_continuation_counts_and_gaps_are_shown(
         Continuation(step=100, prompt="А", text="три"),
     ]
     write_rows(inputs.folders["pretrain"] / "continuations.jsonl", said)
-    material = load(inputs)
-    found = view.learning(material)
+    run = load(inputs)
+    found = learning_of(run)
     assert found is not None
     assert found.prompts == [("А", ["раз", "три"]), ("Б", [None, " "])]
-    assert "(empty answer)" in page(material) and ">—</span>" in page(material)
+    assert "(empty answer)" in page(run) and ">—</span>" in page(run)
 
 
 def test_without_continuations_or_tokenizer_the_page_is_whole(tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ def test_the_tokenizers_report_is_shown_in_the_readers_words(tmp_path: Path) -> 
 
 
 def test_a_report_of_any_form_can_be_told() -> None:
-    found = told(
+    found = blocks_of(
         {
             "round_trip": True,
             "pairs": [[1, 2]],
@@ -144,12 +147,11 @@ def test_a_report_of_any_form_can_be_told() -> None:
         },
         "nothing",
     )
-    assert found.figures == {"round trip": "True", "mixed: c": "2"}
-    assert found.lists == {}
-    assert [(t.title, t.columns, t.rows) for t in found.tables] == [
-        ("same", ["n"], [("x", ["1"]), ("y", ["2.5"])])
+    assert found == [
+        Figures([("round trip", "True"), ("mixed: c", "2")]),
+        Table(["n"], [("x", ["1"]), ("y", ["2.5"])], caption="same"),
     ]
-    assert not told({}, "nothing")
+    assert blocks_of({}, "nothing") == []
 
 
 def test_a_model_that_begins_to_learn_by_heart_is_told_of(tmp_path: Path) -> None:
@@ -177,7 +179,7 @@ def test_the_card_has_front_matter_with_the_perplexity(tmp_path: Path) -> None:
     inputs = made(tmp_path / "run")
     _, front, body = written(inputs, tmp_path / "out")["model_card.md"].split("---\n", 2)
     matter: dict[str, Any] = yaml.safe_load(front)
-    end = words.last(pretraining())
+    end = last(pretraining())
     assert end is not None
     metric = matter["model-index"][0]["results"][0]["metrics"][0]
     assert metric["value"] == round(math.exp(end.nats_per_character), 4)
@@ -201,14 +203,14 @@ def test_a_curve_lies_inside_its_drawing_and_goes_through_its_values() -> None:
     found = curve([("one", "held", [(0, 8.0), (50, 4.0), (100, 2.0)])])
     assert found is not None
     (line,) = found.lines
-    assert [x for x, _ in line.dots] == [0, 50, 100]
-    heights = [y for _, y in line.dots]
+    assert [x for x, _, _ in line.dots] == [0, 50, 100]
+    heights = [y for _, y, _ in line.dots]
     assert 0 < heights[0] < heights[1] < heights[2] < 100
     assert heights[1] - heights[0] == pytest.approx(2 * (heights[2] - heights[1]), abs=0.05)
     assert all(0 <= place <= 100 for place, _ in [*found.across, *found.up])
     equal = curve([("one", "held", [(0, 8.0), (50, 4.0), (100, 2.0)])], ratios=True)
     assert equal is not None
-    places = [y for _, y in equal.lines[0].dots]
+    places = [y for _, y, _ in equal.lines[0].dots]
     assert places[1] - places[0] == pytest.approx(places[2] - places[1], abs=0.05)
     assert [label for _, label in equal.up] == ["2", "3", "5"]
 
@@ -225,5 +227,5 @@ def test_a_level_curve_and_one_of_a_single_point_can_be_drawn() -> None:
     for points in ([(0.0, 2.0), (10.0, 2.0)], [(0.0, 2.0)]):
         found = curve([("one", "held", points)])
         assert found is not None
-        assert {y for _, y in found.lines[0].dots} == {50.0}
+        assert {y for _, y, _ in found.lines[0].dots} == {50.0}
     assert curve([("one", "held", [])]) is None

@@ -9,8 +9,14 @@ from made_up_rows import RECIPE, base_says, choices, losses, manifests, rated, r
 from pages import visible
 
 from kamerton.experiment.report.material import ReportInputs
-from kamerton.experiment.report.rows import kept
-from kamerton.experiment.report.rows.material import RowsMaterial, load, of_choices
+from kamerton.experiment.report.rows_run import (
+    RowsRun,
+    broken,
+    lengths,
+    load,
+    of_choices,
+    side_effects,
+)
 from kamerton.experiment.report.run import report
 from kamerton.experiment.rows import compare_rows
 from kamerton.experiment.settings import ExperimentSettings
@@ -52,7 +58,9 @@ def trip(
     for name, manifest in manifests(*stages).items():
         manifest.write(stages[name])
     recipe = RECIPE | {"experiment": ASKED | {"held_out_prompts": prompts}}
-    return ReportInputs("ru", recipe, "kamerton run ru", {n: str(f) for n, f in stages.items()})
+    return ReportInputs(
+        "rows", "ru", recipe, "kamerton run ru", {n: str(f) for n, f in stages.items()}
+    )
 
 
 def lengthen(path: Path, more: int) -> None:
@@ -76,8 +84,8 @@ def told(inputs: ReportInputs, out: Path) -> list[str]:
     return [" ".join(text.split()) for text in (visible(page), card, words)]
 
 
-def verdicts(material: RowsMaterial) -> set[str]:
-    return {found.verdict for found in of_choices(material.summary)}
+def verdicts(run: RowsRun) -> set[str]:
+    return {found.verdict for found in of_choices(run.summary)}
 
 
 def test_a_broken_model_that_votes_call_better_is_told_everywhere(tmp_path: Path) -> None:
@@ -87,7 +95,7 @@ def test_a_broken_model_that_votes_call_better_is_told_everywhere(tmp_path: Path
         assert "foresee held-out choices of people better" in text
         assert "Better on votes, and yet the answers themselves got worse" in text
         assert "instead of 100\u00a0%" in text.replace("100 %", "100\u00a0%")
-    sentence = kept.sentences(load(inputs))[0]
+    sentence = side_effects(load(inputs))[0]
     for criterion in ("right script", "ended by itself", "no role markers"):
         assert criterion in sentence
     assert "not proved" not in sentence
@@ -95,13 +103,13 @@ def test_a_broken_model_that_votes_call_better_is_told_everywhere(tmp_path: Path
 
 def test_a_model_that_answers_as_before_has_nothing_said_of_it(tmp_path: Path) -> None:
     inputs = trip(tmp_path, broken=0.0)
-    assert kept.sentences(load(inputs)) == []
+    assert side_effects(load(inputs)) == []
     for text in told(inputs, tmp_path / "out"):
         assert "answers themselves" not in text and "Mean length" not in text
 
 
 def test_worse_on_votes_is_not_called_better(tmp_path: Path) -> None:
-    (sentence,) = kept.sentences(load(trip(tmp_path, gain=-0.3)))
+    (sentence,) = side_effects(load(trip(tmp_path, gain=-0.3)))
     assert sentence.startswith("The answers themselves got worse")
 
 
@@ -118,7 +126,7 @@ def test_beyond_its_interval_but_not_proved_is_told_as_that(tmp_path: Path) -> N
     ]
     changed = summary.model_copy(update={"comparisons": unproved})
     path.write_text(changed.model_dump_json(), "utf-8")
-    (sentence,) = kept.sentences(load(inputs))
+    (sentence,) = side_effects(load(inputs))
     (ended,) = [item for item in sentence.split("; ") if "ended by itself" in item]
     assert ended.endswith("not proved") and sentence.count("not proved") == 1
 
@@ -128,7 +136,7 @@ def test_an_interval_that_holds_zero_or_does_not_matter_is_passed_over(
     change: str, tmp_path: Path
 ) -> None:
     summary = load(trip(tmp_path)).summary
-    assert len(kept.broken(summary)) == 3
+    assert len(broken(summary)) == 3
     form = next(c for c in summary.comparisons if c.criterion == "ended")
     if change == "across":
         effect = form.effect.model_copy(update={"high": 0.01})
@@ -136,19 +144,19 @@ def test_an_interval_that_holds_zero_or_does_not_matter_is_passed_over(
     else:
         effect = form.effect.model_copy(update={"mean": -0.01, "low": -0.02, "high": -0.005})
         other = form.model_copy(update={"effect": effect, "verdict": "equivalent"})
-    assert kept.broken(summary.model_copy(update={"comparisons": [other]})) == []
+    assert broken(summary.model_copy(update={"comparisons": [other]})) == []
 
 
 @pytest.mark.parametrize(("longer", "sign"), [(10, "+"), (-10, "\u2212")])
 def test_a_length_that_changed_is_told_with_its_direction(
     longer: int, sign: str, tmp_path: Path
 ) -> None:
-    material = load(trip(tmp_path, broken=0.0, longer=longer))
-    before, after, change = kept.lengths(material)
+    run = load(trip(tmp_path, broken=0.0, longer=longer))
+    before, after, change = lengths(run)
     assert change is not None and before == 20.0
     assert change.low < change.mean < change.high
     assert change.mean == pytest.approx(after - before)
-    (sentence,) = kept.sentences(material)
+    (sentence,) = side_effects(run)
     assert "instead of 20.0" in sentence and f"difference {sign}" in sentence
 
 
@@ -159,12 +167,12 @@ def test_after_learning_from_rows_length_is_no_news(tmp_path: Path) -> None:
     form = [found for found in summary.comparisons if found.family == "secondary"]
     changed = summary.model_copy(update={"comparisons": form})
     path.write_text(changed.model_dump_json(), "utf-8")
-    assert kept.sentences(load(inputs)) == []
+    assert side_effects(load(inputs)) == []
 
 
 def test_where_nothing_was_asked_that_is_told(tmp_path: Path) -> None:
     inputs = trip(tmp_path, prompts=0)
-    (sentence,) = kept.sentences(load(inputs))
+    (sentence,) = side_effects(load(inputs))
     assert "is not known" in sentence
     assert all("is not known" in text for text in told(inputs, tmp_path / "out"))
 

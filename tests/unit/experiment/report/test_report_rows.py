@@ -19,20 +19,23 @@ from made_up_rows import (
 )
 from pages import alone, visible
 
-from kamerton.experiment.report.material import ReportInputs
-from kamerton.experiment.report.rows.material import load
-from kamerton.experiment.report.rows.report import page
-from kamerton.experiment.report.rows.view import dots
-from kamerton.experiment.report.rows.words import ratio, short
-from kamerton.experiment.report.run import report
+from kamerton.experiment.report import plot
+from kamerton.experiment.report import rows as rows_report
+from kamerton.experiment.report.blocks import html
+from kamerton.experiment.report.figures import short
+from kamerton.experiment.report.rows_run import RowsRun, load, ratio
+from kamerton.experiment.report.run import ReportInputs, report
 from kamerton.experiment.rows import compare_rows
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.jsonl import read_rows, write_rows
-from kamerton.formats.losses import LossRow
 from kamerton.formats.scores import Interval, Sample, Summary
 
 EVIL = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
 SETTINGS = ExperimentSettings.model_validate(RECIPE["experiment"])
+
+
+def page(run: RowsRun) -> str:
+    return html(rows_report.page(run))
 
 
 def made(folder: Path, gain: float = 0.4, swapped: bool = False) -> ReportInputs:
@@ -50,7 +53,7 @@ def made(folder: Path, gain: float = 0.4, swapped: bool = False) -> ReportInputs
     for name, manifest in manifests(*stages).items():
         manifest.write(stages[name])
     command = "kamerton run recipes/ru/recipe.yaml"
-    return ReportInputs("ru", RECIPE, command, {n: str(f) for n, f in stages.items()})
+    return ReportInputs("rows", "ru", RECIPE, command, {n: str(f) for n, f in stages.items()})
 
 
 @pytest.fixture(scope="module")
@@ -98,19 +101,16 @@ def test_the_recipes_prompts_come_first_with_both_answers(inputs: ReportInputs) 
 
 
 def test_every_loss_is_a_dot_below_the_diagonal_where_it_fell(inputs: ReportInputs) -> None:
-    material = load(inputs)
-    found = dots(material.losses)
-    assert len(found.dots) == len(material.losses) and found.left_out == 0
+    run = load(inputs)
+    found = plot.scatter([(row.before, row.after) for row in run.losses])
+    assert len(found.dots) == len(run.losses) and found.left_out == 0
     for x, y, kind in found.dots:
         assert 0 <= x <= 100 and 0 <= y <= 100
         assert (kind == "better") == (y > 100 - x)
 
 
 def test_very_many_losses_are_thinned_and_that_is_told() -> None:
-    many = [
-        LossRow(id=str(i), tokens=5, before=2 + i / 9000, after=1 + i / 9000) for i in range(5000)
-    ]
-    found = dots(many)
+    found = plot.scatter([(2 + i / 9000, 1 + i / 9000) for i in range(5000)])
     assert len(found.dots) <= 600 and found.left_out == 5000 - len(found.dots)
 
 
@@ -192,7 +192,7 @@ def test_losses_alone_make_a_page_without_answers_and_without_scripts(tmp_path: 
     compare_rows(settings, "ru", data, tune, "http://127.0.0.1:9", tmp_path / "compare", seed=3)
     recipe = RECIPE | {"experiment": {"resamples": 500}}
     stages = {name: str(tmp_path / name) for name in ("data", "tune", "compare")}
-    found = written(ReportInputs("ru", recipe, "kamerton run ru", stages), tmp_path / "out")
+    found = written(ReportInputs("rows", "ru", recipe, "kamerton run ru", stages), tmp_path / "out")
     assert "script" not in alone(found["report.html"]).names()
     assert "What each arm said" not in found["report.html"]
     assert found["table.txt"].startswith("held-out answers")
@@ -252,7 +252,8 @@ def test_the_card_names_method_and_library(
     matter: dict[str, Any] = yaml.safe_load(front)
     assert (matter["library_name"], matter["tags"][0]) == (library, method)
     assert matter["language"] == ["ru"]
-    shown = [result["metrics"][0] for result in matter["model-index"][0]["results"]]
+    (of_rows,) = matter["model-index"][0]["results"]
+    shown = of_rows["metrics"]
     assert [metric["type"] for metric in shown] == ["perplexity", "script", "ended", "role_marks"]
     assert 1 < shown[0]["value"] < 100
     assert ("trained all its weights" in found["report.html"]) == (method == "full")

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
-from made_up import make_material
+from made_up import make_run
 
-from kamerton.experiment.report import plot, words
-from kamerton.experiment.report.card import card
-from kamerton.experiment.report.material import Material
-from kamerton.experiment.report.run import ReportInputs, page, report
-from kamerton.experiment.report.table import closing_words, plain_table
+from kamerton.experiment.report import figures, guide, plot, words
+from kamerton.experiment.report.blocks import html
+from kamerton.experiment.report.card import model_card
+from kamerton.experiment.report.guide import GuideRun
+from kamerton.experiment.report.run import ReportInputs, report
+from kamerton.experiment.report.table import plain_table
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import LANGUAGES, catalogue
 from kamerton.formats.scores import Interval
@@ -26,6 +27,14 @@ WORSE = {"base": 0.9, "base+rag": 0.9, "museum": 0.1, "museum+rag": 0.5}
 @pytest.fixture(autouse=True)
 def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "en")
+
+
+def page(run: GuideRun) -> str:
+    return html(guide.page(run))
+
+
+def card(run: GuideRun) -> str:
+    return model_card(guide.card(run))
 
 
 class Tags(HTMLParser):
@@ -50,7 +59,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_is_well_formed_and_asks_for_no_other_file() -> None:
-    text = page(make_material())
+    text = page(make_run())
     tags = Tags(text)
     assert tags.open == []
     assert not {"link", "img", "iframe"} & {tag for tag, _ in tags.found}
@@ -60,123 +69,124 @@ def test_the_page_is_well_formed_and_asks_for_no_other_file() -> None:
 
 
 def test_the_verdict_comes_first_and_everything_is_there() -> None:
-    material = make_material(known=24)
-    text = page(material)
+    run = make_run(known=24)
+    text = page(run)
     assert "<h1>Tuning helped; retrieval" in text
-    for part in ("base+rag", "museum+rag", "8:11", "00000000000c", "ab" * 32, material.command):
+    for part in ("base+rag", "museum+rag", "8:11", "00000000000c", "ab" * 32, run.command):
         assert part in text
-    assert text.count('class="asked') == len(material.questions)
+    assert text.count('class="asked') == len(run.questions)
 
 
 def test_differing_questions_come_first() -> None:
-    kinds = re.findall(r'class="asked( differs)?"', page(make_material()))
+    kinds = re.findall(r'class="asked( differs)?"', page(make_run()))
     assert kinds == sorted(kinds, reverse=True)
     assert len(set(kinds)) == 2
 
 
 def test_what_models_and_users_wrote_is_escaped() -> None:
-    plain = make_material()
+    plain = make_run()
     evil = plain.samples[0].model_copy(
         update={"answer": EVIL, "question": EVIL, "why": {"factual_accuracy": f"lacks: {EVIL}"}}
     )
-    material = Material(
+    run = GuideRun(
         **{**vars(plain), "samples": [evil, *plain.samples[1:]], "command": f"kamerton run {EVIL}"}
     )
-    text = page(material)
+    text = page(run)
     assert "<script>alert" not in text and "<img" not in text
     assert text.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") == 4
     assert [tag for tag, _ in Tags(text).found].count("script") == 1
 
 
 def test_harm_is_told_first_and_in_the_table() -> None:
-    material = make_material(WORSE, known=24)
-    text = page(material)
+    run = make_run(WORSE, known=24)
+    text = page(run)
     assert "<h1>Tuning made it worse" in text
     assert text.index('class="harm"') < text.index("What was compared")
     assert "museum is proved worse than base in factual accuracy" in text
-    assert "museum is proved worse" in closing_words(material.summary).replace("\n", " ")
-    assert "museum is proved worse" in card(material)
+    assert "museum is proved worse" in guide.table(run).replace("\n", " ")
+    assert "museum is proved worse" in card(run)
 
 
 def test_without_harm_nothing_is_said_of_it() -> None:
-    assert "Something got worse" not in page(make_material(known=24))
+    assert "Something got worse" not in page(make_run(known=24))
 
 
 def test_a_blocked_verdict_says_why_everywhere() -> None:
-    material = make_material(claim=False)
+    run = make_run(claim=False)
     why = "No verdict is claimed: 2 test questions were seen in training or in the index"
-    assert f"<h1>{why}.</h1>" in page(material)
-    assert why in card(material)
-    assert why in closing_words(material.summary).replace("\n", " ")
-    assert "Tuning helped" not in page(material)
+    assert f"<h1>{why}.</h1>" in page(run)
+    assert why in card(run)
+    assert why in guide.table(run).replace("\n", " ")
+    assert "Tuning helped" not in page(run)
 
 
 def test_in_russian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "ru")
-    material = make_material(known=24)
-    text = page(material)
+    run = make_run(known=24)
+    text = page(run)
     assert '<html lang="ru">' in text
     assert "<h1>Дообучение помогло; " in text
     left = re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", text, flags=re.S)
     head = left.split("Что сказала")[0]
     assert not re.search(r"\b(the|verdict|questions|interval|points|better)\b", head)
-    assert "верность фактов" in plain_table(material.summary)
-    assert "Карточка модели: museum" in card(material)
+    assert "верность фактов" in plain_table(run.summary)
+    assert "Карточка модели: museum" in card(run)
 
 
 def test_the_card_has_front_matter_with_the_same_figures() -> None:
-    material = make_material(known=24)
-    _, front, body = card(material).split("---\n", 2)
+    run = make_run(known=24)
+    _, front, body = card(run).split("---\n", 2)
     matter = yaml.safe_load(front)
     assert matter["base_model"] == "SmolLM2-135M-Instruct"
     assert matter["language"] == ["en"]
     shown = matter["model-index"][0]["results"][0]["metrics"][0]
-    cell = next(c for c in material.summary.cells if c.arm == "museum")
+    cell = next(c for c in run.summary.cells if c.arm == "museum")
     assert shown == {
         "type": cell.criterion,
         "name": cell.criterion,
         "value": round(cell.score.mean, 4),
     }
-    assert plain_table(material.summary) in body
-    assert words.verdict_sentence(material.summary) in body
+    assert plain_table(run.summary) in body
+    assert words.verdict_sentence(run.summary) in body
 
 
 def test_the_table_is_aligned_and_whole() -> None:
-    material = make_material()
-    lines = plain_table(material.summary).splitlines()
+    run = make_run()
+    lines = plain_table(run.summary).splitlines()
     assert len(lines) == 2 + 4 + 4 + 2
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[-4:] == ["base", "base+rag", "museum", "museum+rag"]
 
 
 def test_report_reads_the_stages_and_writes_three_files(tmp_path: Path) -> None:
-    material = make_material()
-    stages = {name: tmp_path / name for name in material.manifests}
-    for name, manifest in material.manifests.items():
+    run = make_run()
+    stages = {name: tmp_path / name for name in run.manifests}
+    for name, manifest in run.manifests.items():
         manifest.write(stages[name])
-    write_rows(stages["data"] / "known.jsonl", material.questions)
+    write_rows(stages["data"] / "known.jsonl", run.questions)
     (stages["data"] / "leaks.json").write_text('{"blocking": []}')
-    write_rows(stages["compare"] / "samples.jsonl", material.samples)
-    (stages["compare"] / "summary.json").write_text(material.summary.model_dump_json())
+    write_rows(stages["compare"] / "samples.jsonl", run.samples)
+    (stages["compare"] / "summary.json").write_text(run.summary.model_dump_json())
     (stages["tune"] / "training.json").write_text(json.dumps({"rows": 287654}))
     inputs = ReportInputs(
+        kind="guide",
         name="museum",
-        recipe=material.recipe,
-        command=material.command,
+        recipe=run.recipe,
+        command=run.command,
         stages={name: str(folder) for name, folder in stages.items()},
     )
     report(inputs, tmp_path / "report")
     written = {p.name: p.read_text() for p in (tmp_path / "report").iterdir()}
     assert set(written) == {"report.html", "model_card.md", "table.txt"}
     assert "287654" in written["report.html"]
-    assert written["table.txt"] == closing_words(material.summary)
+    assert written["table.txt"] == guide.table(run)
 
 
 def test_figures_in_words() -> None:
-    assert words.percent(0.694) == "69\u00a0%"
-    assert [words.points(x) for x in (0.556, -0.2, 0.001, -0.004)] == ["+56", "−20", "0", "0"]
-    assert (words.p_value(0.0123), words.p_value(0.0001)) == ("=\u00a00.012", "<\u00a00.001")
-    assert (words.duration(491), words.duration(3723)) == ("8:11", "1:02:03")
+    assert figures.percent(0.694) == "69\u00a0%"
+    assert [figures.points(x) for x in (0.556, -0.2, 0.001, -0.004)] == ["+56", "−20", "0", "0"]
+    assert (figures.p_value(0.0123), figures.p_value(0.0001)) == ("=\u00a00.012", "<\u00a00.001")
+    assert (figures.duration(491), figures.duration(3723)) == ("8:11", "1:02:03")
 
 
 def test_a_strip_lies_inside_the_drawing_and_the_scale_holds_all() -> None:

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import make_material
+from huggingface_hub import ModelCard
+from made_up import make_run
 from made_up_rows import RECIPE, losses, manifests, rows, write
 
-from kamerton.experiment.report.card import card
+from kamerton.experiment.report import guide
+from kamerton.experiment.report.card import model_card, weights
 from kamerton.experiment.report.material import ReportInputs
 from kamerton.experiment.report.run import report
-from kamerton.experiment.report.weights import weights
 from kamerton.experiment.rows import compare_rows
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.jsonl import write_text
@@ -26,7 +27,7 @@ QLORA = {
 def told(**adaptations: Any) -> str:
     """A guide's card, its export proven with these adaptations."""
     parity = {"quantisation": "q8_0", "adaptations": adaptations}
-    return card(replace(make_material(), parity=parity))
+    return model_card(guide.card(replace(make_run(), parity=parity)))
 
 
 @pytest.mark.parametrize(("bits", "kind"), [(4, "4 bits (NF4)"), (8, "8 bits (int8)")])
@@ -52,7 +53,7 @@ def test_the_card_of_one_adapter_is_silent_on_the_others() -> None:
 
 
 def test_without_an_export_nothing_is_told() -> None:
-    assert weights(replace(make_material(), parity={})) == ""
+    assert weights(replace(make_run(), parity={})) == []
 
 
 def test_it_speaks_the_language_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +76,25 @@ def test_the_card_of_rows_has_it_too(tmp_path: Path) -> None:
         manifest.write(stages[name])
     recipe = RECIPE | {"experiment": {"resamples": 500}}
     places = {name: str(folder) for name, folder in stages.items()}
-    report(ReportInputs("ru", recipe, "kamerton run ru", places), tmp_path / "out")
+    report(ReportInputs("rows", "ru", recipe, "kamerton run ru", places), tmp_path / "out")
     found = (tmp_path / "out" / "model_card.md").read_text("utf-8")
     assert "## Weights\n\n- `ru`: trained on the base rounded to 8 bits (int8)" in found
     assert "stored as q4_k_m" in found
+
+
+def test_the_hub_reads_back_what_the_card_says() -> None:
+    run = replace(make_run(), licence="apache-2.0", datasets=["openai/gsm8k"])
+    data = ModelCard(model_card(guide.card(run))).data
+    assert (data.license, data.datasets, data.language) == ("apache-2.0", ["openai/gsm8k"], ["en"])
+    assert data.base_model == run.base and data.tags == ["lora", "kamerton"]
+    own = {(c.held_out, c.criterion): c for c in run.summary.cells if c.arm == run.name}
+    read = {(r.dataset_split, r.metric_type): r for r in data.eval_results}
+    assert read.keys() == own.keys()
+    for place, found in read.items():
+        assert found.metric_value == round(own[place].score.mean, 4)
+        assert found.dataset_name == f"museum, {place[0]}"
+
+
+def test_what_no_record_tells_is_no_metadata() -> None:
+    data = ModelCard(model_card(guide.card(make_run()))).data.to_dict()
+    assert "license" not in data and "datasets" not in data
