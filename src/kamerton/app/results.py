@@ -21,7 +21,7 @@ from kamerton.pipeline.folder import read_run
 
 if TYPE_CHECKING:
     from kamerton.experiment.board import Board
-    from kamerton.experiment.export import Form
+    from kamerton.experiment.report.board import Form
     from kamerton.experiment.slices import Slices
     from kamerton.retrieval.search import Hit
 
@@ -167,25 +167,32 @@ class BoardOfRuns:
     @property
     def rows(self) -> list[dict[str, str | float | int]]:
         """One row for each run, held-out set and criterion: score, interval, effect, p, verdict."""
-        from kamerton.experiment.export import rows_of
+        from kamerton.experiment.report.board import rows_of
 
         return rows_of(self.board)
 
     def exported(self, form: "Form" = "text") -> str:
         """The table as text, csv, json, latex or markdown."""
-        from kamerton.experiment.export import exported
+        from kamerton.experiment.report.board import exported
 
         return exported(self.board, self.parts, form)
 
+    @property
+    def sentences(self) -> list[str]:
+        """Primary verdicts, every proved loss, and the parts in which a run got worse."""
+        from kamerton.experiment.report.board import sentences
+
+        return sentences(self.board, self.parts)
+
     def __str__(self) -> str:
-        """The table in plain text."""
-        return self.exported()
+        """The table in plain text, and the verdicts in words."""
+        return "\n".join([self.exported(), "", *self.sentences])
 
     def _repr_html_(self) -> str:
-        from kamerton.experiment.export import exported
+        from kamerton.experiment.report.board import HEAD
 
-        head, *rows = csv_rows(exported(self.board, None, "csv"))
-        return html_table(head, rows)
+        words = "".join(f"<p>{html.escape(sentence)}</p>" for sentence in self.sentences)
+        return html_table(HEAD, [[row[name] for name in HEAD] for row in self.rows]) + words
 
 
 @dataclass(frozen=True)
@@ -267,13 +274,6 @@ def html_table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 def _line(cells: Iterable[object], tag: str) -> str:
     inner = "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells)
     return f"<tr>{inner}</tr>"
-
-
-def csv_rows(text: str) -> list[list[str]]:
-    """The cells of a CSV text, its head first."""
-    import csv
-
-    return list(csv.reader(text.splitlines()))
 
 
 def _told(one: Comparison) -> tuple[str, ...]:
