@@ -14,6 +14,7 @@ from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.rows import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
+from kamerton.documents.tables import Placed, Row
 from kamerton.formats.brief import SYNTH
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
@@ -55,7 +56,7 @@ def from_source(
         yield Sourced(chat, source.part != "train")
 
 
-def _placed(source: RowSource, home: Path) -> Iterator[named.Placed]:
+def _placed(source: RowSource, home: Path) -> Iterator[Placed]:
     cache = hub.cache() / "sources"
     name = stand_in(source.stand_in) or source.name
     copy = home / source.copy_at if source.copy_at else None
@@ -69,14 +70,12 @@ def _placed(source: RowSource, home: Path) -> Iterator[named.Placed]:
     )
 
 
-def _rank(row: named.Row, seed: int) -> bytes:
+def _rank(row: Row, seed: int) -> bytes:
     text = json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
     return blake2b(f"{seed}:{text}".encode()).digest()
 
 
-def _chat(
-    source: RowSource, number: int, origin: str, row: named.Row, settings: RowsSettings
-) -> ChatRow:
+def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsSettings) -> ChatRow:
     place = Path(origin).name
     group = row.get(source.group or "group")
     if source.group and group is None:
