@@ -12,7 +12,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.leaks.report import Leak, Report
+    from kamerton.develop.data.leaks.check import Leak, Report
     from kamerton.formats.chat import ChatRow
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
@@ -37,8 +37,7 @@ def leaks(
 ) -> None:
     """Print the leaks; exit 1 where one blocks a verdict."""
     from kamerton.develop.data.leaks import files
-    from kamerton.develop.data.leaks.check import check
-    from kamerton.develop.data.leaks.report import merged
+    from kamerton.develop.data.leaks.check import check, merged
 
     sets = _benchmarks(against or [])
     if held_out is None and not sets:

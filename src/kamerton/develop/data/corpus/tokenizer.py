@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.corpus.encoding import LARGEST, EncodedText
 from kamerton.develop.data.corpus.texts import CorpusText
+from kamerton.develop.data.corpus.tokens import LARGEST, EncodedText
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say

@@ -11,7 +11,7 @@ from planted import FOREIGN, NEAR, PERSONAL, REFRAIN, WRONG, Planted, Prepare
 
 from kamerton.develop.data.corpus.log import read_text
 from kamerton.develop.data.corpus.texts import CorpusText
-from kamerton.develop.data.dedup.shingles import normal
+from kamerton.develop.data.dedup.near import normal
 from kamerton.formats.jsonl import read_rows
 
 Row = tuple[int, int, int]

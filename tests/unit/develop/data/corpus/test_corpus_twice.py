@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from kamerton.develop.data.corpus.cleaning import clean
-from kamerton.develop.data.corpus.twice import Duplicates, Twice, duplicates
+from kamerton.develop.data.corpus.duplicates import Duplicates, Twice, duplicates
 from kamerton.develop.settings import CorpusSettings
 from kamerton.documents.files import Document
 from russian_prose import paragraph, text

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from kamerton.develop.data.dedup import near
-from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.data.dedup.near import shingles, word_hashes
 from russian_prose import changed, paragraph
 
 
 def grams(texts: list[str]) -> list[frozenset[int]]:
-    return [frozenset(shingles(word_hashes(text), near.WORDS).tolist()) for text in texts]
+    return [frozenset(shingles(word_hashes(text), near.NEAR_WORDS).tolist()) for text in texts]
 
 
 def found(texts: list[str], threshold: float) -> list[tuple[int, int, float]]:
-    rows = [shingles(word_hashes(text), near.WORDS) for text in texts]
+    rows = [shingles(word_hashes(text), near.NEAR_WORDS) for text in texts]
     return near.pairs(near.signatures(rows), grams(texts).__getitem__, threshold)
 
 
@@ -82,7 +82,7 @@ def test_nothing_and_one_row_have_no_pairs() -> None:
 
 
 def test_signatures_are_the_same_in_pieces_and_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [shingles(word_hashes(text), near.WORDS) for text in corpus(1)]
+    rows = [shingles(word_hashes(text), near.NEAR_WORDS) for text in corpus(1)]
     whole = near.signatures(rows)
     monkeypatch.setattr(near, "_CHUNK", 7)
     assert np.array_equal(near.signatures(rows), whole)
@@ -107,7 +107,7 @@ def test_what_half_of_the_runs_finds_by_the_share_of_changed_words(
 def test_a_candidate_is_read_once_and_in_the_order_of_the_rows() -> None:
     """Candidates of distant texts: reading them pair by pair read each text again and again."""
     words = [[f"w{n}" for n in range(start, start + 40)] for start in (0, 1, 2, 3)] * 12
-    rows = [shingles(word_hashes(" ".join(of)), near.WORDS) for of in words]
+    rows = [shingles(word_hashes(" ".join(of)), near.NEAR_WORDS) for of in words]
     asked: list[int] = []
 
     def grams(row: int) -> frozenset[int]:
