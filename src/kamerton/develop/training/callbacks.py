@@ -20,7 +20,7 @@ from transformers import TrainerCallback  # noqa: TID253
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.formats.progress import note
+from kamerton.formats.progress import note, record
 
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that SIGTERM ended, as shells count it."""
@@ -128,7 +128,8 @@ class Live(TrainerCallback):  # type: ignore[misc]
         self._bar.update(min(len(self._watch.ids), self._bar.total - self._bar.n))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        """The figures beside the bar, with each loss that the Trainer logs."""
+        """The figures beside the bar and among the events, with each loss that the Trainer logs."""
+        record(state.global_step, logs or {})
         loss = (logs or {}).get("loss")
         if loss is None:
             return

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kamerton.client import hosts
-from kamerton.experiment.judge.ledger import FILE, Ledger
+from kamerton.client.ledger import Ledger
+from kamerton.experiment.judge.asking import FILE, LedgerRow
 from kamerton.experiment.judge.pairs import Pair
-from kamerton.experiment.judge.run import plan, shown
+from kamerton.experiment.judge.run import missing, plan, shown
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.formats.language import say
 
@@ -47,10 +48,10 @@ def outlook(
 ) -> Outlook:
     """What `judge_pairs` with the same arguments would do; InputError where it may not."""
     sent = shown(pairs, settings, mask)
-    asks, book = plan(sent, settings), Ledger(out / FILE)
-    left = [ask for ask in asks if not book.has(ask.id)]
+    asks, book = plan(sent, settings), Ledger(out / FILE, LedgerRow)
+    left = missing(asks, book)
     host = hosts.host_of(settings.base_url)
-    took = [r.seconds for r in book.rows.values() if (r.host, r.model) == (host, settings.model)]
+    took = [r.seconds for r in book.rows if (r.host, r.model) == (host, settings.model)]
     each = statistics.median(took) if took else ASSUMED
     return Outlook(
         pairs=len(pairs),

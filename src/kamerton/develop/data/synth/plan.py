@@ -1,16 +1,16 @@
 """What a recipe asks of a teacher: every request, known before anything is sent."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kamerton.client.hosts import check_host
+from kamerton.client.ledger import request_key
 from kamerton.develop.data.synth import products, prompts
 from kamerton.develop.data.synth.brief import Counts, briefs
 from kamerton.develop.data.synth.filters import Limits
-from kamerton.develop.data.synth.teacher import Ask, Teacher
+from kamerton.develop.data.synth.teacher import Ask, body
 from kamerton.formats.brief import Brief
 from kamerton.formats.manifest import digest
 
@@ -54,19 +54,6 @@ def plan(settings: "SynthSettings", home: Path, seed: int) -> list[Request]:
     return sorted(requests, key=lambda request: request.ask.id)
 
 
-def teacher_of(settings: "SynthSettings", key: str = "") -> Teacher:
-    """The teacher that the settings describe; the key is not part of them."""
-    return Teacher(
-        base_url=settings.base_url,
-        model=settings.model,
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        concurrency=settings.concurrency,
-        retries=settings.retries,
-        key=key,
-    )
-
-
 def limits_of(settings: "SynthSettings") -> Limits:
     """Where the settings draw the lines of the filters."""
     lengths = settings.lengths.model_dump()
@@ -79,6 +66,6 @@ def _request(
     span = limits_of(settings).lengths[brief.channel]
     messages = tuple(prompts.teacher_chat(brief, settings.language, span, shots))
     own = int(digest(str(seed), brief.id), 16) % _SEEDS
-    body = json.dumps(teacher_of(settings).body(messages, own), sort_keys=True)
+    key = request_key(f"{settings.base_url} {settings.model}", body(settings, messages, own))
     prompt = digest(*(f"{turn.role} {turn.content}" for turn in messages))
-    return Request(Ask(digest(settings.base_url, body), messages, own), brief, prompt)
+    return Request(Ask(key, messages, own), brief, prompt)

@@ -1,17 +1,17 @@
 """Briefs to examples: ask the teacher for what the ledger lacks, filter, write rows and counts."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.client.hosts import host_of
+from kamerton.client.concurrent import run
+from kamerton.client.hosts import host_of, is_local
 from kamerton.develop.data.synth import ledger, outcome, prompts
 from kamerton.develop.data.synth.filters import OWN, Context, Example, first_reason, judge
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
-from kamerton.develop.data.synth.plan import Request, limits_of, plan, teacher_of
-from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all, key_of
+from kamerton.develop.data.synth.plan import Request, limits_of, plan
+from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all
 from kamerton.formats.brief import BRIEFS
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
@@ -50,7 +50,6 @@ def _ask_missing(
     missing = {r.ask.id: r for r in requests if r.ask.id not in answered}
     if not missing:
         return []
-    teacher = teacher_of(settings, key_of(settings.api_key_env))
     total, done = len(requests), len(requests) - len(missing)
     with progress(say("develop.synth_asking"), total, say("develop.synth_texts")) as bar:
         bar.update(done)
@@ -65,22 +64,23 @@ def _ask_missing(
             return book.over(settings.budget_tokens, settings.budget_cost)
 
         asks = [request.ask for request in missing.values()]
-        asyncio.run(ask_all(asks, teacher, keep, stop))
+        run(ask_all(asks, settings, keep, stop))
     return list(missing.values())
 
 
 def _row(request: Request, answer: Answer, settings: "SynthSettings") -> LedgerRow:
     """The line of a request that just ended, with the verdict that it has by itself."""
-    last, prompt, completion = answer.last, answer.prompt_tokens, answer.completion_tokens
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
     cost = (prompt * settings.price_prompt + completion * settings.price_completion) / 1e6
-    example = Example(request.ask.id, request.brief, last.text, last.finish_reason)
-    reason = last.why or first_reason(OWN, example, Context(limits_of(settings)))
+    example = Example(request.ask.id, request.brief, answer.text, answer.finish_reason)
+    reason = answer.why or first_reason(OWN, example, Context(limits_of(settings)))
     return LedgerRow(
         id=request.ask.id,
         host=host_of(settings.base_url),
         model=settings.model,
         prompt_hash=request.prompt_hash,
         template_hash=prompts.template_hash(settings.language),
+        sent=[] if is_local(settings.base_url) else list(request.ask.messages),
         brief_id=request.brief.id,
         seed=request.ask.seed,
         prompt_tokens=prompt,
@@ -89,10 +89,10 @@ def _row(request: Request, answer: Answer, settings: "SynthSettings") -> LedgerR
         cost=cost,
         seconds=answer.seconds,
         attempts=answer.attempts,
-        finish_reason=last.finish_reason,
-        status="failed" if last.why else "rejected" if reason else "accepted",
+        finish_reason=answer.finish_reason,
+        status="failed" if answer.why else "rejected" if reason else "accepted",
         reason=reason,
-        text=last.text,
+        text=answer.text,
     )
 
 

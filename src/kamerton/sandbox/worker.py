@@ -1,4 +1,4 @@
-"""The far end of a box: runs in it, and nothing here is trusted once a candidate has been loaded.
+"""The worker inside a box; nothing it says is trusted once a candidate has been loaded.
 
 `wire.py` and this file are run one after the other as one program. Requests come in line by line
 on stdin, as JSON; one line of JSON goes back for each: `{"value": ...}` or
@@ -45,14 +45,14 @@ def serve(requests: Any, answers: int, room: int) -> None:
     sys.modules["candidate"] = module
     for line in requests:
         try:
-            value = _done(parse(line.decode()), module.__dict__)
+            value = _execute(parse(line.decode()), module.__dict__)
             answer = '{"value":' + write(value, quote, room) + "}"
         except BaseException as error:
-            answer = _failure(error, quote)
+            answer = _error_reply(error, quote)
         _send(answers, answer.encode() + b"\n")
 
 
-def _done(request: Any, names: dict[str, Any]) -> Any:
+def _execute(request: Any, names: dict[str, Any]) -> Any:
     if request[0] == "load":
         exec(compile(request[1], "<candidate>", "exec"), names)
         return None
@@ -60,7 +60,7 @@ def _done(request: Any, names: dict[str, Any]) -> Any:
     return names[name](*read(positional), **read(named))
 
 
-def _failure(error: BaseException, quote: Any) -> str:
+def _error_reply(error: BaseException, quote: Any) -> str:
     """The type of an error, its text and the candidate's line, all of it only to be shown."""
     line, trace = 0, error.__traceback__
     while trace is not None:
