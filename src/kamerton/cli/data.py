@@ -88,12 +88,12 @@ def _show(report: "Report") -> None:
 
 
 def _unlike(leak: "Leak") -> float:
-    return -leak.likeness
+    return -leak.similarity
 
 
 def _cells(mark: str, leak: "Leak") -> tuple[str, ...]:
     ids = (_short(leak.held_out), leak.side, leak.level, _short(leak.seen_in))
-    return (mark, *ids, f"{leak.likeness:.2f}")
+    return (mark, *ids, f"{leak.similarity:.2f}")
 
 
 def _short(name: str) -> str:

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from kamerton.serve.engines.process import Engine
 
 from kamerton.engines.process import Engine
 from kamerton.serve.arms import Arm

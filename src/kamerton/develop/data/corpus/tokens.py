@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kamerton.develop.data.corpus.texts import CorpusText
-from kamerton.develop.data.corpus.tokenizer import BOS, EOS, PAD
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     Ids = NDArray[np.uint16]
 
+BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 LARGEST = 65_536
 """Tokens that two bytes can name."""
 

@@ -43,7 +43,7 @@ class Leak(BaseModel):
     """`exact`, `8-gram`, `group`, `semantic`; of further texts with the kind: `few_shot:exact`."""
     seen_in: str
     """Id of the training row, or kind and number (from 1) of the text."""
-    likeness: float
+    similarity: float
     """1 for equal ones; the share of its runs (`8-gram`), the cosine (`semantic`)."""
 
 
@@ -69,7 +69,7 @@ def report(found: Iterable[tuple[bool, Leak]], checked: dict[str, int]) -> Repor
 
 def _order(leak: Leak) -> tuple[object, ...]:
     row = natural(leak.held_out), leak.held_out, SIDES.index(leak.side)
-    return *row, leak.level, natural(leak.seen_in), leak.seen_in, leak.likeness
+    return *row, leak.level, natural(leak.seen_in), leak.seen_in, leak.similarity
 
 
 def merged(reports: Sequence[Report], checked: Mapping[str, int]) -> Report:
@@ -234,9 +234,13 @@ def _blocks(level: str, one: Asked, stock: bool, rule: _Rule) -> bool:
 
 
 def _leak(kind: str, level: str, one: Asked, seen: Sequence[Seen], hit: Hit) -> Leak:
-    name = seen[hit.row].name
-    level = f"{kind}:{level}" if kind else level
-    return Leak(held_out=one.id, side=one.side, level=level, seen_in=name, likeness=hit.likeness)
+    return Leak(
+        held_out=one.id,
+        side=one.side,
+        level=f"{kind}:{level}" if kind else level,
+        seen_in=seen[hit.row].name,
+        similarity=hit.similarity,
+    )
 
 
 def _groups(train: Iterable[ChatRow], held_out: Iterable[ChatRow]) -> Found:
@@ -245,5 +249,5 @@ def _groups(train: Iterable[ChatRow], held_out: Iterable[ChatRow]) -> Found:
     first = {row.group: row.id for row in ordered if row.group}
     for row in held_out:
         if seen := first.get(row.group or ""):
-            leak = Leak(held_out=row.id, side="prompt", level="group", seen_in=seen, likeness=1)
+            leak = Leak(held_out=row.id, side="prompt", level="group", seen_in=seen, similarity=1)
             yield True, leak

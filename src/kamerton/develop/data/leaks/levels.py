@@ -32,7 +32,7 @@ class Hit:
     """The seen row that is most alike."""
 
     row: int
-    likeness: float
+    similarity: float
     rows: int = 1
     """How many seen rows say the same, where that was counted."""
 

@@ -70,7 +70,7 @@ def test_equal_texts_are_always_found_however_many() -> None:
     assert {(places[0], other) for other in places[1:]} <= told
 
 
-def test_likeness_is_the_true_jaccard() -> None:
+def test_similarity_is_the_true_jaccard() -> None:
     texts = ["раз два три четыре пять шесть", "раз два три четыре пять семь", "совсем другое тут"]
     assert found(texts, 0.5) == [(0, 1, 3 / 5)]
     assert found(texts, 0.7) == []
@@ -94,12 +94,12 @@ def test_what_half_of_the_runs_finds_by_the_share_of_changed_words(
 ) -> None:
     """Bounds of copies of 50 words at a similarity of 0.5; at 0.8 a changed word in 50 is most."""
     rng = random.Random(11)
-    likeness = []
+    similarity = []
     for _ in range(300):
         original = paragraph(rng, 50)
-        likeness.append(near.jaccard(*grams([original, changed(original, share, rng)])))
-    at_half = sum(value >= 0.5 for value in likeness) / len(likeness)
-    strict = sum(value >= 0.8 for value in likeness) / len(likeness)
+        similarity.append(near.jaccard(*grams([original, changed(original, share, rng)])))
+    at_half = sum(value >= 0.5 for value in similarity) / len(similarity)
+    strict = sum(value >= 0.8 for value in similarity) / len(similarity)
     print(f"{share:.0%} of the words changed: found {at_half:.0%} at 0.5, {strict:.0%} at 0.8")
     assert at_half >= least and strict <= at_half
 
