@@ -16,7 +16,7 @@ import pytest
 from kamerton.develop import hub
 from kamerton.develop.data.feedback import Form, convert, write
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.load import load
+from kamerton.develop.tune.adapter import load
 from kamerton.develop.tune.run import tune
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.feedback import FeedbackRow

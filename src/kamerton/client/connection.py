@@ -173,7 +173,7 @@ class Connection:
             async with self._http.stream("POST", self._url(route), json=dict(body)) as response:
                 if not response.is_success:
                     self.read(self._reply(response.status_code, await response.aread()), bytes)
-                async for data in _events(response):
+                async for data in events(response):
                     chunk: dict[str, Any] = json.loads(data)
                     if "error" in chunk:
                         self.read(self._reply(400, data), bytes)
@@ -258,7 +258,7 @@ def _http(endpoint: Endpoint) -> "httpx.AsyncClient":
         raise InputError("client.bad_proxy", where=endpoint.base_url) from error
 
 
-async def _events(response: "httpx.Response") -> AsyncIterator[bytes]:
+async def events(response: "httpx.Response") -> AsyncIterator[bytes]:
     """The data of each server-sent event.
 
     Not `aiter_lines`: JSON may hold U+2028 and its like, which end a line for Python only.
