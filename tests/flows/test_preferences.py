@@ -17,7 +17,7 @@ from kamerton.develop import hub
 from kamerton.develop.data.feedback import convert, write
 from kamerton.develop.data.ratings import Form
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.load import load
+from kamerton.develop.tune.adapter import load
 from kamerton.develop.tune.run import tune
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.feedback import FeedbackRow

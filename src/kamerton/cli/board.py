@@ -12,10 +12,8 @@ from kamerton.formats.progress import note
 from kamerton.pipeline import folder as folders
 
 if TYPE_CHECKING:
-    from kamerton.experiment.board import Board
-    from kamerton.experiment.export import Form
     from kamerton.experiment.finished import Finished
-    from kamerton.experiment.slices import Slices
+    from kamerton.experiment.report.board import Form
 
 
 def compare(
@@ -24,7 +22,7 @@ def compare(
 ) -> None:
     """Print scores, verdicts against the first run, and where a run got worse."""
     from kamerton.experiment.board import compared
-    from kamerton.experiment.export import exported
+    from kamerton.experiment.report.board import exported, sentences
     from kamerton.experiment.slices import slices
 
     wanted = _form(form)
@@ -34,7 +32,7 @@ def compare(
     parts = slices(found, _topics(places[0]), not board.why)
     typer.echo(exported(board, parts, wanted))
     if wanted == "text":
-        typer.echo("\n" + "\n".join(_told(board, parts)))
+        typer.echo("\n" + "\n".join(sentences(board, parts)))
 
 
 def leaderboard(
@@ -42,7 +40,7 @@ def leaderboard(
 ) -> None:
     """Print one table for each set of held-out questions: all runs that were asked them."""
     from kamerton.experiment.board import leaderboard as ranked
-    from kamerton.experiment.export import exported
+    from kamerton.experiment.report.board import exported, silence
 
     wanted = _form(form)
     boards = [ranked(runs) for runs in _by_questions(_finished())]
@@ -51,12 +49,12 @@ def leaderboard(
     texts = [exported(board, None, wanted) for board in boards]
     typer.echo("[" + ",\n".join(texts) + "]" if wanted == "json" else "\n\n".join(texts))
     if wanted == "text":
-        why = [_silence(board) for board in boards if board.why]
+        why = [silence(board) for board in boards if board.why]
         typer.echo("\n".join(["", *dict.fromkeys(why), say("experiment.board_note")]))
 
 
 def _form(text: str) -> "Form":
-    from kamerton.experiment.export import FORMS
+    from kamerton.experiment.report.board import FORMS
 
     for form in FORMS:
         if form == text:
@@ -96,49 +94,3 @@ def _topics(place: Place) -> dict[str, str]:
     data = place.stage("data")
     there = data is not None and any((data / f"{name}.jsonl").is_file() for name in SETS)
     return topics_of(read_questions(data)) if data is not None and there else {}
-
-
-def _told(board: "Board", parts: "Slices") -> list[str]:
-    """Primary verdicts and every proved loss in words, then the parts in which a run got worse."""
-    lines = [_silence(board)] if board.why else []
-    for one in board.comparisons:
-        if one.family == "primary" or one.verdict == "worse":
-            code = one.verdict.replace(" ", "_")
-            lines.append(
-                say(
-                    f"experiment.board_{code}",
-                    arm=one.arm,
-                    against=one.against,
-                    criterion=say(f"experiment.criterion_{one.criterion}"),
-                    held_out=say(f"experiment.set_{one.held_out}"),
-                )
-            )
-    return [*lines, *_worse(parts)]
-
-
-def _silence(board: "Board") -> str:
-    from kamerton.experiment.report.words import reason
-
-    return say("experiment.no_claims", why=reason(board.why, "why"))
-
-
-def _worse(parts: "Slices") -> list[str]:
-    from kamerton.experiment.report.words import points
-    from kamerton.experiment.slices import name_of
-
-    lines = [
-        say(
-            "experiment.slice_worse",
-            run=one.label,
-            part=name_of(one),
-            effect=points(one.effect.mean),
-            low=points(one.effect.low),
-            high=points(one.effect.high),
-            p=f"{one.p_holm:.3g}",
-            questions=one.questions,
-        )
-        for one in parts.found
-        if one.verdict == "worse"
-    ]
-    counts = {"tested": len(parts.found), "left_out": parts.left_out, "worse": len(lines)}
-    return [*lines, say("experiment.slices_tested", **counts)]

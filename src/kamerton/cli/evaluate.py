@@ -91,7 +91,7 @@ def _asked(run: "Run", model: str, slots: int, threads: int) -> int:
     """The exit code, with the model in a process of its own as long as it is asked."""
     from kamerton.cli.evaluating.models import located
     from kamerton.client.connection import Endpoint, first_model
-    from kamerton.engines.batched import BatchedSettings, running
+    from kamerton.engines.batched.engine import BatchedSettings, running
 
     weights, adapter = located(model)
     settings = BatchedSettings(weights, "model", adapter, slots=slots, threads=threads)

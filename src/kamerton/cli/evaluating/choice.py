@@ -29,10 +29,10 @@ def prepare(asked: Asked) -> Run:
 def _run(what: "Choosing", table: "Items", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.choice.evaluate import evaluate
     from kamerton.experiment.ask.choice.words import lines
-    from kamerton.experiment.ask.score_page import choice_page
+    from kamerton.experiment.report.evaluation import choice_page, write_page
 
     results = evaluate(what, table, model, asked.out)
-    page = choice_page(results, asked.out)
+    page = write_page(choice_page(results), asked.out)
     tell(results, lines(results), asked.as_json)
     tell_where(results.cached, page)
     return 0

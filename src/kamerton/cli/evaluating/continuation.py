@@ -25,10 +25,10 @@ def prepare(asked: Asked) -> Run:
 def _run(what: "Continuing", beginnings: "list[Beginning]", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.continuation.evaluate import evaluate
     from kamerton.experiment.ask.continuation.words import lines
-    from kamerton.experiment.ask.score_page import continuation_page
+    from kamerton.experiment.report.evaluation import continuation_page, write_page
 
     results, rows = evaluate(what, beginnings, model, asked.out)
-    page = continuation_page(results, rows, asked.out)
+    page = write_page(continuation_page(results, rows), asked.out)
     tell(results, lines(results), asked.as_json)
     tell_where(results.cached, page)
     return 0

@@ -44,10 +44,10 @@ def _problems(asked: Asked) -> "list[Problem]":
 
 def _run(what: "Evaluation", problems: "list[Problem]", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.evaluate import evaluate
-    from kamerton.experiment.ask.page import write_page
+    from kamerton.experiment.report.evaluation import maths_page, write_page
 
     results = evaluate(what, problems, model, asked.out)
-    write_page(results, asked.out)
+    write_page(maths_page(results), asked.out)
     return _show(results, asked)
 
 

@@ -25,10 +25,10 @@ def prepare(asked: Asked) -> Run:
 def _run(what: "Foreseeing", documents: "list[Document]", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.perplexity.evaluate import evaluate
     from kamerton.experiment.ask.perplexity.words import lines
-    from kamerton.experiment.ask.score_page import perplexity_page
+    from kamerton.experiment.report.evaluation import perplexity_page, write_page
 
     results = evaluate(what, documents, model, asked.out)
-    page = perplexity_page(results, asked.out)
+    page = write_page(perplexity_page(results), asked.out)
     tell(results, lines(results), asked.as_json)
     tell_where(results.cached, page)
     return 0

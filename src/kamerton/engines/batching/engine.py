@@ -23,7 +23,7 @@ from kamerton.engines.batching.requests import (
 )
 from kamerton.engines.batching.scoring import Scoring, Wanted
 from kamerton.engines.batching.slots import Slots
-from kamerton.engines.pieces import Pieces
+from kamerton.engines.detokenizer import Detokenizer
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class _Answer:
 
     ticket: Ticket
     nodes: tuple[Node, ...]
-    pieces: Pieces
+    pieces: Detokenizer
     text: str = ""
     ids: list[int] = field(default_factory=list)
 
@@ -135,7 +135,7 @@ class Batched:
         while self._slots.free and (taken := self._prompts.take()):
             ticket, prompt = taken
             self._slots.take(prompt.kv, self._most(ticket.request))
-            pieces = Pieces(self._decode, ticket.request.sampling.stops)
+            pieces = Detokenizer(self._decode, ticket.request.sampling.stops)
             begun.append(_Answer(ticket, prompt.nodes, pieces))
             logits.append(prompt.logits)
         if begun:

@@ -13,7 +13,7 @@ from kamerton.experiment.ask.choice.prompts import context, continuations
 from kamerton.experiment.ask.choice.rows import ChoiceResults
 from kamerton.experiment.ask.choice.table import Columns, Items, read_items
 from kamerton.experiment.ask.choice.words import leaning, lines
-from kamerton.experiment.ask.score_page import choice_page
+from kamerton.experiment.report.evaluation import choice_page, write_page
 from kamerton.formats.errors import InputError
 
 ROWS: list[dict[str, Any]] = [
@@ -143,7 +143,7 @@ def test_a_model_that_always_says_a_is_seen(
     assert not any(one.leans for one in others)
     (said,) = leaning(found)
     assert ("A" in said) and said in lines(found)
-    page = choice_page(found, tmp_path).read_text("utf-8")
+    page = write_page(choice_page(found), tmp_path).read_text("utf-8")
     assert said in page and "<i>" not in page and page.count("<tr>") == 5
     assert ("Места вариантов" in page) == (language == "ru")
 

@@ -11,7 +11,7 @@ from kamerton.experiment.ask.asking import How
 from kamerton.experiment.ask.continuation.beginnings import Beginning, read_beginnings
 from kamerton.experiment.ask.continuation.evaluate import Continuing, evaluate
 from kamerton.experiment.ask.continuation.words import lines
-from kamerton.experiment.ask.score_page import continuation_page
+from kamerton.experiment.report.evaluation import continuation_page, write_page
 from kamerton.formats.errors import InputError
 
 BEGINNINGS = [Beginning("a", "Once"), Beginning("b", "Then <b>he</b>"), Beginning("c", "At last")]
@@ -48,7 +48,7 @@ def test_samples_side_by_side(
         assert len(there.bodies) == 8 and there.bodies[0]["max_tokens"] == 20
     assert (found.beginnings, found.answers, found.method) == (2, 8, "bootstrap")
     assert found.looped.mean == 0.5 and len(set(rows[1].answers)) > 1
-    page = continuation_page(found, rows, tmp_path).read_text("utf-8")
+    page = write_page(continuation_page(found, rows), tmp_path).read_text("utf-8")
     assert page.count('class="asked"') == 2 and page.count('class="why"') == 8
     assert "<b>he" not in page and "&lt;i&gt;" in page
     assert ("закончила сама" in page) == (language == "ru")

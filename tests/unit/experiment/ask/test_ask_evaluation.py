@@ -18,7 +18,8 @@ from kamerton.client.connection import Endpoint, Model
 from kamerton.client.ledger import Ledger, request_key
 from kamerton.experiment.ask.asking import REPLIES, How, Prompt, Reply, least, request
 from kamerton.experiment.ask.evaluate import Evaluation, Results, evaluate
-from kamerton.experiment.ask.page import curve, render, write_page
+from kamerton.experiment.report.blocks import html
+from kamerton.experiment.report.evaluation import maths_page, vote_curve, write_page
 from kamerton.experiment.tasks.maths.grading import Problem
 from kamerton.experiment.tasks.maths.votes import decided
 from kamerton.formats.errors import InputError
@@ -48,7 +49,7 @@ def test_figures_files_and_page(tmp_path: Path) -> None:
     body = there.bodies[0]
     assert body["prompt"].count("\nA:") == 9 and body["stop"] == ["\nQ:", "\n\nQ:"]
     assert body["temperature"] == 0 and body["max_tokens"] == 256
-    write_page(found, tmp_path)
+    write_page(maths_page(found), tmp_path)
     names = {"answers.jsonl", "graded.jsonl", "replies.jsonl", "report.html", "results.json"}
     there_too = {path.name for path in tmp_path.iterdir()} - names
     # The harness's form, whose names have the time in them.
@@ -112,7 +113,8 @@ def test_a_decided_vote_is_not_asked_on(tmp_path: Path) -> None:
     with completing(doubtful) as there:
         early = evaluate(what, PROBLEMS, served(there.url), tmp_path / "early")
         # Which answers there are depends on what they say: nothing but the vote is shown of them.
-        assert "<polyline" not in render(early) and "one answer" not in render(early)
+        page = html(maths_page(early))
+        assert "<polyline" not in page and "one answer" not in page
         asked = len(there.bodies)
         whole = replace(what, how=replace(what.how, early=False))
         late = evaluate(whole, PROBLEMS, served(there.url), tmp_path / "late")
@@ -204,7 +206,7 @@ def test_the_page_shows_curve_and_errors_escaped(
 
     what = Evaluation("maths", "it", how=How(4, 0.7), max_unparsed=1.0)
     with completing(hostile) as there:
-        page = render(evaluate(what, PROBLEMS, served(there.url), tmp_path))
+        page = html(maths_page(evaluate(what, PROBLEMS, served(there.url), tmp_path)))
     assert "<script>" not in page and "&lt;script&gt;" in page
     assert page.count("<polyline") == 1 and page.count("<title>") == 1 + 4
     assert ("Где модель ошибается" in page) == (language == "ru")
@@ -212,8 +214,9 @@ def test_the_page_shows_curve_and_errors_escaped(
 
 
 def test_the_curve_is_drawn_to_scale() -> None:
-    drawn = curve([0.1, 0.2, 0.2])
-    (x1, y1, _), (x2, y2, said), (x3, y3, _) = drawn.points
+    drawn = vote_curve([0.1, 0.2, 0.2])
+    assert drawn is not None
+    (x1, y1, _), (x2, y2, said), (x3, y3, _) = drawn.lines[0].dots
     assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2) and y2 == y3 < y1
-    zero = next(y for y, label in drawn.ticks_y if float(label.replace(",", ".")) == 0)
+    zero = next(y for y, label in drawn.up if label == "0")
     assert (zero - y2) == pytest.approx(2 * (zero - y1), abs=0.3) and said == "2: 20.0 %"

@@ -14,7 +14,7 @@ from kamerton.experiment.ask.perplexity.evaluate import Foreseeing, evaluate, in
 from kamerton.experiment.ask.perplexity.rows import TextResults
 from kamerton.experiment.ask.perplexity.windows import windows
 from kamerton.experiment.ask.perplexity.words import lines
-from kamerton.experiment.ask.score_page import perplexity_page
+from kamerton.experiment.report.evaluation import perplexity_page, write_page
 from kamerton.formats.errors import InputError
 
 
@@ -73,7 +73,7 @@ def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     assert TextResults.model_validate_json((tmp_path / "results.json").read_text()) == found
     rows = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
     assert [row["nats"] for row in rows] == pytest.approx([10, 6, 6])
-    page = perplexity_page(found, tmp_path).read_text("utf-8")
+    page = write_page(perplexity_page(found), tmp_path).read_text("utf-8")
     assert f"{byte.value:.4f} nats per byte" in page and page.count("<circle") == 3
 
 
