@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_models import CHATS, save_model
+from small_models import CHATS, save_adapter, save_model
 
 from kamerton.develop import hub
 from kamerton.develop.export import adapters, folders, gguf, parity, vocabulary
@@ -25,21 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def adapter(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA folder over all linear layers, none of its updates zero."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    model = hub.load_model(base)
-    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-    torch.manual_seed(1)
-    tuned = get_peft_model(model, config)
-    with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.05)
-    folder = tmp_path_factory.mktemp("adapter")
-    tuned.save_pretrained(folder, save_embedding_layers=False)
-    return folder
+    return save_adapter(base, tmp_path_factory.mktemp("adapter"), 0.05, lora_alpha=8)
 
 
 def changed(folder: Path, target: Path, change: Callable[[Weights], Weights]) -> Path:
@@ -133,15 +119,15 @@ def test_a_real_effect_passes_however_small_and_a_dead_adapter_does_not(
 ) -> None:
     """What a few small steps leave: updates of a ten-thousandth of the size."""
     parts = {"faint": 1e-4, "dead": 0.0}
-    folders = {}
+    made = {}
     for name, size in parts.items():
         (tmp_path / f"{name}-out").mkdir()
         scaled = partial(_scaled, size)
-        folders[name] = changed(adapter, tmp_path / name, scaled)
-    faint = proven(base, folders["faint"], folders["faint"], tmp_path / "faint-out")
+        made[name] = changed(adapter, tmp_path / name, scaled)
+    faint = proven(base, made["faint"], made["faint"], tmp_path / "faint-out")
     assert 0 <= faint.repeat < faint.largest < 1e-3
     with pytest.raises(InputError) as error:
-        proven(base, folders["dead"], folders["dead"], tmp_path / "dead-out")
+        proven(base, made["dead"], made["dead"], tmp_path / "dead-out")
     assert error.value.key == "develop.adapter_inert"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_models import CHATS, save_model
+from small_models import CHATS, save_adapter, save_model
 
 from kamerton.develop import hub
 from kamerton.develop.export import folders, vocabulary
@@ -19,21 +19,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module", params=["lora", "dora"])
 def adapter(request: Any, base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=4, target_modules="all-linear", use_dora=request.param == "dora", task_type="CAUSAL_LM"
-    )
-    torch.manual_seed(1)
-    tuned = get_peft_model(hub.load_model(base), config)
-    with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.1)
     folder = tmp_path_factory.mktemp(request.param)
-    tuned.save_pretrained(folder, save_embedding_layers=False)
-    return folder
+    return save_adapter(base, folder, 0.1, use_dora=request.param == "dora")
 
 
 def prompts(base: str) -> list[list[int]]:
