@@ -1,6 +1,7 @@
 """The check stage: recipe and data are sound, before anything is computed or sent."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +10,10 @@ from kamerton.cli.cost import cost
 from kamerton.cli.recipe import Part, Recipe
 from kamerton.cli.trip import Job
 from kamerton.develop.settings import CorpusSettings, GuideSettings, RowsSettings
+from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
+from kamerton.formats.questions import Question
 from kamerton.terminal import note
 
 CHECK = "check.json"
@@ -66,13 +69,32 @@ def _part(recipe: Recipe, part: Part, name: str, home: Path) -> Figures:
     from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
+    from kamerton.experiment.references import insist_right
 
     assert isinstance(part.data, GuideSettings)
     found = plan(part.data, home, recipe.seed)
+    insist_right(found.held_out, found.names)
     planned = design(part.experiment, found.held_out, name)
     training = estimate(part.tune, recipe.base, found.train)
-    told = summary(found, part.data)
-    return {"dataset": told, "design": asdict(planned), "training": asdict(training)}
+    answers = answer_tokens(part.experiment, recipe.base, found.held_out)
+    told = {"dataset": summary(found, part.data), "answers": answers}
+    return {**told, "design": asdict(planned), "training": asdict(training)}
+
+
+def answer_tokens(
+    settings: ExperimentSettings, base: str, questions: Sequence[Question]
+) -> dict[str, int]:
+    """The longest reference in tokens of the base, the limit set, and the one in use.
+
+    Reads the tokenizer, no weights. A limit below the references would cut right answers.
+    """
+    from kamerton.develop.hub import load_tokenizer
+    from kamerton.experiment.references import answer_limit
+
+    tokenizer = load_tokenizer(base)
+    lengths = (len(tokenizer.encode(q.answer, add_special_tokens=False)) for q in questions)
+    longest, wanted = max(lengths), settings.max_tokens
+    return {"longest": longest, "set": wanted, "limit": answer_limit(longest, wanted)}
 
 
 def lines(found: Figures) -> list[str]:
@@ -88,11 +110,16 @@ def _part_lines(part: Figures) -> list[str]:
     if "rows" in part:
         declared = [say(f"experiment.declared_{name}") for name in part["declared"]]
         return [say("cli.check_read", **part["rows"]), *_rows_cost(part), *declared]
-    claims = [
-        say("cli.check_claim", **power, points=100 * power["detectable"])
-        for power in part["design"]["hypotheses"]
-    ]
-    return [say("cli.check_rows", **part["dataset"]), _training(part["training"]), *claims]
+    rows, answers = say("cli.check_rows", **part["dataset"]), part["answers"]
+    raised = [say("cli.check_limit", **answers)] if answers["limit"] > answers["set"] else []
+    claims = [claim(power) for power in part["design"]["hypotheses"]]
+    return [rows, _training(part["training"]), *raised, *claims]
+
+
+def claim(power: Figures) -> str:
+    """What one hypothesis can show, as a line to read; `power` are the fields of `Power`."""
+    key = "check_too_few" if power["groups_needed"] else "check_claim"
+    return say(f"cli.{key}", **power, points=100 * power["detectable"])
 
 
 def _rows_cost(part: Figures) -> list[str]:

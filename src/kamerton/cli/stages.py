@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from kamerton.cli.asking import serving, slots_of
-from kamerton.cli.checks import check
+from kamerton.cli.checks import answer_tokens, check
 from kamerton.cli.recipe import Part
 from kamerton.cli.trip import Job, name_of
 from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
@@ -101,10 +101,11 @@ def _compare(job: Job, name: str, part: Part) -> None:
     )
     with serving(job.out("export"), recipe) as url:
         if isinstance(part.data, GuideSettings):
-            from kamerton.experiment.run import compare
+            from kamerton.experiment.run import compare, read_questions
 
-            fixed = recipe.deterministic
-            compare(part.experiment, name, data, url, out, recipe.seed, fixed, slots, tuned)
+            fixed, asked = recipe.deterministic, read_questions(data)
+            limit = answer_tokens(part.experiment, recipe.base, asked)["limit"]
+            compare(part.experiment, name, data, url, out, recipe.seed, fixed, slots, tuned, limit)
         else:
             from kamerton.experiment.rows import compare_rows
 

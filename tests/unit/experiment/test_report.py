@@ -102,6 +102,19 @@ def test_without_harm_nothing_is_said_of_it() -> None:
     assert "Something got worse" not in page(make_material(known=24))
 
 
+def test_too_few_groups_and_cut_answers_are_told_beside_the_verdict() -> None:
+    material = make_material(known=4)
+    few = "with 4 groups no difference can be shown, at least 7 are needed"
+    closing = " ".join(closing_words(material.summary).split())
+    assert few in closing and few in page(material) and few in card(material)
+    assert "find differences from about 100 points" not in page(material)
+    assert "cut at the limit" not in closing
+    first = material.summary.comparisons[0].model_copy(update={"cut": 0.25, "cut_against": 0.5})
+    told = material.summary.model_copy(update={"comparisons": [first], "max_tokens": 40})
+    closing = " ".join(closing_words(told).replace("\u00a0", " ").split())
+    assert "at the limit of 40 tokens: 25 % of the answers of museum, 50 % of base" in closing
+
+
 def test_a_blocked_verdict_says_why_everywhere() -> None:
     material = make_material(claim=False)
     why = "No verdict is claimed: 2 test questions were seen in training or in the index"

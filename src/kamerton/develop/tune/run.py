@@ -26,7 +26,7 @@ from kamerton.develop.tune.preference.rows import prepare_preferences
 from kamerton.develop.tune.task import Rows, Task
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import check_row, read_objects, read_rows, read_text
+from kamerton.formats.jsonl import check_row, insist_unique, read_objects, read_rows, read_text
 
 TRAIN = "train.jsonl"
 
@@ -109,6 +109,7 @@ def _sft(task: Task) -> dict[str, object]:
 
 def _rows(task: Task) -> Rows:
     train = read_rows(task.data / TRAIN, ChatRow)
+    insist_unique((row.id for row in train), str(task.data / TRAIN))
     encoded, overlong = encode_all(train, task.tokenizer, task.settings)
     measured = task.data / held_out.FILE
     kept: list[Encoded] = []

@@ -86,13 +86,19 @@ def _hypothesis(comparison: Comparison) -> str:
 
 
 def _test(comparison: Comparison) -> str:
-    return say(
+    known = "too_few" if comparison.groups_needed else "detectable"
+    told = say(
         "experiment.p_line",
         p=words.p_value(comparison.p),
         p_holm=words.p_value(comparison.p_holm),
         mcnemar=words.p_value(comparison.mcnemar_p),
         groups=comparison.groups,
+    )
+    return f"{told} " + say(
+        f"experiment.known_{known}",
         detectable=round(100 * comparison.detectable),
+        groups=comparison.groups,
+        groups_needed=comparison.groups_needed,
     )
 
 
@@ -189,11 +195,12 @@ def notes(material: Material) -> list[str]:
     summary, design = material.summary, material.design
     listed = ", ".join(
         say(
-            "experiment.note_detectable_item",
+            f"experiment.note_{'too_few' if power.groups_needed else 'detectable'}_item",
             points=round(100 * power.detectable),
             name=power.name,
             questions=power.questions,
             groups=power.groups,
+            groups_needed=power.groups_needed,
         )
         for power in design.hypotheses
     )

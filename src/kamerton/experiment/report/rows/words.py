@@ -47,7 +47,7 @@ def ratio(effect: Interval) -> dict[str, str]:
 
 def figures_of(found: Comparison, summary: Summary) -> str:
     """What was measured of a declared hypothesis, as a clause."""
-    return _FIGURES[found.criterion](found, summary)
+    return _FIGURES[found.criterion](found, summary) + words.too_few(found)
 
 
 def _loss(found: Comparison, summary: Summary) -> str:
