@@ -9,8 +9,8 @@ from typing import Any
 from kamerton.develop import hub
 from kamerton.develop.export import agreement, gguf, lora, merge, parity, soft, vocabulary
 from kamerton.develop.export.plan import Planned
+from kamerton.develop.hub import template_for
 from kamerton.develop.settings import ExportSettings
-from kamerton.develop.templates import template_for
 from kamerton.engines.llamacpp.tokens import Answer, Ids
 from kamerton.formats.chat import Message
 from kamerton.formats.manifest import sha256
