@@ -1,4 +1,4 @@
-"""What stands in a corpus twice: whole texts, texts inside others, paragraphs; and which one goes.
+"""Duplicates in a corpus: whole texts, texts inside others, paragraphs; and which one goes.
 
 Every choice follows from the texts and their names alone, never from the order of reading.
 """
@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from kamerton.develop.data.corpus.cleaning import Cleaned
 from kamerton.develop.data.corpus.log import read_text
-from kamerton.develop.data.dedup import contained, exact, near
-from kamerton.develop.data.dedup.contained import Containment
-from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.data.dedup import near
+from kamerton.develop.data.dedup.near import Containment, shingles, word_hashes
 from kamerton.develop.settings.corpus import DuplicateSettings
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.dedup.shingles import Hashes
+    from kamerton.develop.data.dedup.near import Hashes
 
 _TEXTS_AT_HAND = 8
 _ENOUGH = 64
@@ -25,14 +24,14 @@ _ENOUGH = 64
 
 
 @dataclass(frozen=True)
-class Twice:
+class Duplicate:
     """One text or paragraph that goes, the one that stays, and why."""
 
     level: str
     """`exact`, `contained` or `near`."""
     dropped: str
     kept: str
-    likeness: float
+    similarity: float
     """Jaccard similarity of paragraphs, or the share of the dropped text that stands elsewhere."""
     why: str
     piece: int = -1
@@ -43,9 +42,9 @@ class Twice:
 class Duplicates:
     """All duplicates of a corpus, and how much of each text stands in others."""
 
-    dropped: tuple[Twice, ...]
-    told: tuple[Containment, ...]
-    """Texts contained in part: their paragraphs that stand twice are among `dropped`."""
+    dropped: tuple[Duplicate, ...]
+    partly_contained: tuple[Containment, ...]
+    """Texts contained in part: their paragraphs that stand duplicate are among `dropped`."""
 
 
 def duplicates(
@@ -54,24 +53,24 @@ def duplicates(
     """Find them in the order exact, contained, near; each level sees what the last one left."""
     left = {document.id: document for document in sorted(documents, key=lambda d: d.id)}
     whole = _exact(left)
-    whole += _contained(left, settings, {twice.dropped for twice in whole}, folder)
-    gone = {twice.dropped for twice in whole}
+    whole += _contained(left, settings, {duplicate.dropped for duplicate in whole}, folder)
+    gone = {duplicate.dropped for duplicate in whole}
     remaining = {name: document for name, document in left.items() if name not in gone}
     shares = _shares(remaining, settings.contained, folder)
     paragraphs = _near(_ranked(remaining, shares), settings, folder)
     return Duplicates((*whole, *paragraphs), tuple(shares))
 
 
-def _exact(documents: Mapping[str, Cleaned]) -> list[Twice]:
-    found = exact.repeats((name, document.words) for name, document in documents.items())
-    return [Twice("exact", name, kept, 1.0, "first_name") for name, kept in found.items()]
+def _exact(documents: Mapping[str, Cleaned]) -> list[Duplicate]:
+    found = near.repeats((name, document.words) for name, document in documents.items())
+    return [Duplicate("exact", name, kept, 1.0, "first_name") for name, kept in found.items()]
 
 
 def _contained(
     documents: Mapping[str, Cleaned], settings: DuplicateSettings, gone: set[str], folder: Path
-) -> list[Twice]:
+) -> list[Duplicate]:
     """Whole texts inside others, the most contained first; the rest is measured without them."""
-    found: list[Twice] = []
+    found: list[Duplicate] = []
     while True:
         left = {name: document for name, document in documents.items() if name not in gone}
         shares = _shares(left, settings.whole, folder)
@@ -81,7 +80,9 @@ def _contained(
         for share in sorted(shares, key=lambda s: (s.share, -left[s.id].read, s.id), reverse=True):
             if went.isdisjoint(share.within):  # else it is measured again, without what went
                 kept = max(share.within, key=lambda n: (share.within[n], n), default="")
-                found.append(Twice("contained", share.id, kept, round(share.share, 3), "inside"))
+                found.append(
+                    Duplicate("contained", share.id, kept, round(share.share, 3), "inside")
+                )
                 went.add(share.id)
         gone = gone | went
 
@@ -92,7 +93,7 @@ def _shares(documents: Mapping[str, Cleaned], least: float, folder: Path) -> lis
     read = lru_cache(maxsize=_TEXTS_AT_HAND)(lambda name: _runs(documents[name], folder))
     found = [
         share if len(sampled[share.id]) >= _ENOUGH else _measured(share, read)
-        for share in contained.containments(sampled, least / 2)
+        for share in near.containments(sampled, least / 2)
     ]
     return [share for share in found if share.share >= least]
 
@@ -114,7 +115,7 @@ def _runs(document: Cleaned, folder: Path) -> "Hashes":
 
     text = read_text(folder, document.id)
     words = [word_hashes(text[start:end]) for start, end, *_ in document.pieces.tolist()]
-    return np.unique(shingles(np.concatenate(words), contained.WORDS))
+    return np.unique(shingles(np.concatenate(words), near.CONTAINED_WORDS))
 
 
 def _ranked(documents: Mapping[str, Cleaned], shares: Sequence[Containment]) -> list[Cleaned]:
@@ -126,7 +127,7 @@ def _ranked(documents: Mapping[str, Cleaned], shares: Sequence[Containment]) -> 
     return sorted(documents.values(), key=lambda d: (partners.get(d.id, 0), -d.read, d.id))
 
 
-def _near(ranked: Sequence[Cleaned], settings: DuplicateSettings, folder: Path) -> list[Twice]:
+def _near(ranked: Sequence[Cleaned], settings: DuplicateSettings, folder: Path) -> list[Duplicate]:
     """Paragraphs that are like one before them, in the order of rank and place."""
     import numpy as np
 
@@ -134,12 +135,14 @@ def _near(ranked: Sequence[Cleaned], settings: DuplicateSettings, folder: Path) 
     signed = np.concatenate(
         [np.zeros((0, near.PERMUTATIONS), np.uint32), *(d.signatures for d in ranked)]
     )
-    dropped: dict[int, Twice] = {}
-    for one, other, likeness in near.pairs(signed, _grams(rows, folder), settings.near):
+    dropped: dict[int, Duplicate] = {}
+    for one, other, similarity in near.pairs(signed, _grams(rows, folder), settings.near):
         if one not in dropped and other not in dropped:
             (kept, _), (document, piece) = rows[one], rows[other]
             why = "same_text" if kept is document else "rank"
-            dropped[other] = Twice("near", document.id, kept.id, round(likeness, 3), why, piece)
+            dropped[other] = Duplicate(
+                "near", document.id, kept.id, round(similarity, 3), why, piece
+            )
     return [dropped[row] for row in sorted(dropped)]
 
 
@@ -153,6 +156,8 @@ def _grams(rows: Sequence[tuple[Cleaned, int]], folder: Path) -> Callable[[int],
     def grams(row: int) -> frozenset[int]:
         document, piece = rows[row]
         start, end = document.pieces[piece, :2].tolist()
-        return frozenset(shingles(word_hashes(text(document.id)[start:end]), near.WORDS).tolist())
+        return frozenset(
+            shingles(word_hashes(text(document.id)[start:end]), near.NEAR_WORDS).tolist()
+        )
 
     return grams

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.develop.data.synth import products, prompts
+from kamerton.develop.data.synth import plan as prompts
+from kamerton.develop.data.synth.briefs import check_fields
 from kamerton.formats.brief import Brief
 from kamerton.formats.errors import InputError
 
@@ -81,9 +82,9 @@ def test_the_hash_goes_by_every_template(monkeypatch: pytest.MonkeyPatch) -> Non
 )
 def test_a_template_may_only_use_known_names_plainly(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        products.check_fields(f"Задача: {text}", prompts.FIELDS, "own.txt")
+        check_fields(f"Задача: {text}", prompts.FIELDS, "own.txt")
     assert str(caught.value).startswith("own.txt")
-    products.check_fields("Задача: {task}, {{task}}", prompts.FIELDS, "own.txt")
+    check_fields("Задача: {task}, {{task}}", prompts.FIELDS, "own.txt")
 
 
 def test_shots_of_the_channel_stand_before_the_request(tmp_path: Path) -> None:
