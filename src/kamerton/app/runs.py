@@ -123,7 +123,7 @@ def report_again(place: Place) -> Path | None:
     made = [place.record.recipe_file, *place.record.options]
     name = place.adapter or place.record.recipe
     command = shlex.join(["kamerton", "run", *made])
-    kind, licence = place.part["data"]["kind"], licence_of(str(place.part["base"]))
+    kind, licence = place.part["data"]["kind"], licence_of(str(place.recipe.get("base", "")))
     inputs = ReportInputs(kind, name, place.part, command, stages, place.out, licence)
     with TemporaryDirectory() as folder:
         report(inputs, Path(folder))

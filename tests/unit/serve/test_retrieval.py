@@ -9,6 +9,7 @@ import pytest
 
 import tiny
 from fake_embeddings import FakeEmbeddings, serving
+from kamerton.client import connection
 from kamerton.engines.openai_api import ApiError, ChatRequest, Message, parse
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import validate
@@ -67,7 +68,7 @@ def test_an_index_of_another_encoder_is_refused_in_words(tmp_path: Path) -> None
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEmbeddings]:
-    monkeypatch.setattr(embedding, "PAUSE", 0.0)
+    monkeypatch.setattr(connection, "PAUSE", 0.0)
     with serving(FakeEmbeddings()) as running:
         yield running
 
@@ -101,7 +102,7 @@ def test_a_server_that_went_away_is_a_503_and_one_that_never_was_stops_the_start
     assert caught.value.status == 503 and "500" in caught.value.message
     with pytest.raises(InputError) as refused:
         Retriever(tmp_path / "index")
-    assert refused.value.key == "formats.embed_refused"
+    assert refused.value.key == "retrieval.embed_refused"
 
 
 def test_vectors_are_unit_rows_of_float32() -> None:

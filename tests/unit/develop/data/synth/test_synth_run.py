@@ -11,7 +11,7 @@ import pytest
 from fake_teacher import FakeTeacher, good_text
 
 from kamerton.develop.data.rows.run import prepare
-from kamerton.develop.data.synth import prompts
+from kamerton.develop.data.synth import plan as prompts
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
 from kamerton.develop.data.synth.plan import plan
 from kamerton.develop.data.synth.run import synthesise
