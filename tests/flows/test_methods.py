@@ -354,7 +354,7 @@ def test_preferences_are_learnt_by_any_adapter(objective: str, tiny: Path, tmp_p
     """The door only; what the training itself does is tested beside it."""
     lines = []
     for n in range(8):
-        prompt = [{"role": "user", "content": f"What colour is the {THINGS[n % 4]} {n}?"}]
+        prompt = [{"role": "user", "content": f"What colour is vase {n}?"}]
         short, long = "Red.", "It is red, I think, and very old indeed."
         row: dict[str, Any] = {"id": f"p{n}", "prompt": prompt}
         if objective == "dpo":
