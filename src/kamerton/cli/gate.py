@@ -51,6 +51,7 @@ def gate(
 def _other(place: "Place", against: str) -> "Place":
     """Another arm of this run for `base`, else the run that is named."""
     from kamerton.app.runs import place_of
+
     return place.with_arm(BASE) if against == BASE else place_of(against)
 
 

@@ -42,9 +42,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Print a recipe with all its values, defaults included."""
-    from kamerton.app.recipe import find, resolve
-
     import yaml
+
+    from kamerton.app.recipe import find, resolve
 
     tree = resolve(find(recipe), preset, tuple(sets or ())).model_dump(mode="json")
     if as_json:
@@ -63,7 +63,7 @@ def cp(
 
     source = find(recipe)
     if folder.exists():
-        raise InputError("cli.folder_exists", where=str(folder))
+        raise InputError("app.folder_exists", where=str(folder))
     shutil.copytree(source.parent, folder)
     typer.echo(str(folder / source.name))
 
