@@ -17,7 +17,7 @@ from kamerton.client import connection
 from kamerton.client.connection import (
     Connection,
     Endpoint,
-    Reply,
+    Response,
     api_key,
     first_model,
     models,
@@ -31,8 +31,8 @@ KEY = "sk-very-secret-key-0123456789"
 GOOD = said("yes")
 
 
-def post(at: Endpoint, again: Callable[[Reply], bool] = lambda reply: False) -> Reply:
-    async def ask() -> Reply:
+def post(at: Endpoint, again: Callable[[Response], bool] = lambda reply: False) -> Response:
+    async def ask() -> Response:
         async with Connection(at) as server:
             return await server.post("chat/completions", {"messages": []}, again)
 
@@ -149,7 +149,7 @@ def test_who_asks_may_want_a_reply_again(slept: list[float]) -> None:
     """Each try is shown; the last one too, so that its tokens can be counted."""
     seen: list[bytes] = []
 
-    def empty(reply: Reply) -> bool:
+    def empty(reply: Response) -> bool:
         seen.append(reply.content)
         return not reply.content
 
@@ -183,6 +183,9 @@ def test_the_key_goes_into_the_header_and_nowhere_else() -> None:
         assert b"Your key is" in post(short).content  # too short to be a secret
         post(replace(at, api_key=""))
         assert server.keys[-1] is None
+        chunk = json.dumps({"choices": [{"delta": {"content": f"Your key is {KEY}"}}]}).encode()
+        server.behave = lambda body, number: (200, b"data: " + chunk + b"\n\n", {})
+        assert streamed(at) == ["Your key is ***"]
     assert KEY not in f"{replies} {at} {caught.value} {caught.value!r}"
     assert b"Your key is ***" in replies[0].content and "Your key is ***" in replies[1].why
 
