@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kamerton.engines.batched import BatchedSettings, running
 from kamerton.experiment.ask.asking import ask_all
 from kamerton.experiment.ask.client import How, Prompt, server
 from kamerton.experiment.ask.ledger import REPLIES, Ledger
-from kamerton.serve.engines.batched import BatchedSettings, running
 
 
 def spent(pid: int) -> float:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from kamerton.cli.words import table  # noqa: E402
 from kamerton.formats.jsonl import write_text  # noqa: E402
-from kamerton.terminal import progress  # noqa: E402
+from kamerton.formats.progress import progress  # noqa: E402
 from planted_truth import (  # noqa: E402
     RULE,
     SETTINGS,

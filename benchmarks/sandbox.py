@@ -29,10 +29,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from kamerton.formats.jsonl import write_text  # noqa: E402
+from kamerton.formats.progress import progress  # noqa: E402
 from kamerton.sandbox import Job, Limits, Pool, check, check_all, require, run  # noqa: E402
 from kamerton.sandbox.program import PROGRAM  # noqa: E402
 from kamerton.sandbox.python import interpreter  # noqa: E402
-from kamerton.terminal import progress  # noqa: E402
 from sandbox_suite import ENTRY, SOLUTION, TEST, Attack, attacks  # noqa: E402
 from sandbox_suite.host import host  # noqa: E402
 

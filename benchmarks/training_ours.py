@@ -23,7 +23,7 @@ def main() -> None:
     from kamerton.develop.tune import start, supervised, trainer
     from kamerton.develop.tune.adapter import attach
     from kamerton.develop.tune.batches import Batches
-    from kamerton.terminal import progress
+    from kamerton.formats.progress import progress
 
     settings = training_work.settings(work["kind"])
     rows = training_work.encoded(work["rows"])

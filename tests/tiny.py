@@ -9,12 +9,12 @@ on every token of the prompt and on the adapter, which is all that serving tests
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.embedding import ENCODER, encode, encode_at
 from kamerton.formats import templates
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
 from kamerton.formats.serving import FILE, Adapter, Kind, ServingSpec
+from kamerton.retrieval.embedding import ENCODER, encode, encode_at
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,11 +19,11 @@ import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from kamerton.engines.llamacpp import EngineSettings, engine, scales
+from kamerton.engines.process import Engine
 from kamerton.formats.errors import InputError
 from kamerton.formats.retrieval import with_context
 from kamerton.formats.serving import FILE
-from kamerton.serve.engines.llamacpp import EngineSettings, engine, scales
-from kamerton.serve.engines.process import Engine
 from kamerton.serve.folder import load_spec
 from kamerton.serve.run import serve
 from kamerton.serve.settings import ServeSettings

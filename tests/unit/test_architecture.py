@@ -13,13 +13,13 @@ LEAVES = (
     "__init__.py",
     "formats",
     "stats",
+    "client",
     "sandbox",
-    "embedding.py",
+    "pipeline",
     "retrieval",
-    "terminal.py",
-    "together.py",
+    "engines",
 )
-PLATFORMS = ("develop", "experiment", "serve", "studio", "pipeline")
+PLATFORMS = ("develop", "experiment", "serve", "studio")
 HEAVY = ("torch", "numpy", "scipy", "transformers", "peft", "gradio", "xllamacpp", "openai")
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.finished import Place, place_of, read
+from kamerton.app.finished import Place, place_of, read
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
 from kamerton.pipeline import folder as folders
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.board import Board

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kamerton.cli import recipe as recipes
+from kamerton.app import recipe as recipes
 from kamerton.cli.words import print_json, table
 from kamerton.develop.settings import CorpusSettings
 from kamerton.formats.errors import InputError

@@ -90,8 +90,8 @@ def _check_options(context: typer.Context, task: str, known: frozenset[str]) -> 
 def _asked(run: "Run", model: str, slots: int, threads: int) -> int:
     """The exit code, with the model in a process of its own as long as it is asked."""
     from kamerton.cli.evaluating.models import located
+    from kamerton.engines.batched import BatchedSettings, running
     from kamerton.experiment.ask.client import server
-    from kamerton.serve.engines.batched import BatchedSettings, running
 
     weights, adapter = located(model)
     settings = BatchedSettings(weights, "model", adapter, slots=slots, threads=threads)

@@ -57,7 +57,7 @@ def grade(
 
 def _show(task: str, outcome: "Outcome", as_json: bool) -> None:
     from kamerton.experiment.tasks.published import lines, published
-    from kamerton.terminal import note
+    from kamerton.formats.progress import note
 
     if as_json:
         print_json(outcome.figures | {"published": [one.model_dump() for one in published(task)]})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kamerton.cli import recipe as recipes
+from kamerton.app import recipe as recipes
 from kamerton.develop.data.guide import documents as reading
 from kamerton.develop.data.guide import table
 from kamerton.develop.settings import GuideSettings

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kamerton.app.finished import Place, place_of, read
 from kamerton.cli.again import tell_again
-from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import print_json
+from kamerton.formats.progress import note
 from kamerton.formats.recipe import merged, parse_set, validate
 from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.finished import Finished

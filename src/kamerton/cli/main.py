@@ -23,7 +23,7 @@ from kamerton.cli import (
     sandbox,
     selfcheck,
     serve,
-    stages,
+    stage,
 )
 from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
 from kamerton.formats.errors import InputError
@@ -64,7 +64,7 @@ def build() -> typer.Typer:
     app.command("selfcheck", help="cli.help_selfcheck")(selfcheck.selfcheck)
     app.command("init", help="cli.help_init")(init.init)
     app.command("doctor", help="cli.help_doctor")(doctor.doctor)
-    app.command("stage", help="cli.help_stage", hidden=True)(stages.stage)
+    app.command("stage", help="cli.help_stage", hidden=True)(stage.stage)
     app.add_typer(recipe.app, name="recipe", help="cli.help_recipe")
     app.add_typer(runs.app, name="runs", help="cli.help_runs")
     app.add_typer(data.app, name="data", help="cli.help_data")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kamerton.app.finished import Place, place_of, read
 from kamerton.cli.again import tell_again
-from kamerton.cli.finished import Place, place_of, read
 from kamerton.cli.words import SUBCOMMANDS, print_json
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say

@@ -10,20 +10,20 @@ from typing import Annotated
 
 import typer
 
-from kamerton.cli import recipe as recipes
-from kamerton.cli.checks import figures, lines
-from kamerton.cli.following import following
-from kamerton.cli.starts import started
-from kamerton.cli.trip import Job, command, results, stages
+from kamerton.app import recipe as recipes
+from kamerton.app.checks import figures, lines
+from kamerton.app.following import following
+from kamerton.app.starts import started
+from kamerton.app.trip import Job, command, results, stages
 from kamerton.cli.words import print_json, table
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
+from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget
 from kamerton.pipeline.graph import Planned, State, plan, select, state_of
-from kamerton.terminal import note
 
 REPORT, CARD, TABLE = "report.html", "card.html", "table.txt"
 

@@ -8,7 +8,7 @@ import typer
 
 from kamerton.cli.words import SUBCOMMANDS, print_json
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
     from kamerton.sandbox import Ended

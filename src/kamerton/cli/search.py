@@ -8,9 +8,9 @@ import typer
 from kamerton.cli.words import print_json, table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
 from kamerton.formats.retrieval import DEFAULT, META, How
 from kamerton.pipeline.folder import read_run, resolve_run
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
     from kamerton.retrieval.search import Hit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.recipe import Recipe
+from kamerton.app.recipe import Recipe
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.questions import Question

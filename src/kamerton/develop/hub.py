@@ -20,7 +20,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256, tree_sha256
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 EMBEDDED = "embedded"
 _EMBEDDED_TITLE = "SmolLM2-135M-Instruct"

@@ -18,14 +18,14 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kamerton.client.concurrent import together
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
+from kamerton.formats.progress import progress
 from kamerton.formats.questions import Question
-from kamerton.terminal import progress
-from kamerton.together import together
 
 ANSWERS = "answers.jsonl"
 TOO_LONG = "too_long"

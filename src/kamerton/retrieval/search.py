@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from kamerton import embedding
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.retrieval import CHUNKS, DEFAULT, META, VECTORS, Chunk, How, IndexMeta
+from kamerton.retrieval import embedding
 from kamerton.retrieval.bm25 import Bm25
 
 if TYPE_CHECKING:
-    from kamerton.embedding import Vectors
+    from kamerton.retrieval.embedding import Vectors
 
 K = 60
 """Constant of the reciprocal rank fusion."""

@@ -11,9 +11,9 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from kamerton.engines import llamacpp, transformers
+from kamerton.engines.process import Engine
 from kamerton.formats.serving import Adapter, ServingSpec
-from kamerton.serve.engines import llamacpp, transformers
-from kamerton.serve.engines.process import Engine
 from kamerton.serve.settings import ServeSettings
 
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from kamerton.engines.errors import ApiError
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
 from kamerton.formats.retrieval import DEFAULT, Chunk, How
 from kamerton.retrieval.search import ForeignIndex, find, load
-from kamerton.serve.gateway.errors import ApiError
-from kamerton.terminal import note
 
 
 class Retriever:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
 from kamerton.formats.serving import BASE, ServingSpec
 from kamerton.serve.fleet import Member, fleet
 from kamerton.serve.folder import load_spec, weights
 from kamerton.serve.proof import prove
 from kamerton.serve.settings import ServeSettings
-from kamerton.terminal import note
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

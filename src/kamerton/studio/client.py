@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+from kamerton.client.hosts import trust_env
+
 Turn = dict[str, Any]
 
 
@@ -10,9 +12,10 @@ class Client:
     """A `/v1` server; whatever stands behind the URL."""
 
     def __init__(self, base_url: str, key: str = "none") -> None:
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
-        self._client = AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0)
+        http = DefaultAsyncHttpxClient(trust_env=trust_env(base_url))
+        self._client = AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, http_client=http)
 
     async def models(self) -> list[str]:
         """Model ids in the server's order."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from kamerton.app.recipe import Recipe, resolve, shipped
+from kamerton.app.trip import results, stages
 from kamerton.cli.main import main
-from kamerton.cli.recipe import Recipe, resolve, shipped
-from kamerton.cli.trip import results, stages
 
 ROOT = Path(__file__).parents[3]
 Capture = pytest.CaptureFixture[str]

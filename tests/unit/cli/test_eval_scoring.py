@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kamerton.cli import evaluate as command
 from kamerton.cli.words import SUBCOMMANDS, translate
+from kamerton.engines.batched import BatchedSettings, running
+from kamerton.engines.process import Engine
 from kamerton.formats.errors import InputError
-from kamerton.serve.engines.batched import BatchedSettings, running
-from kamerton.serve.engines.process import Engine
 
 Capture = pytest.CaptureFixture[str]
 
@@ -43,7 +43,7 @@ def engine(started: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def given(settings: BatchedSettings) -> Iterator[Engine]:
         yield started
 
-    monkeypatch.setattr("kamerton.serve.engines.batched.running", given)
+    monkeypatch.setattr("kamerton.engines.batched.running", given)
 
 
 def likelihood(tiny: Path, before: list[int], scored: list[int]) -> float:
@@ -149,7 +149,7 @@ def test_what_cannot_be_done_is_said_before_anything_loads(
     def loaded(*_: Any) -> None:
         raise AssertionError("a model was started")
 
-    monkeypatch.setattr("kamerton.serve.engines.batched.running", loaded)
+    monkeypatch.setattr("kamerton.engines.batched.running", loaded)
     table = tmp_path / "t.jsonl"
     table.write_text('{"question": "One?", "choices": ["w", "x"], "answer": "w"}\n', "utf-8")
     with pytest.raises(InputError, match=says):

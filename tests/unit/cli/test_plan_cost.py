@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from kamerton.cli import cost
-from kamerton.cli.checks import CHECK, check, figures, lines
+from kamerton.app import cost
+from kamerton.app.checks import CHECK, check, figures, lines
+from kamerton.app.recipe import Recipe, resolve
+from kamerton.app.trip import Job
 from kamerton.cli.main import main
-from kamerton.cli.recipe import Recipe, resolve
-from kamerton.cli.trip import Job
 from kamerton.develop import hub
 from kamerton.develop.tune.encode import encode
 from kamerton.formats.chat import ChatRow, chat

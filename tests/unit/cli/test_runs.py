@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kamerton.app.recipe import Recipe
+from kamerton.app.trip import Job
 from kamerton.cli.main import main
-from kamerton.cli.recipe import Recipe
 from kamerton.cli.run import _record
-from kamerton.cli.trip import Job
 from kamerton.cli.words import language_of, without_language
 from kamerton.formats.manifest import Manifest
 from kamerton.pipeline import folder as folders

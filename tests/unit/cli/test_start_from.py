@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from kamerton.app.recipe import Recipe, resolve
+from kamerton.app.starts import started
+from kamerton.app.trip import stages
 from kamerton.cli.main import main
-from kamerton.cli.recipe import Recipe, resolve
-from kamerton.cli.starts import started
-from kamerton.cli.trip import stages
 from kamerton.formats.errors import InputError
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.graph import plan
@@ -100,7 +100,7 @@ def test_of_several_adapters_the_one_of_the_same_name_is_taken(here: Path) -> No
     }
     with pytest.raises(InputError) as caught:
         started(*recipe("two", here))
-    assert caught.value.key == "cli.start_several" and "code, papers" in str(caught.value)
+    assert caught.value.key == "app.start_several" and "code, papers" in str(caught.value)
 
 
 def refused(*given: Any) -> InputError:
@@ -113,14 +113,14 @@ def refused(*given: Any) -> InputError:
 def test_what_is_not_there_is_told_with_its_line_and_what_there_is(here: Path) -> None:
     run_of("museum", "tune")
     error = refused(*recipe("musuem", here))
-    assert error.key == "cli.start_missing" and error.where.endswith("recipe.yaml:3")
+    assert error.key == "app.start_missing" and error.where.endswith("recipe.yaml:3")
     assert "musuem" in str(error) and "museum" in str(error) and "tune.start_from" in str(error)
 
 
 @pytest.mark.parametrize(("stages", "made"), [((), "adapter"), (("tune",), "model")])
 def test_a_run_without_an_adapter_is_told(stages: tuple[str, ...], made: str, here: Path) -> None:
     run_of("corpus", *stages, made=made)
-    assert refused(*recipe("corpus", here)).key == "cli.start_no_adapter"
+    assert refused(*recipe("corpus", here)).key == "app.start_no_adapter"
 
 
 def test_an_adapter_that_does_not_fit_is_told_before_anything_runs(here: Path) -> None:

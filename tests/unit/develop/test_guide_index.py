@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from fake_embeddings import FakeEmbeddings, serving
-from kamerton import embedding
 from kamerton.develop.data.guide.facts import Passage
 from kamerton.develop.data.guide.index import allowed, build
 from kamerton.develop.settings import GuideSettings
@@ -17,6 +16,7 @@ from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
+from kamerton.retrieval import embedding
 from kamerton.retrieval.search import search
 
 PASSAGES = [

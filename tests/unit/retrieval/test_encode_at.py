@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from fake_embeddings import FakeEmbeddings, serving, vector
-from kamerton import embedding
-from kamerton.embedding import BATCH, TRIES, encode_at
 from kamerton.formats.errors import InputError
+from kamerton.retrieval import embedding
+from kamerton.retrieval.embedding import BATCH, TRIES, encode_at
 
 SECRET = "sk-secret-of-the-test"
 

@@ -9,10 +9,10 @@ import pytest
 
 import tiny
 from fake_embeddings import FakeEmbeddings, serving
-from kamerton import embedding
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint
+from kamerton.retrieval import embedding
 from kamerton.retrieval import search as module
 from kamerton.retrieval.search import ForeignIndex, Hit, search
 

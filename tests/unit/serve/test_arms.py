@@ -1,8 +1,8 @@
 """Model ids, and the adapters that each switches on."""
 
+from kamerton.engines.llamacpp import scales
 from kamerton.formats.serving import Adapter, ServingSpec
 from kamerton.serve.arms import arms
-from kamerton.serve.engines.llamacpp import scales
 
 MUSEUM = Adapter(name="museum", file="museum.gguf", sha256="")
 SPEC = ServingSpec(base="base.gguf", base_name="b", base_sha256="", adapters=[MUSEUM])

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from kamerton.engines.process import Engine
 from kamerton.formats.errors import InputError
 from kamerton.formats.serving import Adapter, Kind, ServingSpec
-from kamerton.serve.engines.process import Engine
 from kamerton.serve.fleet import Member, fleet, shares
 from kamerton.serve.proof import change, prove
 from kamerton.serve.settings import ServeSettings

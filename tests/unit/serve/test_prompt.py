@@ -2,11 +2,11 @@
 
 import pytest
 
+from kamerton.engines.errors import ApiError
+from kamerton.engines.llamacpp import scales
 from kamerton.formats.retrieval import Chunk
 from kamerton.formats.serving import Adapter, ServingSpec
 from kamerton.serve.arms import arms
-from kamerton.serve.engines.llamacpp import scales
-from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.gateway.prompt import build, parse, question
 
 PASSAGE = Chunk(id="a", text="The idol is of picrolite.", source="s")

@@ -9,12 +9,12 @@ import pytest
 
 import tiny
 from fake_embeddings import FakeEmbeddings, serving
-from kamerton import embedding
-from kamerton.embedding import dimensions, encode, top_k
+from kamerton.engines.errors import ApiError
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import validate
 from kamerton.formats.retrieval import DEFAULT, META, Endpoint, How
-from kamerton.serve.gateway.errors import ApiError
+from kamerton.retrieval import embedding
+from kamerton.retrieval.embedding import dimensions, encode, top_k
 from kamerton.serve.retrieval import Retriever
 from kamerton.serve.settings import ServeSettings
 

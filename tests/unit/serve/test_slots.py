@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from kamerton.serve.gateway.errors import ApiError
+from kamerton.engines.errors import ApiError
 from kamerton.serve.gateway.slots import Slot, Slots, choose
 
 

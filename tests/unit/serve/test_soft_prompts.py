@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 import torch
 
+from kamerton.engines import llamacpp
+from kamerton.engines.asked import Asked, read
+from kamerton.engines.errors import ApiError
+from kamerton.engines.pieces import Pieces
+from kamerton.engines.process import Engine
+from kamerton.engines.soft import Finish, SoftPrompted, _sampling
+from kamerton.engines.transformers import PromptSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import tree_sha256
-from kamerton.serve.engines import llamacpp
-from kamerton.serve.engines.asked import Asked, read
-from kamerton.serve.engines.pieces import Pieces
-from kamerton.serve.engines.process import Engine
-from kamerton.serve.engines.soft import Finish, SoftPrompted, _sampling
-from kamerton.serve.engines.transformers import PromptSettings
 from kamerton.serve.folder import load_spec, weights
-from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.run import serve
 from kamerton.serve.settings import ServeSettings
 from tiny import write_base, write_prompt, write_spec
@@ -148,7 +148,7 @@ def test_the_end_of_a_turn_ends_the_answer(
     ids = libraries_own(settings, "v2", QUESTIONS[1])
     place = next(i for i in range(2, LENGTH) if ids[i] not in ids[:i])
     token = AutoTokenizer.from_pretrained(settings.weights).convert_ids_to_tokens(ids[place])
-    monkeypatch.setattr("kamerton.serve.engines.soft._ENDS", (token,))
+    monkeypatch.setattr("kamerton.engines.soft._ENDS", (token,))
     _, finish = answer(SoftPrompted(settings), asked("v2", QUESTIONS[1]))
     assert finish.reason == "stop" and finish.completion_tokens == place + 1
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from kamerton.cli.evaluating.asked import Asked, Run, Task
 from kamerton.cli.evaluating.telling import tell, tell_where
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
     from kamerton.experiment.ask.client import Server

@@ -32,7 +32,7 @@ def _of_run(run: Path, name: str) -> tuple[str, str]:
 
     InputError where the run has none of that name.
     """
-    from kamerton.cli.recipe import Recipe
+    from kamerton.app.recipe import Recipe
     from kamerton.develop.tune import start
     from kamerton.formats.jsonl import read_text
 
@@ -56,7 +56,7 @@ def _trained(run: Path, name: str) -> Path:
         return record.stage(run, next(iter(made.values())))
     known = ", ".join(filter(None, made)) or "-"
     if not name:
-        raise InputError("cli.which_adapter", where=str(run), run=record.recipe, known=known)
+        raise InputError("app.which_adapter", where=str(run), run=record.recipe, known=known)
     if name not in made:
         raise InputError("cli.eval_no_adapter", where=str(run), name=name, names=known)
     return record.stage(run, made[name])

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from kamerton.cli.words import print_json
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 
 def tell(results: BaseModel, lines: Sequence[str], as_json: bool) -> None:

@@ -18,7 +18,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import FeedbackRow, is_held_out
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 Left = Literal[
     "no_consent", "unused", "ties", "unchanged", "held_out_context", "duplicates", "cancelled"

@@ -1,12 +1,11 @@
 """The serving engine in this process: what it reads of a chat, and how it goes on."""
 
-import json
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kamerton.client.hosts import trust_env
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 
@@ -104,11 +103,11 @@ class Engine:
         return Answer(list(prompt), path, _placed(path, told, self._pieces))
 
     def _ask(self, route: str, body: dict[str, object] | None = None) -> Any:
-        data = json.dumps(body).encode() if body is not None else None
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._server.listening_address + route, data, headers)
-        with urllib.request.urlopen(request, timeout=600) as answer:
-            return json.load(answer)
+        import httpx
+
+        url, method = self._server.listening_address + route, "GET" if body is None else "POST"
+        with httpx.Client(timeout=600, trust_env=trust_env(url)) as client:
+            return client.request(method, url, json=body).raise_for_status().json()
 
 
 def _placed(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kamerton.develop.export import architectures, merge, quantise, rope, vocabulary
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np

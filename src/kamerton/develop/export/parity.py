@@ -20,7 +20,7 @@ from kamerton.develop.export.engine import Answer, Engine, Ids
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 if TYPE_CHECKING:
     from kamerton.develop.export.agreement import Logprobs

@@ -27,8 +27,8 @@ from kamerton.formats.chat import Message
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256
+from kamerton.formats.progress import note
 from kamerton.formats.serving import FILE, ServingSpec
-from kamerton.terminal import note
 
 __all__ = ["PARITY", "Trained", "export", "export_run"]
 PARITY, MERGE = "parity.json", "merge.json"

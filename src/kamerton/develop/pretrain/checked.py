@@ -10,7 +10,7 @@ from kamerton.develop.training import attention, checks
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 CHECKS = "checks.json"
 _LENGTHS = (3, 4, 3)

@@ -12,7 +12,7 @@ from kamerton.develop.training.probe import probe, tell
 from kamerton.develop.training.repeat import repeatable
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.formats.language import say
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 _LONG_RUN, _PROBED_STEPS, _PROBED_ROWS = 40, 6, 4
 """Steps from which a run's time is told beforehand, and by how much of it."""

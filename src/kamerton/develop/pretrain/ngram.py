@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,7 +13,7 @@ from kamerton.develop.training import pages
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.training.repeat import repeatable
 from kamerton.formats.language import say
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 
 def pretrain(

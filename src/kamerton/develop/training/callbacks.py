@@ -20,7 +20,7 @@ from transformers import TrainerCallback  # noqa: TID253
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 TERMINATED = 128 + signal.SIGTERM
 """The exit code of a process that SIGTERM ended, as shells count it."""

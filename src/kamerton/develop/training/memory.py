@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from kamerton.develop.training.room import within_memory
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 STEPS, SECONDS = 20, 20.0
 _SCRATCH = 2**22

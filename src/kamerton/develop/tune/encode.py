@@ -10,7 +10,7 @@ from kamerton.develop.training.turns import Example
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from kamerton.develop.tune.loss import row_losses
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import LOSSES, LossRow
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 FILE = "held_out.jsonl"
 _ROWS_AT_ONCE = 8

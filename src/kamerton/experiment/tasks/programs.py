@@ -23,8 +23,8 @@ from kamerton.experiment.tasks.program_figures import (
 from kamerton.experiment.tasks.scores import Score, Texts, choose, score_all
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import progress
 from kamerton.sandbox import require
-from kamerton.terminal import progress
 
 KS = (1, 10, 100)
 """The k that are shown where there are as many samples (Chen et al. 2021)."""

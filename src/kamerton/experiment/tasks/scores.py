@@ -10,8 +10,8 @@ from kamerton.experiment.scorers.bertscore import PACKAGED, bertscore
 from kamerton.experiment.scorers.interval import interval
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.progress import progress
 from kamerton.formats.scores import Interval
-from kamerton.terminal import progress
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "rouge": ("rouge1", "rouge2", "rougeL"),

@@ -10,11 +10,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from kamerton.engines.errors import ApiError
+from kamerton.engines.listening import while_connected
+from kamerton.engines.request import Turn
 from kamerton.formats.serving import ServingSpec
 from kamerton.serve.arms import Arm, arms
-from kamerton.serve.gateway.connection import while_connected
-from kamerton.serve.gateway.errors import ApiError
-from kamerton.serve.gateway.prompt import OWN_FIELDS, ChatRequest, Turn, build, parse, question
+from kamerton.serve.gateway.prompt import OWN_FIELDS, ChatRequest, build, parse, question
 from kamerton.serve.gateway.upstream import Upstream
 from kamerton.serve.retrieval import Retriever
 

@@ -4,21 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from kamerton.engines.errors import ApiError
+from kamerton.engines.request import Turn
 from kamerton.formats.retrieval import Chunk, with_context
-from kamerton.serve.gateway.errors import ApiError
 
 OWN_FIELDS = frozenset(
     {"model", "messages", "stream", "lora", "adapter", "id_slot", "cache_prompt"}
 )
 """Fields of a request that the gateway decides; all others pass through to the engine."""
-
-
-class Turn(BaseModel):
-    """One message; fields that we do not know pass through."""
-
-    model_config = ConfigDict(extra="allow")
-    role: str
-    content: str
 
 
 class ChatRequest(BaseModel):

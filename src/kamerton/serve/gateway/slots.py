@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from kamerton.serve.gateway.errors import ApiError
+from kamerton.engines.errors import ApiError
 
 
 @dataclass

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
+from kamerton.engines.errors import ApiError
 from kamerton.serve.arms import Arm
 from kamerton.serve.fleet import Member
-from kamerton.serve.gateway.errors import ApiError
 from kamerton.serve.gateway.slots import Lease, Slots
 
 _ROUTE = "/v1/chat/completions"
@@ -23,7 +23,9 @@ class Upstream:
         self._members = {name: member for member in fleet for name in member.adapters}
         slots = [(member, Slots(member.slots, queue)) for member in fleet]
         self._slots = {name: own for member, own in slots for name in member.adapters}
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(600.0, connect=5.0))
+        timeout = httpx.Timeout(600.0, connect=5.0)
+        # The engines are processes of this machine: no proxy may come between (`client.hosts`).
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,7 +8,7 @@ import pytest
 from meanings import PARAPHRASES, STRANGERS, TRANSLATIONS
 
 from kamerton.develop.data.dedup import semantic
-from kamerton.embedding import encode
+from kamerton.retrieval.embedding import encode
 
 TEXTS = [
     *STRANGERS,

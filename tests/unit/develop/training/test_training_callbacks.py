@@ -18,7 +18,7 @@ from kamerton.develop.training.callbacks import TERMINATED, Stop, Watch, watchin
 from kamerton.develop.training.repeat import repeatable
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.formats.errors import InputError
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 
 class Bar:

@@ -108,7 +108,7 @@ def main(folder: Path, out: Path, slow: float) -> None:
     from transformers import TrainerCallback
 
     from kamerton.develop.training.callbacks import Watch, watching
-    from kamerton.terminal import progress
+    from kamerton.formats.progress import progress
 
     class Tell(TrainerCallback):  # type: ignore[misc]
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,7 +18,7 @@ from kamerton.develop.data.corpus.run import read_source, survey
 from kamerton.develop.data.document import Document
 from kamerton.develop.settings import CorpusSettings
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 NAIVE = "naive"
 

@@ -33,7 +33,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 CHANGES, TOKENIZER = "changes", "tokenizer"
 

@@ -20,7 +20,7 @@ from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
 
 Kind = Literal["byte_level", "metaspace"]
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"

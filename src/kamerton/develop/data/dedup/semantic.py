@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kamerton.embedding import Vectors
+    from kamerton.retrieval.embedding import Vectors
 
 FLOOR, CEILING = 0.75, 0.95
 """Below 0.75 the default encoder finds the same task about another thing ("рецепт борща", "рецепт

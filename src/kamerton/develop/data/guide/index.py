@@ -12,11 +12,11 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
+from kamerton.formats.progress import progress
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
-from kamerton.terminal import progress
 
 if TYPE_CHECKING:
-    from kamerton.embedding import Vectors
+    from kamerton.retrieval.embedding import Vectors
 
 _BATCH = 16
 
@@ -31,7 +31,7 @@ def build(
     """
     import numpy as np
 
-    from kamerton.embedding import ENCODER
+    from kamerton.retrieval.embedding import ENCODER
 
     endpoint = allowed(embeddings) if embeddings else None
     chunks = [_chunk(passage) for passage in passages]
@@ -69,7 +69,7 @@ def _encoded(texts: Sequence[str], endpoint: Endpoint | None) -> "Vectors":
     with progress(say("develop.indexing"), len(texts), say("develop.passages")) as bar:
         if endpoint is None:
             return _offline(texts, bar.update)
-        from kamerton.embedding import encode_at
+        from kamerton.retrieval.embedding import encode_at
 
         at = endpoint
         return encode_at(at.base_url, at.model, texts, at.api_key_env, bar.update)
@@ -78,7 +78,7 @@ def _encoded(texts: Sequence[str], endpoint: Endpoint | None) -> "Vectors":
 def _offline(texts: Sequence[str], done: Callable[[int], object]) -> "Vectors":
     import numpy as np
 
-    from kamerton.embedding import encode
+    from kamerton.retrieval.embedding import encode
 
     rows = []
     for start in range(0, len(texts), _BATCH):

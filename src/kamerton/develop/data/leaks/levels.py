@@ -13,13 +13,13 @@ from kamerton.develop.data.dedup.shingles import normal, shingles, word_hashes
 from kamerton.develop.data.leaks import runs, texts
 from kamerton.develop.data.leaks.runs import GRAM, Words
 from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Side
-from kamerton.embedding import encode
 from kamerton.formats.language import say
-from kamerton.terminal import progress
+from kamerton.formats.progress import progress
+from kamerton.retrieval.embedding import encode
 
 if TYPE_CHECKING:
     from kamerton.develop.data.dedup.shingles import Hashes
-    from kamerton.embedding import Vectors
+    from kamerton.retrieval.embedding import Vectors
 
 LONG = 40
 """Words from which a share of the runs counts; in shorter texts one run is enough."""

@@ -11,7 +11,7 @@ from kamerton.develop.data.read.remote import fetch, is_remote
 from kamerton.develop.data.read.text import decode
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 BY_ITSELF = "-"
 """Charset of a format that says it itself."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 _PREFIXES = ("git+https://", "git+file://")
 _SOURCE = re.compile(r"git\+(?P<url>[^@#]+://[^#]+?)@(?P<commit>[^@#/]+)(?:#(?P<folder>.*))?")

@@ -16,7 +16,7 @@ from kamerton.develop.data.read import sample
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 INSTALL = "pip install datasets"
 SIZES = "sizes.json"

@@ -10,7 +10,7 @@ from kamerton.develop.data.read import arena, hub, sample
 from kamerton.develop.data.read.tabular import READERS, kind, read_table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.terminal import note
+from kamerton.formats.progress import note
 
 Row = dict[str, Any]
 Placed = tuple[str, Row]

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from kamerton.client.hosts import trust_env
 from kamerton.develop.data.read import git
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest, sha256, tree_sha256
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 if TYPE_CHECKING:
     import httpx
@@ -111,7 +112,9 @@ def _download(url: str, target: Path) -> None:
     import httpx
 
     try:
-        with httpx.stream("GET", url, follow_redirects=True, timeout=_SECONDS) as response:
+        with httpx.stream(
+            "GET", url, follow_redirects=True, timeout=_SECONDS, trust_env=trust_env(url)
+        ) as response:
             response.raise_for_status()
             _write(response, target, url)
     except httpx.HTTPStatusError as error:

@@ -71,7 +71,7 @@ def _semantic(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Rea
     if settings.semantic == "off" or len(rows) < 2:
         return {}
     from kamerton.develop.data.dedup.semantic import pairs, threshold
-    from kamerton.embedding import encode
+    from kamerton.retrieval.embedding import encode
 
     vectors = encode([row.prompt for row in rows])
     given = settings.semantic

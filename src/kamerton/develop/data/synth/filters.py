@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kamerton.embedding import encode
 from kamerton.formats import advert
 from kamerton.formats.brief import Brief
 from kamerton.formats.matching import words
+from kamerton.retrieval.embedding import encode
 
 if TYPE_CHECKING:
     import numpy as np

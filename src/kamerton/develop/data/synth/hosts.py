@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from kamerton.client.hosts import is_this_machine, parsed, stays
 from kamerton.formats.errors import InputError
-from kamerton.formats.hosts import is_this_machine, parsed, stays
 
 _BAD = "develop.synth_bad_url"
 

@@ -14,7 +14,7 @@ from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all, key_of
 from kamerton.formats.brief import BRIEFS
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 if TYPE_CHECKING:
     from kamerton.develop.settings.synth import SynthSettings

@@ -34,7 +34,7 @@ from kamerton.develop.tune.preference.scored import SCORED, Scored
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import CHOICES
-from kamerton.terminal import note, progress
+from kamerton.formats.progress import note, progress
 
 CHECKPOINTS = "checkpoints"
 

@@ -1,0 +1,1 @@
+"""What joins platforms, without a command line: recipes, stages, costs and runs."""

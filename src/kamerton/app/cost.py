@@ -1,0 +1,114 @@
+"""What training on rows will cost, told before the data stage where the rows are here already."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kamerton.app.recipe import Part, Recipe
+from kamerton.develop.settings import RowsSettings
+from kamerton.formats.chat import ChatRow
+from kamerton.formats.errors import InputError
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.rows.collect import Sourced
+
+SAMPLE = 2000
+"""Rows that are made to tokens; of more as many, evenly taken, and the figures are scaled."""
+Figures = dict[str, Any]
+
+
+def cost(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> Figures:
+    """`training`: the estimate, of rows before repeats and leaks go; else `unknown`: why not.
+
+    Reads the rows, the tokenizer and the shapes of the weights; loads no weights, asks nobody.
+    """
+    why = _unknown(recipe, part, data, home)
+    if why:
+        return {"unknown": why}
+    rows, why = _rows(data, home, recipe.seed)
+    training = _estimate(recipe, part, rows) if rows else None
+    return {"training": training} if training else {"unknown": why or "filtered"}
+
+
+def _unknown(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> str:
+    """Why it cannot be known yet; empty where it can."""
+    from kamerton.develop import hub
+
+    if part.tune.objective != "sft":
+        return "objective"
+    if data.synth is not None:
+        return "synth"
+    if not all(_is_here(data, number, home) for number, _ in enumerate(data.sources)):
+        return "source"
+    here = recipe.base == hub.EMBEDDED or any(Path(recipe.base).glob("*.safetensors"))
+    return "" if here else "base"
+
+
+def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
+    from kamerton.develop.data.read.remote import stand_in
+
+    source = data.sources[number]
+    return (home / (stand_in(source.stand_in) or source.copy_at or source.name)).exists()
+
+
+def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], str]:
+    """The training rows, without those that go whatever the others are; why there are none."""
+    from kamerton.develop.data.rows.filters import alone
+    from kamerton.develop.data.rows.split import split
+
+    quick = _without_names(data)
+    found, share = _found(quick, home, seed)
+    said = {one.row.id: one.said for one in found}
+    left = [one for one in found if not alone(one.row, quick)]
+    train = split(left, share, seed)[0]
+    why = "held_out" if left else "filtered" if found else "empty"
+    rows = [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
+    return rows, "" if rows else why
+
+
+def _found(data: RowsSettings, home: Path, seed: int) -> tuple[list["Sourced"], float]:
+    """All rows as filters see them, and the share that is held out."""
+    from kamerton.develop.data.rows import collect, rated
+    from kamerton.develop.data.rows.filters import private
+
+    if rated.is_rated(data, home, "sft"):
+        found, settled = rated.collect(data, home, "sft", seed)
+        return found, 0.0 if settled else data.held_out
+    # Without a teacher nothing is written: no folder is needed.
+    found = collect.collect(data, home, Path(), seed)
+    if data.privacy.action == "mask":
+        found = [replace(one, row=private(one.row, data)[0]) for one in found]
+    return found, data.held_out
+
+
+def _without_names(data: RowsSettings) -> RowsSettings:
+    """Names are looked for by a language model: too slow for a plan, and few rows go by them."""
+    kinds = [kind for kind in data.privacy.find if kind != "name"]
+    privacy = data.privacy.model_copy(update={"find": kinds})
+    return data.model_copy(update={"privacy": privacy})
+
+
+def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures | None:
+    """None where no row of a sample fits: of others one may."""
+    from kamerton.develop.tune.estimate import estimate, steps
+
+    every = -(-len(rows) // SAMPLE)
+    sample = rows[::every]
+    try:
+        found = estimate(part.tune, recipe.base, sample)
+    except InputError as error:
+        if every == 1 or error.key != "develop.tune_none_left":
+            raise
+        return None
+    scale = len(rows) / len(sample)
+    count = round(found.rows * scale)
+    scaled = replace(
+        found,
+        rows=count,
+        tokens=round(found.tokens * scale),
+        supervised_tokens=round(found.supervised_tokens * scale),
+        truncated=round(found.truncated * scale),
+        steps=steps(count, part.tune),
+        seconds=round(found.seconds * scale),
+    )
+    return asdict(scaled) | {"read": len(rows), "sampled": len(sample)}

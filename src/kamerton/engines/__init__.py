@@ -1,0 +1,1 @@
+"""What computes answers, each engine behind the same Protocol."""

@@ -1,1 +1,0 @@
-"""What computes answers, each behind the same HTTP routes."""
