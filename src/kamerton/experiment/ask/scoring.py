@@ -4,27 +4,37 @@ The server tells prompts back with `echo` and `logprobs` (OpenAI's legacy form),
 at /tokenize (vLLM's form).
 """
 
-import asyncio
-import hashlib
 import json
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import httpx
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
-from kamerton.client.concurrent import together
-from kamerton.experiment.ask import client
-from kamerton.experiment.ask.client import How, Server
-from kamerton.experiment.ask.ledger import Likelihood, Lines
-from kamerton.formats.errors import InputError
+from kamerton.client.concurrent import run, side_by_side
+from kamerton.client.connection import Connection, Model
+from kamerton.client.ledger import Ledger, request_key
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 
-_AT_A_TIME = How.concurrency
+SCORES = "scores.jsonl"
 T = TypeVar("T")
-U = TypeVar("U")
+
+
+class Likelihood(BaseModel):
+    """How likely a model finds the last tokens of a text; natural logarithms."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: str
+    """Digest of all that decides it: weights, tokens, and from where on."""
+    id: str
+    """Of the question or text."""
+    log_likelihood: FiniteFloat
+    """Sum over the tokens that were scored."""
+    tokens: int
+    greedy: bool
+    """Whether each of them is the likeliest one at its place."""
 
 
 @dataclass(frozen=True)
@@ -54,125 +64,104 @@ class Text:
     id: str
     text: str
     special: bool = True
-    """Whether the tokenizer puts its own marks around it."""
+    """Whether the tokenizer puts its own BOS and EOS around it."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The likelihoods of all parts, in order, and how many of them were there already."""
+class Scored:
+    """The parts with their likelihoods, in order, and how many of these were there already."""
 
-    parts: list[Likelihood]
+    parts: list[Part]
+    likelihoods: list[Likelihood]
     cached: int
 
 
-def tokenized(server: Server, texts: Sequence[Text]) -> list[Tokens]:
+def tokenized(model: Model, texts: Sequence[Text]) -> list[Tokens]:
     """All texts in tokens, in order; InputError when the server is gone or cannot do it."""
+    tokens: dict[int, Tokens] = {}
 
-    async def one(connection: httpx.AsyncClient, text: Text) -> Tokens:
-        url = f"{server.base_url.removesuffix('/v1')}/tokenize"
-        body = {"prompt": text.text, "add_special_tokens": text.special}
-        found = await client.post(connection, server, url, body | {"model": server.model})
-        return _tokens(found, text.id)
+    async def one(server: Connection, job: tuple[int, Text]) -> None:
+        place, text = job
+        body = {"prompt": text.text, "add_special_tokens": text.special, "model": model.id}
+        reply = await server.post("/tokenize", body)
+        tokens[place] = server.read(reply, _tokens, text.id)
 
     with progress(say("experiment.score_splitting"), len(texts)) as bar:
-        return asyncio.run(_all(server, one, texts, lambda: bar.update(1)))
+        run(_all(model, one, list(enumerate(texts)), lambda: bar.update(1)))
+    return [tokens[place] for place in range(len(texts))]
 
 
-def score_all(server: Server, parts: Sequence[Part], ledger: Lines[Likelihood]) -> Found:
-    """Score what the (open) ledger does not have yet; each is in it as soon as it is there.
+def score_all(model: Model, parts: Sequence[Part], ledger: Ledger[Likelihood]) -> Scored:
+    """Score what the ledger does not have yet; each is in it as soon as it is there.
 
     Shows progress. InputError when the server is gone or refuses a text; what it scored is kept.
     """
-    keys = [key(server, part) for part in parts]
-    known = {one: ledger.get(one) for one in keys}
-    missing = {one: part for one, part in zip(keys, parts, strict=True) if known[one] is None}
-    cached = sum(known[one] is not None for one in keys)
+    keys = [_key(model, part) for part in parts]
+    missing = {key: p for key, p in zip(keys, parts, strict=True) if ledger.get(key) is None}
+    cached = sum(key not in missing for key in keys)
 
-    async def one(connection: httpx.AsyncClient, part: Part) -> None:
-        found = await _score(connection, server, part)
-        ledger.add(found)
-        known[found.key] = found
+    async def one(server: Connection, job: tuple[str, Part]) -> None:
+        key, part = job
+        reply = await server.post("completions", _request(model, part))
+        ledger.append(server.read(reply, lambda body: _likelihood(body, key, part), part.id))
 
     with progress(say("experiment.score_scoring"), len(missing) + cached) as bar:
         bar.update(cached)
         bar.initial = cached
-        asyncio.run(_all(server, one, list(missing.values()), lambda: bar.update(1)))
-    rows = [row for row in (known[one] for one in keys) if row is not None]
-    named = zip(rows, parts, strict=True)
-    return Found([row.model_copy(update={"id": part.id}) for row, part in named], cached)
+        run(_all(model, one, list(missing.items()), lambda: bar.update(1)))
+    rows = [row for key in keys if (row := ledger.get(key)) is not None]
+    named = [row.model_copy(update={"id": p.id}) for row, p in zip(rows, parts, strict=True)]
+    return Scored(list(parts), named, cached)
 
 
-def key(server: Server, part: Part) -> str:
+def _key(model: Model, part: Part) -> str:
     """What a likelihood is cached by: weights and tokenizer, token ids, and from where on."""
-    parts = {"model": server.fingerprint, "ids": part.ids, "first": part.first}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+    return request_key(model.fingerprint, _request(model, part) | {"first": part.first})
 
 
-async def _all(
-    server: Server,
-    work: Callable[[httpx.AsyncClient, T], Awaitable[U]],
-    given: Sequence[T],
-    done: Callable[[], Any],
-) -> list[U]:
-    """The work on all that is given, many at a time; the first failure ends the others."""
-    turn = asyncio.Semaphore(_AT_A_TIME)
-
-    async def one(connection: httpx.AsyncClient, what: T) -> U:
-        async with turn:
-            found = await work(connection, what)
-        done()
-        return found
-
-    async with client.connected(server, _AT_A_TIME) as connection:
-        return await together(one(connection, what) for what in given)
-
-
-async def _score(connection: httpx.AsyncClient, server: Server, part: Part) -> Likelihood:
-    body = {
-        "model": server.model,
+def _request(model: Model, part: Part) -> dict[str, Any]:
+    return {
+        "model": model.id,
         "prompt": list(part.ids),
         "echo": True,
         "logprobs": 1,
         "max_tokens": 0,
         "temperature": 0,
     }
-    found = await client.post(connection, server, f"{server.base_url}/completions", body)
-    return _likelihood(found, key(server, part), part)
 
 
-def _likelihood(found: httpx.Response, key: str, part: Part) -> Likelihood:
-    try:
-        told = _json(found)["choices"][0]["logprobs"]
-        scores, tops = told["token_logprobs"], told["top_logprobs"]
-        # A server that leaves tokens out, or tells more of them, would shift every score.
-        if not len(scores) == len(tops) == len(part.ids) or None in scores[part.first :]:
-            raise ValueError(f"{len(scores)} scores of {len(part.ids)} tokens")
-        pairs = list(zip(scores[part.first :], tops[part.first :], strict=True))
-        return Likelihood(
-            key=key,
-            id=part.id,
-            log_likelihood=math.fsum(score for score, _ in pairs),
-            tokens=len(pairs),
-            greedy=all(score == max(top.values()) for score, top in pairs),
-        )
-    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise _refused(found, part.id, error) from error
+async def _all(
+    model: Model,
+    work: Callable[[Connection, T], Awaitable[None]],
+    jobs: Sequence[T],
+    done: Callable[[], Any],
+) -> None:
+    """The work on all jobs, many at a time; the first failure ends the others."""
+    async with Connection(model.endpoint) as server:
+
+        async def one(job: T) -> None:
+            await work(server, job)
+            done()
+
+        await side_by_side(jobs, one, model.endpoint.concurrency)
 
 
-def _tokens(found: httpx.Response, id: str) -> Tokens:
-    try:
-        told = _json(found)
-        return Tokens(tuple(told["tokens"]), told["max_model_len"], told.get("prefix_token"))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _refused(found, id, error) from error
+def _likelihood(content: bytes, key: str, part: Part) -> Likelihood:
+    logprobs = json.loads(content)["choices"][0]["logprobs"]
+    scores, tops = logprobs["token_logprobs"], logprobs["top_logprobs"]
+    # A server that leaves tokens out, or tells more of them, would shift every score.
+    if not len(scores) == len(tops) == len(part.ids) or None in scores[part.first :]:
+        raise ValueError(f"{len(scores)} scores of {len(part.ids)} tokens")
+    pairs = list(zip(scores[part.first :], tops[part.first :], strict=True))
+    return Likelihood(
+        key=key,
+        id=part.id,
+        log_likelihood=math.fsum(score for score, _ in pairs),
+        tokens=len(pairs),
+        greedy=all(score == max(top.values()) for score, top in pairs),
+    )
 
 
-def _json(found: httpx.Response) -> Any:
-    if found.status_code != 200:
-        raise ValueError(f"HTTP {found.status_code}")
-    return found.json()
-
-
-def _refused(found: httpx.Response, id: str, error: Exception) -> InputError:
-    told = f"{client.why(error)}: {found.text[:300]}"
-    return InputError("experiment.score_refused", where=id, why=told)
+def _tokens(content: bytes) -> Tokens:
+    answer = json.loads(content)
+    return Tokens(tuple(answer["tokens"]), answer["max_model_len"], answer.get("prefix_token"))

@@ -15,19 +15,15 @@ import statistics
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.experiment.ask.client import Prompt
+from kamerton.experiment.ask.asking import Prompt
 from kamerton.experiment.tasks.maths import votes
-from kamerton.experiment.tasks.maths.grading import Problem
-from kamerton.experiment.tasks.maths.rows import AnswerRow, Graded
-from kamerton.formats.jsonl import write_rows, write_text
-
-if TYPE_CHECKING:
-    from kamerton.experiment.ask.evaluate import Results
+from kamerton.experiment.tasks.maths.grading import AnswerRow, Graded
+from kamerton.experiment.tasks.maths.problems import Problem
+from kamerton.experiment.tasks.maths.report import MathsResults
 
 METRIC, DECLARED = "exact_match", "declared"
 UNREAD = "[invalid]"
@@ -60,29 +56,24 @@ class SampleRow(BaseModel):
     exact_match: float
 
 
-def write_harness(
-    results: "Results",
+def harness_files(
+    results: MathsResults,
     problems: Sequence[Problem],
     prompts: Sequence[Prompt],
     rows: Sequence[AnswerRow],
     graded: Sequence[Graded],
-    out: Path,
-) -> tuple[Path, Path]:
-    """Write both files into `out`, under the present time; the paths of results and samples.
+) -> dict[str, str | Sequence[BaseModel]]:
+    """Both files by name, which has the present time in it: its viewers take the newest.
 
-    `prompts` and `rows` are those of the questions that were asked, in one order. Earlier files
-    stay, as with the harness: its viewers take the newest.
+    `prompts` and `rows` are those of the questions that were asked, in one order.
     """
     samples = _samples(results, problems, prompts, rows, graded)
+    tree = json.dumps(_results(results, samples), indent=2, ensure_ascii=False)
     time = datetime.now().isoformat().replace(":", "-")
-    found = out / f"results_{time}.json", out / f"samples_{results.task}_{time}.jsonl"
-    tree = _results(results, samples)
-    write_rows(found[1], samples)
-    write_text(found[0], json.dumps(tree, indent=2, ensure_ascii=False) + "\n")
-    return found
+    return {f"samples_{results.task}_{time}.jsonl": samples, f"results_{time}.json": tree + "\n"}
 
 
-def _results(results: "Results", samples: Sequence[SampleRow]) -> Tree:
+def _results(results: MathsResults, samples: Sequence[SampleRow]) -> Tree:
     task, grading = results.task, results.grading
     figures: Tree = {"name": task, "alias": task, "sample_len": grading.questions}
     for name in dict.fromkeys(row.filter for row in samples):
@@ -96,7 +87,9 @@ def _results(results: "Results", samples: Sequence[SampleRow]) -> Tree:
         "higher_is_better": {task: {METRIC: True}},
         "n-samples": {task: {"original": grading.problems, "effective": grading.questions}},
         "config": _config(results),
-        "task_hashes": {task: _hash("".join(_hashes(row) for row in samples))},
+        "task_hashes": {
+            task: _hash("".join(r.doc_hash + r.prompt_hash + r.target_hash for r in samples))
+        },
         "model_source": "kamerton",
         "model_name": results.model,
         "model_name_sanitized": _UNSAFE.sub("__", results.model),
@@ -116,7 +109,7 @@ def _metric(name: str, scores: Sequence[float]) -> Tree:
     }
 
 
-def _task_config(results: "Results") -> Tree:
+def _task_config(results: MathsResults) -> Tree:
     return {
         "task": results.task,
         "output_type": "generate_until",
@@ -129,7 +122,7 @@ def _task_config(results: "Results") -> Tree:
     }
 
 
-def _config(results: "Results") -> Tree:
+def _config(results: MathsResults) -> Tree:
     grading = results.grading
     return {
         "model": "kamerton",
@@ -140,7 +133,7 @@ def _config(results: "Results") -> Tree:
     }
 
 
-def _generation(results: "Results") -> Tree:
+def _generation(results: MathsResults) -> Tree:
     settings = results.settings
     return {
         "until": settings["stops"],
@@ -151,7 +144,7 @@ def _generation(results: "Results") -> Tree:
 
 
 def _samples(
-    results: "Results",
+    results: MathsResults,
     problems: Sequence[Problem],
     prompts: Sequence[Prompt],
     rows: Sequence[AnswerRow],
@@ -163,18 +156,18 @@ def _samples(
     for one in graded:
         read.setdefault(one.id, []).append(one)
     arguments = _generation(results)
-    found = []
+    samples = []
     for name in _filters(results):
         for prompt, row in zip(prompts, rows, strict=True):
             place = places[prompt.id]
             texts, score = _filtered(name, read[prompt.id], problems[place].gold)
             kept: Filtered = [texts] if results.grading.vote else texts
             asked = _asked(place, problems[place], prompt, row, arguments)
-            found.append(SampleRow(**asked, filter=name, filtered_resps=kept, **{METRIC: score}))
-    return found
+            samples.append(SampleRow(**asked, filter=name, filtered_resps=kept, **{METRIC: score}))
+    return samples
 
 
-def _filters(results: "Results") -> list[str]:
+def _filters(results: MathsResults) -> list[str]:
     """Which answers an early decision left depends on what they say: the vote alone is told."""
     count = results.settings["samples"]
     vote = [f"maj@{count}"] if results.grading.vote else []
@@ -208,10 +201,6 @@ def _asked(
         "prompt_hash": _hash(prompt.text),
         "target_hash": _hash(target),
     }
-
-
-def _hashes(row: SampleRow) -> str:
-    return row.doc_hash + row.prompt_hash + row.target_hash
 
 
 def _hash(text: str) -> str:
