@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from kamerton.client.connection import Endpoint, first_model
+from kamerton.client.ledger import Ledger
 from kamerton.engines.batched import BatchedSettings, running
-from kamerton.experiment.ask.asking import ask_all
-from kamerton.experiment.ask.client import How, Prompt, server
-from kamerton.experiment.ask.ledger import REPLIES, Ledger
+from kamerton.experiment.ask.asking import REPLIES, How, Prompt, Reply, ask_all
 
 
 def spent(pid: int) -> float:
@@ -48,10 +48,11 @@ def main() -> None:
     settings = BatchedSettings(work["base"], "m", slots=int(sys.argv[3]), threads=work["threads"])
     prompts = [Prompt(row["id"], row["prompt"]) for row in work["questions"]]
     with running(settings) as engine, tempfile.TemporaryDirectory() as folder:
-        there = server(f"{engine.address}/v1", engine.headers)
+        at = Endpoint(f"{engine.address}/v1", engine.api_key, timeout=None, concurrency=256)
+        model = first_model(at)
         wall, before = time.perf_counter(), spent(engine.pid)
-        with Ledger(Path(folder) / REPLIES) as ledger:
-            asked = ask_all(there, prompts, how(work), ledger, lambda reply: (None, False))
+        ledger = Ledger(Path(folder) / REPLIES, Reply, "key")
+        asked = ask_all(model, prompts, how(work), ledger, lambda reply: (None, False))
         result: dict[str, Any] = {
             "cpu_seconds": spent(engine.pid) - before,
             "seconds": time.perf_counter() - wall,

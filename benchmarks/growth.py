@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kamerton.develop.data.corpus.cleaning import clean
 from kamerton.develop.data.corpus.twice import duplicates
-from kamerton.develop.data.read.folder import read_documents
 from kamerton.develop.settings import CorpusSettings
+from kamerton.documents.files import read_documents
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     settings = CorpusSettings(kind="corpus", source=source)
-    documents = read_documents(source, ["*"], [], work)
+    documents = read_documents(Path(source))
     cleaned = [clean(document, settings, work) for document in documents]
     duplicates(cleaned, settings.duplicates, work)
     (work / "paragraphs.txt").write_text(str(sum(len(d.paragraphs) for d in cleaned)))

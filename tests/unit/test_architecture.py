@@ -15,6 +15,8 @@ LEAVES = (
     "stats",
     "client",
     "sandbox",
+    "documents",
+    "privacy",
     "pipeline",
     "retrieval",
     "engines",

@@ -45,7 +45,7 @@ def _unknown(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> str:
 
 
 def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
-    from kamerton.develop.data.read.remote import stand_in
+    from kamerton.develop.data.sources.remote import stand_in
 
     source = data.sources[number]
     return (home / (stand_in(source.stand_in) or source.copy_at or source.name)).exists()

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 import kamerton
 from kamerton.develop.settings import (
-    CorpusSettings,
     DataSettings,
     ExportSettings,
     GuideSettings,
@@ -19,11 +18,14 @@ from kamerton.experiment.gate.settings import GateSettings
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
+from kamerton.formats.manifest import StageName
 from kamerton.formats.recipe import Section, load, read_yaml, validate
 from kamerton.serve.settings import ServeSettings
 
 FILE = "recipe.yaml"
 
+OWN_STAGES = ("data", "tune", "compare")
+"""Stages that each of several adapters has for itself."""
 NAME = r"^[\w][\w.-]*$"
 """What may be the name of a folder and of a model id."""
 
@@ -40,7 +42,7 @@ class Part(Section):
 
 
 class Recipe(Section):
-    """One trip from texts to a proved, served model."""
+    """One run from texts to a proved, served model."""
 
     name: str = Field("", pattern=rf"{NAME}|^$")
     """Name of the adapter and of the run folder; empty: the recipe folder's name."""
@@ -80,13 +82,13 @@ class Recipe(Section):
     recipe's folder."""
 
     @model_validator(mode="after")
-    def _one_trip(self) -> "Recipe":
-        corpus = isinstance(self.data, CorpusSettings)
+    def _sections_fit(self) -> "Recipe":
+        corpus = self.data.kind == "corpus"
         if self.pretrain and not corpus:
             raise ValueError("pretrain needs data of kind corpus")
         if self.tune and corpus:
             raise ValueError("tune needs rows or a guide; name a recipe with them in `then`")
-        if any(isinstance(part.data, CorpusSettings) for part in self.adapters.values()):
+        if any(part.data.kind == "corpus" for part in self.adapters.values()):
             raise ValueError("adapters need rows or guides")
         if self.adapters and (self.tune or self.data != GuideSettings()):
             raise ValueError("adapters have data and tune of their own: take these out here")
@@ -94,13 +96,23 @@ class Recipe(Section):
 
     @property
     def parts(self) -> dict[str, Part]:
-        """The adapters that this trip makes, by name; none where it ends with a dataset."""
+        """The adapters that a run makes, by name; none where it ends with a dataset."""
         if self.adapters:
             return self.adapters
-        if self.tune is None and not isinstance(self.data, GuideSettings):
+        if self.tune is None and self.data.kind != "guide":
             return {}
         tune = self.tune or TuneSettings()
         return {self.name: Part(data=self.data, tune=tune, experiment=self.experiment)}
+
+    def stage(self, does: str, adapter: str = "") -> StageName:
+        """The name of an adapter's own stage, or of one that all adapters share."""
+        own = bool(self.adapters) and does in OWN_STAGES
+        return StageName.of(does, adapter if own else "")
+
+    @property
+    def slots(self) -> int:
+        """Answers computed at the same time: one where the same answers must come again."""
+        return 1 if self.deterministic else self.serve.slots
 
 
 RESERVED = ("base", "latest", "merged", "index", "weights")

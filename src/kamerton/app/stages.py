@@ -1,153 +1,118 @@
-"""What each stage of a trip does, as functions of a job."""
+"""The stages of a recipe as a graph: which settings, files and parents each depends on.
 
-from collections.abc import Callable
-from functools import partial
+A stage is called by what it does; where a recipe makes several adapters, with the adapter's name:
+`tune` of one, `tune-code` and `tune-summaries` of two.
+"""
+
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from kamerton.app.asking import serving, slots_of
-from kamerton.app.checks import check
-from kamerton.app.recipe import Part
-from kamerton.app.trip import Job, name_of
-from kamerton.develop.settings import CorpusSettings, DataSettings, GuideSettings, RowsSettings
-from kamerton.formats.jsonl import read_text, write_text
-from kamerton.pipeline.folder import STAGES, find_run
+from pydantic import BaseModel, ConfigDict
 
-Form = Literal["sft", "dpo", "kto"]
+from kamerton.app.kinds import kind_of
+from kamerton.app.recipe import Part, Recipe
+from kamerton.formats.language import current
+from kamerton.formats.manifest import StageName
+from kamerton.formats.pretraining import PRETRAINING
+from kamerton.formats.scores import SAMPLES, SUMMARY
+from kamerton.pipeline.graph import Stage
 
-
-def run_stage(name: str, job: Job) -> None:
-    """Run one stage in this process; its outputs go where the job says."""
-    job.out(name).mkdir(parents=True, exist_ok=True)
-    _jobs(job)[name]()
-
-
-def _jobs(job: Job) -> dict[str, Callable[[], None]]:
-    """All stages of the trip by name."""
-    found: dict[str, Callable[[], None]] = {n: partial(do, job) for n, do in WHOLE.items()}
-    for adapter, part in job.recipe.parts.items():
-        for does, do in EACH.items():
-            found[name_of(job.recipe, does, adapter)] = partial(do, job, adapter, part)
-    return found
+CHECK, DATA, PRETRAIN, TUNE, EXPORT, COMPARE, REPORT = map(
+    StageName, ("check", "data", "pretrain", "tune", "export", "compare", "report")
+)
+STAGES_OF_ADAPTER = ("check", "data", "tune", "export", "compare")
+"""What an adapter's report tells of, in order, called as where there is one adapter."""
+PAGE = ("report.html", "model_card.md")
+Tree = dict[str, Any]
 
 
-def _dataset(job: Job) -> None:
-    """The data stage of a trip without an adapter."""
-    _prepare(job.recipe.data, "sft", job, job.out("data"))
+class Job(BaseModel):
+    """What a stage is given: the whole recipe, and where every stage's outputs lie."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    recipe: Recipe
+    folder: str
+    """The recipe's folder: its paths start here."""
+    command: str
+    """The `kamerton run` that asked for it, for the report."""
+    stages: dict[str, str]
+    """Stage name to the folder of its outputs."""
+
+    def out(self, does: str, adapter: str = "") -> Path:
+        """Folder of the outputs of a stage, of an adapter's own where there are several."""
+        return Path(self.stages[self.recipe.stage(does, adapter)])
 
 
-def _prepare(data: DataSettings, objective: Form, job: Job, out: Path) -> None:
-    home, seed = Path(job.folder), job.recipe.seed
-    if isinstance(data, CorpusSettings):
-        from kamerton.develop.data.corpus import run as corpus
-
-        corpus.prepare(data, home, out, seed)
-    elif isinstance(data, RowsSettings):
-        from kamerton.develop.data.rows import run as rows
-
-        rows.prepare(data, home, out, seed, objective)
-    else:
-        from kamerton.develop.data.guide import run as guide
-
-        guide.prepare(data, home, out, seed)
-
-
-def _data(job: Job, name: str, part: Part) -> None:
-    out = job.out(name_of(job.recipe, "data", name))
-    _prepare(part.data, part.tune.objective, job, out)
+def stages(recipe: Recipe, home: Path) -> tuple[Stage, ...]:
+    """All stages in their order; whatever is not named here does not make a stage run again."""
+    if recipe.parts:
+        return _adapters(recipe, home)
+    data = kind_of(recipe.data).stage(DATA, recipe.data, recipe.seed, home, "sft")
+    made = (Stage(CHECK, (), data.settings, data.sources), data)
+    if recipe.pretrain is None:
+        return made
+    prompts = (home / recipe.pretrain.prompts,) if recipe.pretrain.prompts else ()
+    asked = _pick(recipe.model_dump(mode="json"), "pretrain", "seed", "threads")
+    trained = Stage(PRETRAIN, (DATA,), asked, prompts, resumes=True)
+    report = Stage(REPORT, (CHECK, DATA, PRETRAIN), {"language": current()})
+    return (*made, trained, report)
 
 
-def _pretrain(job: Job) -> None:
-    from kamerton.develop.pretrain.run import pretrain
-
-    recipe, home = job.recipe, Path(job.folder)
-    assert recipe.pretrain is not None
-    data, out = job.out("data"), job.out("pretrain")
-    pretrain(recipe.pretrain, data, home, out, recipe.seed, recipe.threads)
-
-
-def _tune(job: Job, name: str, part: Part) -> None:
-    from kamerton.develop.tune.run import tune
-
-    recipe = job.recipe
-    data, out = (job.out(name_of(recipe, stage, name)) for stage in ("data", "tune"))
-    tune(part.tune, recipe.base, data, out, recipe.seed, recipe.threads)
+def results(recipe: Recipe) -> dict[str, tuple[StageName, str]]:
+    """The files that a run's folder shows: name there to stage and name in the stage."""
+    shown = [(file, DATA, file) for file in kind_of(recipe.data).shown]
+    if recipe.pretrain:
+        shown.append((PRETRAINING, PRETRAIN, PRETRAINING))
+        shown += [(file, REPORT, file) for file in PAGE]
+    for adapter in recipe.parts:
+        dot, slash = (f"{adapter}.", f"{adapter}/") if recipe.adapters else ("", "")
+        shown += [(dot + f, recipe.stage(COMPARE, adapter), f) for f in (SUMMARY, SAMPLES)]
+        shown += [(dot + file, REPORT, slash + file) for file in PAGE]
+    return {name: (stage, file) for name, stage, file in shown}
 
 
-def _export(job: Job) -> None:
-    from kamerton.develop.export.run import export_run
+def _adapters(recipe: Recipe, home: Path) -> tuple[Stage, ...]:
+    """Data, training and proof for each adapter; one export, for they are served together."""
+    tree, parts = recipe.model_dump(mode="json"), recipe.parts
+    data = [_data(recipe, name, part, home) for name, part in parts.items()]
+    files = tuple(file for stage in data for file in stage.sources)
+    sections = {name: part.model_dump(mode="json") for name, part in parts.items()}
+    asked = {"parts": sections} | _pick(tree, "seed", "base")
+    check = Stage(CHECK, (), asked, files, version=3)
+    weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
+    made = (*data, *(_tune(recipe, name, part, weights) for name, part in parts.items()))
+    names = {"base": recipe.base, "names": list(parts), "export": tree["export"]}
+    export = Stage(EXPORT, tuple(stage.name for stage in made), names, weights, version=4)
+    compared = [_compare(recipe, name, part) for name, part in parts.items()]
+    before = (check, *made, export, *compared)
+    report = Stage(REPORT, tuple(s.name for s in before), {"language": current()}, version=4)
+    return (*before, report)
 
-    recipe = job.recipe
-    folders = {
-        name: (job.out(name_of(recipe, "data", name)), job.out(name_of(recipe, "tune", name)))
-        for name in recipe.parts
+
+def _data(recipe: Recipe, name: str, part: Part, home: Path) -> Stage:
+    stage, objective = recipe.stage(DATA, name), part.tune.objective
+    return kind_of(part.data).stage(stage, part.data, recipe.seed, home, objective)
+
+
+def _tune(recipe: Recipe, name: str, part: Part, weights: tuple[Path, ...]) -> Stage:
+    chosen: Tree = {"tune": part.tune.model_dump(mode="json"), "base": recipe.base}
+    chosen |= {"seed": recipe.seed, "threads": recipe.threads}
+    start = (Path(part.tune.start_from),) if part.tune.start_from else ()  # see `chain`
+    stage, parents = recipe.stage(TUNE, name), (recipe.stage(DATA, name),)
+    return Stage(stage, parents, chosen, (*weights, *start), version=3, resumes=True)
+
+
+def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
+    served = recipe.serve.model_dump(mode="json")
+    asked: Tree = {
+        "experiment": part.experiment.model_dump(mode="json"),
+        "serve": _pick(served, "slots", "threads", "passages", "retrieval"),
+        "name": name,
     }
-    export_run(recipe.export, recipe.base, folders, job.out("export"), recipe.threads)
+    asked |= {"threads": recipe.threads, "seed": recipe.seed, "deterministic": recipe.deterministic}
+    parents = (recipe.stage(DATA, name), recipe.stage(TUNE, name), EXPORT)
+    return Stage(recipe.stage(COMPARE, name), parents, asked, version=4, resumes=True)
 
 
-def _compare(job: Job, name: str, part: Part) -> None:
-    """Start the server as its own process, ask it over HTTP, end it."""
-    recipe, slots = job.recipe, slots_of(job.recipe)
-    data, tuned, out = (
-        job.out(name_of(recipe, stage, name)) for stage in ("data", "tune", "compare")
-    )
-    with serving(job.out("export"), recipe) as url:
-        if isinstance(part.data, GuideSettings):
-            from kamerton.experiment.run import compare
-
-            fixed = recipe.deterministic
-            compare(part.experiment, name, data, url, out, recipe.seed, fixed, slots, tuned)
-        else:
-            from kamerton.experiment.rows import compare_rows
-
-            compare_rows(part.experiment, name, data, tuned, url, out, recipe.seed, slots)
-
-
-def _report(job: Job) -> None:
-    """One page and card for each adapter; their closing words together end the run."""
-    from kamerton.experiment.report.run import TABLE, ReportInputs, report
-
-    recipe, out, run = job.recipe, job.out("report"), _run_of(job)
-    tree = recipe.model_dump(mode="json")
-    if not recipe.adapters:
-        stages = {name: folder for name, folder in job.stages.items() if name != "report"}
-        report(ReportInputs(recipe.name, tree, job.command, stages, run), out)
-        return
-    for name, part in recipe.parts.items():
-        own = tree | part.model_dump(mode="json") | {"adapters": {}}
-        beside = run / name if run else None
-        report(ReportInputs(name, own, job.command, _stages_of(job, name), beside), out / name)
-    words = [read_text(out / name / TABLE) for name in recipe.parts]
-    write_text(out / TABLE, "\n".join(words))
-
-
-def _run_of(job: Job) -> Path | None:
-    """The run that these stages made before: what a judge and people said lies in its folder."""
-    root = next(p for p in job.out("report").resolve().parents if p.name == STAGES).parent
-    names = {name: str(Path(p).relative_to(root)) for name, p in job.stages.items()}
-    return find_run(root, job.recipe.name, names)
-
-
-def _stages_of(job: Job, adapter: str) -> dict[str, str]:
-    """The stages that made one adapter, called as in a trip of its own."""
-    own = {does: name_of(job.recipe, does, adapter) for does in EACH}
-    names = {"check": "check", "export": "export"} | own
-    order = ("check", "data", "tune", "export", "compare")
-    return {does: job.stages[names[does]] for does in order}
-
-
-WHOLE: dict[str, Callable[[Job], None]] = {
-    "check": check,
-    "data": _dataset,
-    "pretrain": _pretrain,
-    "export": _export,
-    "report": _report,
-}
-"""Stages of a whole trip."""
-
-EACH: dict[str, Callable[[Job, str, Part], None]] = {
-    "data": _data,
-    "tune": _tune,
-    "compare": _compare,
-}
-"""Stages of one adapter."""
+def _pick(tree: Tree, *names: str) -> Tree:
+    return {name: tree[name] for name in names}

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 from pydantic import BaseModel
 
-from kamerton.app.again import report_again
-from kamerton.app.finished import Place
+from kamerton.app.runs import Place, report_again
 from kamerton.cli.words import print_json
 from kamerton.formats.language import say
 from kamerton.formats.progress import note

@@ -90,10 +90,13 @@ def _check_options(context: typer.Context, task: str, known: frozenset[str]) -> 
 def _asked(run: "Run", model: str, slots: int, threads: int) -> int:
     """The exit code, with the model in a process of its own as long as it is asked."""
     from kamerton.cli.evaluating.models import located
+    from kamerton.client.connection import Endpoint, first_model
     from kamerton.engines.batched import BatchedSettings, running
-    from kamerton.experiment.ask.client import server
 
     weights, adapter = located(model)
     settings = BatchedSettings(weights, "model", adapter, slots=slots, threads=threads)
     with running(settings) as engine:
-        return run(server(f"{engine.address}/v1", engine.headers))
+        # With hundreds in the engine's queue the last answer is waited for for hours; what they
+        # have in common the engine sees only of those that are on their way.
+        at = Endpoint(f"{engine.address}/v1", engine.api_key, timeout=None, concurrency=256)
+        return run(first_model(at))

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kamerton.app.finished import Place, place_of, read
+from kamerton.app.runs import Place, place_of, read
 from kamerton.cli.words import print_json
 from kamerton.formats.recipe import merged, parse_set, validate
 from kamerton.formats.serving import BASE

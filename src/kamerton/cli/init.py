@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from kamerton.app import recipe as recipes
-from kamerton.develop.data.guide import documents as reading
 from kamerton.develop.data.guide import table
 from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
+from kamerton.retrieval import passages as reading
 
 _FORM = """\
 # {about}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kamerton.app.finished import Place, place_of, read
+from kamerton.app.runs import Place, place_of, read
 from kamerton.cli.again import tell_again
 from kamerton.cli.words import print_json
 from kamerton.formats.progress import note
@@ -14,8 +14,8 @@ from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
 
 if TYPE_CHECKING:
+    from kamerton.client.hosts import Mask
     from kamerton.experiment.finished import Finished
-    from kamerton.experiment.judge.hosts import Mask
     from kamerton.experiment.judge.pairs import Pair
     from kamerton.experiment.judge.settings import JudgeSettings
 
@@ -117,8 +117,8 @@ def _pairs(found: "Finished", against: str, held_out: list[str], count: int | No
 
 def _mask(recipe: Tree) -> "Mask":
     """Takes out the kinds of personal data that are always looked for, and those of the recipe."""
-    from kamerton.develop.data.privacy import find, masked
     from kamerton.develop.settings.sources import PrivacySettings
+    from kamerton.privacy.personal import find, masked
 
     own = ((recipe.get("data") or {}).get("privacy") or {}).get("find") or []
     kinds = PrivacySettings(find=[*dict.fromkeys([*PrivacySettings().find, *own])]).find

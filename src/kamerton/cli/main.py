@@ -85,7 +85,7 @@ def _guarded(arguments: list[str]) -> int:
 
     try:
         choose(language_of(arguments))
-        return _call(without_language(arguments))
+        return run_command(without_language(arguments))
     except InputError as error:
         _complain(str(error))
         return 2
@@ -116,7 +116,8 @@ def _full_disk(error: Exception) -> int:
     return 2
 
 
-def _call(arguments: list[str]) -> int:
+def run_command(arguments: list[str]) -> int:
+    """The exit code of one command; errors as they are raised."""
     command = typer.main.get_command(build())
     translate(command)
     try:

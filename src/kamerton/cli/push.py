@@ -61,9 +61,8 @@ def _tuned(place: Path, record: RunRecord) -> dict[str, Path]:
     exported = record.stage(place, "export")
     engine = {p.name: p for p in exported.iterdir() if p.name not in KEPT}
     trained = {}
-    for stage in (name for name in record.stages if name.partition("-")[0] == "tune"):
+    for adapter, tuned in record.by_adapter(place, "tune").items():
         for made in ("adapter", "model"):
-            folder = record.stage(place, stage) / made
-            if folder.is_dir():
-                trained[stage.replace("tune", made, 1)] = folder
+            if (tuned / made).is_dir():
+                trained[f"{made}-{adapter}" if adapter else made] = tuned / made
     return trained | engine  # serving.json has the hashes of the engine's

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app.finished import Place, place_of, read
+from kamerton.app.runs import Place, place_of, read
 from kamerton.cli.again import tell_again
 from kamerton.cli.words import SUBCOMMANDS, print_json
 from kamerton.formats.errors import InputError

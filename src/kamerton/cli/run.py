@@ -1,29 +1,25 @@
-"""`kamerton run`: make the trip that a recipe describes; running again is resuming."""
+"""`kamerton run`: make what a recipe describes; running again is resuming."""
 
 import json
-import shlex
-import shutil
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kamerton.app import recipe as recipes
+from kamerton.app.chain import chain, link
 from kamerton.app.checks import figures, lines
-from kamerton.app.following import following
-from kamerton.app.starts import started
-from kamerton.app.trip import Job, command, results, stages
+from kamerton.app.run import Made, Plan, make, plan_run
 from kamerton.cli.words import print_json, table
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
 from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
-from kamerton.pipeline import folder as folders
-from kamerton.pipeline.execute import execute, forget
-from kamerton.pipeline.graph import Planned, State, plan, select, state_of
+from kamerton.pipeline.folder import read_run
+from kamerton.pipeline.graph import select
 
 REPORT, CARD, TABLE = "report.html", "card.html", "table.txt"
 
@@ -43,113 +39,21 @@ def run(
 ) -> None:
     """Run the stages that are not done, then show what came out."""
     given = tuple(sets or ()) + (("deterministic=true",) if deterministic else ())
-    asked = _Asked(preset, given, only, start, dry_run, fresh, as_json)
-    first = recipes.find(recipe)
-    alone = only or start
-    after = [] if alone else following(recipes.resolve(first, preset, given), first, preset)
-    _trip(first, asked)
-    for one in after:
-        _trip(one.path, replace(asked, preset=one.preset, sets=()), one.coming)
+    first = link(recipes.find(recipe), preset, given)
+    for one in [first] if only or start else chain(first):
+        planned = plan_run(one, ahead=dry_run)
+        if dry_run:
+            select(planned.stages, only, start)
+            _show_plan(planned, as_json)
+            continue
+        made = make(planned, only, start, fresh)
+        if made.run:
+            _show(made.run, made.ran, as_json)
+        else:
+            _show_stage(planned, str(only), made, as_json)
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The options of `kamerton run`."""
-
-    preset: str | None
-    sets: tuple[str, ...]
-    only: str | None
-    start: str | None
-    dry_run: bool
-    fresh: bool
-    as_json: bool
-
-
-def _trip(path: Path, asked: _Asked, coming: tuple[str, ...] = ()) -> None:
-    """One recipe's trip; `coming`: recipes before it, which a plan has not run."""
-    read = recipes.resolve(path, asked.preset, asked.sets)
-    resolved = started(read, path, coming if asked.dry_run else ())
-    home = path.resolve().parent
-    planned = plan(stages(resolved, home), folders.ROOT, home)
-    chosen = select(planned, asked.only, asked.start)
-    if asked.dry_run:
-        known = recipes.origins(path, asked.preset, asked.sets)
-        _show_plan(resolved, home, planned, known, asked.as_json)
-        return
-    job = _job(resolved, path, planned, asked.preset, asked.sets)
-    with folders.in_use(folders.ROOT):
-        if asked.fresh:
-            forget(chosen)
-        ran = execute(chosen, planned, lambda item: command(item, job))
-        if asked.only and not _is_result(resolved, planned, asked.only):
-            _say_stage(planned, asked.only, ran, asked.as_json)
-            return
-        place = _record(job, path, planned, ran)
-    if resolved.tracking == "mlflow":
-        _track(place, job)
-    _show(place, ran, asked.as_json)
-
-
-def _is_result(resolved: recipes.Recipe, planned: list[Planned], stage: str) -> bool:
-    """Whether a stage alone makes something to show: the last one, and a dataset's card."""
-    made = results(resolved).get(CARD)
-    return stage == planned[-1].name or (made is not None and made[0] == stage)
-
-
-def _job(
-    resolved: recipes.Recipe,
-    path: Path,
-    planned: list[Planned],
-    preset: str | None,
-    sets: tuple[str, ...],
-) -> Job:
-    options = ["--preset", preset] if preset else []
-    options += [part for text in sets for part in ("--set", text)]
-    return Job(
-        recipe=resolved,
-        folder=str(path.resolve().parent),
-        command=shlex.join(["kamerton", "run", str(path), *options]),
-        stages={item.name: str(item.folder.resolve()) for item in planned},
-    )
-
-
-def _record(job: Job, path: Path, planned: list[Planned], ran: list[str]) -> Path:
-    """The run's folder: a new one where anything ran, else the one that these stages made."""
-    done = [item for item in planned if state_of(item.folder) is State.DONE]
-    names = {item.name: str(item.folder.relative_to(folders.ROOT)) for item in done}
-    known = folders.find_run(folders.ROOT, job.recipe.name, names)
-    if known and not ran:
-        folders.point_latest(known)  # a setting put back: an older run is the recipe's again
-        return known
-    place = known or folders.new_run(folders.ROOT, job.recipe.name)
-    write_text(place / folders.RECIPE, job.recipe.model_dump_json(indent=2) + "\n")
-    for name, (stage, file) in results(job.recipe).items():
-        if stage in names:
-            shutil.copyfile(job.out(stage) / file, place / name)
-    record = folders.RunRecord(
-        recipe=job.recipe.name,
-        recipe_file=str(path),
-        folder=job.folder,
-        stages=names,
-        options=shlex.split(job.command)[3:],
-    )
-    record.write(place)  # last: its presence makes the folder a run
-    folders.point_latest(place)
-    return place
-
-
-def _track(place: Path, job: Job) -> None:
-    from kamerton.experiment.track import Run, track
-
-    record = folders.read_run(place)
-    stages = {name: record.stage(place, name) for name in record.stages}
-    track(
-        Run(record.recipe, place.name, job.recipe.model_dump(mode="json"), place, stages),
-        folders.ROOT,
-    )
-
-
-def _show(place: Path, ran: list[str], as_json: bool) -> None:
+def _show(place: Path, ran: Sequence[str], as_json: bool) -> None:
     if as_json:
         _print_figures(place)
         return
@@ -160,7 +64,7 @@ def _show(place: Path, ran: list[str], as_json: bool) -> None:
         typer.echo("\n".join(read_text(place / "card.md").splitlines()[2:5]))
         typer.echo(say("cli.card_lies", path=place / CARD))
         return
-    record = folders.read_run(place)
+    record = read_run(place)
     typer.echo(read_text(record.stage(place, "report") / TABLE))
     for page in pages:
         typer.echo(say("cli.report_lies", path=page))
@@ -178,32 +82,27 @@ def _print_figures(place: Path) -> None:
     sys.stdout.write(read_text(next(path for path in made if path.is_file())))
 
 
-def _say_stage(planned: list[Planned], only: str, ran: list[str], as_json: bool) -> None:
-    (item,) = [item for item in planned if item.name == only]
+def _show_stage(planned: Plan, only: str, made: Made, as_json: bool) -> None:
+    (folder,) = [item.folder for item in planned.stages if item.name == only]
     if as_json:
-        print_json({"stage": only, "ran": bool(ran), "folder": str(item.folder)})
+        print_json({"stage": only, "ran": bool(made.ran), "folder": str(folder)})
         return
-    if not ran:
+    if not made.ran:
         note(say("cli.nothing_to_do"))
-    typer.echo(str(item.folder))
+    typer.echo(str(folder))
 
 
-def _show_plan(
-    resolved: recipes.Recipe,
-    home: Path,
-    planned: list[Planned],
-    origins: dict[str, str],
-    as_json: bool,
-) -> None:
+def _show_plan(planned: Plan, as_json: bool) -> None:
     """The resolved plan with what it will cost and what it can show; nothing is run."""
-    found = figures(resolved, home)
-    states = {item.name: str(item.state) for item in planned}
-    tree = resolved.model_dump(mode="json")
+    counts, origins = figures(planned.recipe, planned.link.home), planned.origins
+    states = {str(item.name): str(item.state) for item in planned.stages}
+    tree = planned.recipe.model_dump(mode="json")
     if as_json:
-        print_json({"recipe": tree, "origins": origins, "stages": states} | found)
+        print_json({"recipe": tree, "origins": origins, "stages": states} | counts)
         return
     rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
     typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
     typer.echo("")
-    typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in planned]))
-    typer.echo("\n" + "\n".join(lines(found)))
+    of = planned.stages
+    typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in of]))
+    typer.echo("\n" + "\n".join(lines(planned.recipe, counts)))

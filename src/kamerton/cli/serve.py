@@ -2,19 +2,12 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app.recipe import Recipe
-from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows, read_text
-from kamerton.formats.questions import Question
+from kamerton.app.serving import served
 from kamerton.formats.retrieval import How
-from kamerton.formats.serving import FILE
-from kamerton.pipeline.folder import RECIPE, read_run, resolve_run
-from kamerton.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,35 +29,20 @@ def serve(
     """Serve a run until Ctrl-C."""
     from kamerton.serve.run import serve as start
 
-    folder, settings, examples = _what(run)
+    what = served(run)
     given = {"host": host, "port": port, "slots": slots, "threads": threads, "passages": passages}
     given |= {"retrieval": retrieval}
-    chosen = settings.model_copy(update={k: v for k, v in given.items() if v is not None})
+    chosen = what.settings.model_copy(update={k: v for k, v in given.items() if v is not None})
 
     def mount(app: "FastAPI", base_url: str, models: list[str]) -> "FastAPI":
         from kamerton.studio.app import mount as mount_page
 
-        return mount_page(app, base_url, models, examples)
+        return mount_page(app, base_url, models, what.examples)
 
-    start(folder, chosen, mount if page else None, _print_ready if as_json else None)
+    start(what.folder, chosen, mount if page else None, _print_ready if as_json else None)
 
 
 def _print_ready(base_url: str) -> None:
     """One line, at once: whoever started us waits for it."""
     sys.stdout.write(json.dumps({"base_url": base_url}) + "\n")
     sys.stdout.flush()
-
-
-def _what(run: str) -> tuple[Path, ServeSettings, list[str]]:
-    """The folder to serve, the recipe's settings, and questions to try on the page."""
-    if (Path(run) / FILE).is_file():
-        return Path(run), ServeSettings(), []
-    place = resolve_run(run)
-    record = read_run(place)
-    if "export" not in record.stages:
-        raise InputError("cli.nothing_to_serve", where=str(place))
-    recipe = Recipe.model_validate_json(read_text(place / RECIPE))
-    known = read_rows(record.stage(place, "data") / "known.jsonl", Question)
-    step = max(1, len(known) // _EXAMPLES)
-    examples = [question.question for question in known[::step]][:_EXAMPLES]
-    return record.stage(place, "export"), recipe.serve, examples

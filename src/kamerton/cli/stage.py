@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from kamerton.app.stages import run_stage
-from kamerton.app.trip import Job
+from kamerton.app.jobs import run_stage
+from kamerton.app.stages import Job
+from kamerton.formats.manifest import StageName
 from kamerton.pipeline.child import die_with_parent
 
 
@@ -15,4 +16,4 @@ def stage(
 ) -> None:
     """Run one stage; its outputs go where the job says."""
     die_with_parent()
-    run_stage(name, Job.model_validate_json(job))
+    run_stage(StageName(name), Job.model_validate_json(job))

@@ -1,1 +1,1 @@
-"""The client of OpenAI-compatible servers: hosts, proxies, retries, and requests side by side."""
+"""The one client of OpenAI-compatible servers, for all who ask one."""

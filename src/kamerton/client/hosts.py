@@ -1,6 +1,6 @@
-"""Addresses of servers, and which are this machine: what goes to any other one leaves it."""
+"""Which hosts are this machine: what goes to any other leaves it, and may need a proxy."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,8 @@ from kamerton.formats.errors import InputError
 if TYPE_CHECKING:
     import httpx
 
-
-def plain(host: str) -> str:
-    """A host as it is compared: without case, and without the dot that may end a name."""
-    return host.strip().casefold().rstrip(".")
+Mask = Callable[[str], str]
+"""A text without its personal data."""
 
 
 def is_this_machine(host: str) -> bool:
@@ -24,7 +22,7 @@ def is_this_machine(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return plain(host) == "localhost"
+        return _plain(host) == "localhost"
 
 
 def trust_env(url: str) -> bool:
@@ -37,20 +35,55 @@ def trust_env(url: str) -> bool:
     return not is_this_machine(httpx.URL(url).host)
 
 
-def stays(base_url: str, trusted: Iterable[str], complaint: str) -> bool:
-    """Whether what is sent to a URL stays here, or goes to a host that may see everything.
+def host_of(base_url: str) -> str:
+    """Host and port as a ledger notes them; InputError where the address is none."""
+    return parsed(base_url).netloc.decode("ascii")
+
+
+def is_local(base_url: str) -> bool:
+    """Whether an address is on this machine; InputError where it is none."""
+    return is_this_machine(parsed(base_url).host)
+
+
+def stays(base_url: str, trusted_hosts: Iterable[str]) -> bool:
+    """Whether what is sent to an address stays here, or goes to a host that may see everything.
 
     Trusted hosts are compared whole and without case: `example.com` does not cover
     `api.example.com`.
     """
-    host = parsed(base_url, complaint).host
-    return is_this_machine(host) or plain(host) in {plain(name) for name in trusted}
+    host = _plain(parsed(base_url).host)
+    return is_local(base_url) or host in {_plain(name) for name in trusted_hosts}
 
 
-def parsed(base_url: str, complaint: str) -> "httpx.URL":
-    """The URL as the client that sends the requests reads it, so that both see the same host.
+def check_host(
+    base_url: str, trusted_hosts: Iterable[str], leaves_machine: bool, where: str = "base_url"
+) -> None:
+    """InputError at `where` unless the host is this machine, trusted, or any host is allowed."""
+    host = parsed(base_url).host
+    if not (leaves_machine or stays(base_url, trusted_hosts)):
+        raise InputError("client.outside_host", where=where, host=host)
 
-    InputError with the key `complaint` where it is no address of a server.
+
+def mask_for(
+    base_url: str, trusted_hosts: Iterable[str], leaves_machine: bool, mask: Mask | None
+) -> Mask:
+    """What every text goes through before it is sent: `mask` where it leaves this machine.
+
+    InputError where it may not leave, or there is nothing to mask it with.
+    """
+    trusted = list(trusted_hosts)
+    check_host(base_url, trusted, leaves_machine)
+    if stays(base_url, trusted):
+        return lambda text: text
+    if mask is None:
+        raise InputError("client.no_mask", where="leaves_machine")
+    return mask
+
+
+def parsed(base_url: str) -> "httpx.URL":
+    """An address as httpx reads it, which sends the requests, so that both see the same host.
+
+    InputError where it is no address of a server.
     """
     import httpx
 
@@ -58,8 +91,13 @@ def parsed(base_url: str, complaint: str) -> "httpx.URL":
         url = httpx.URL(base_url)
         host = url.host
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise InputError(complaint, where="base_url") from error
+        raise InputError("client.bad_url", where="base_url") from error
     # A password or a query in the address would be a secret in the recipe.
     if url.scheme not in {"http", "https"} or not host or url.userinfo or url.query or url.fragment:
-        raise InputError(complaint, where="base_url")
+        raise InputError("client.bad_url", where="base_url")
     return url
+
+
+def _plain(host: str) -> str:
+    """A host as it is compared: without case, and without the dot that may end a name."""
+    return host.strip().casefold().rstrip(".")

@@ -98,6 +98,11 @@ class Engine:
         return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "-"
 
     @property
+    def api_key(self) -> str:
+        """The key that requests must carry."""
+        return self._key
+
+    @property
     def headers(self) -> dict[str, str]:
         """What a request needs: the engine answers nobody but who started it."""
         return {"Authorization": f"Bearer {self._key}"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
-from kamerton.formats.manifest import Manifest, read
+from kamerton.formats.manifest import Manifest, StageName, read
 from kamerton.formats.scores import Summary, Verdict
 from kamerton.formats.serving import BASE, RAG
 
@@ -97,7 +97,7 @@ def _dataset_of(tune: Path) -> Path | None:
     """The outputs of the data stage that a tune stage names; None where that is not known."""
     manifest = read(tune)
     for name, hash12 in (manifest.parents if manifest else {}).items():
-        if name.partition("-")[0] == _DATA:
+        if StageName(name).does == _DATA:
             return tune.parent / f"{name}-{hash12}"
     return None
 

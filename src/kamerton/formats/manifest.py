@@ -10,6 +10,27 @@ from kamerton.formats.jsonl import read_text, write_text
 FILE = "manifest.json"
 
 
+class StageName(str):
+    """A stage's name, and its only parser: `tune`, or `tune-code` where adapters have one each."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, does: str, adapter: str = "") -> "StageName":
+        """The name of what a stage does, for one of several adapters."""
+        return cls(f"{does}-{adapter}" if adapter else does)
+
+    @property
+    def does(self) -> str:
+        """What the stage does: check, data, tune and so on."""
+        return self.partition("-")[0]
+
+    @property
+    def adapter(self) -> str:
+        """For which of several adapters; empty where a recipe makes one."""
+        return self.partition("-")[2]
+
+
 class Manifest(BaseModel):
     """One finished stage."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
-from kamerton.formats.manifest import FILE, Manifest, tree_sha256
+from kamerton.formats.manifest import FILE, Manifest, StageName, tree_sha256
 from kamerton.pipeline.child import run_child
 from kamerton.pipeline.folder import empty, locked
 from kamerton.pipeline.graph import Planned, State, descendants, state_of
@@ -29,13 +29,13 @@ def forget(planned: list[Planned]) -> list[Planned]:
     return [replace(item, state=State.TO_DO) for item in planned]
 
 
-def execute(chosen: list[Planned], every: list[Planned], command: Command) -> list[str]:
+def execute(chosen: list[Planned], every: list[Planned], command: Command) -> list[StageName]:
     """Run what is not done among `chosen`; returns the names of the stages that ran.
 
     `every` is the whole plan: where a rebuilt stage comes out different, what was
     built on the old one is built again.
     """
-    total, ran = len(chosen), []
+    total, ran = len(chosen), list[StageName]()
     for number, item in enumerate(chosen, start=1):
         with locked(item.folder, lambda name=item.name: _tell("waiting", name=name)) as lock:  # type: ignore[misc]
             state = state_of(item.folder)

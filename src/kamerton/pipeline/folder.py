@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.manifest import FILE as MANIFEST
+from kamerton.formats.manifest import StageName
 
 ROOT = Path("runs")
 STAGES, RUN, RECIPE, LATEST = ".stages", "run.json", "recipe.json", "latest"
@@ -38,6 +39,14 @@ class RunRecord(BaseModel):
     def stage(self, run: Path, name: str) -> Path:
         """Folder of one of the run's stages."""
         return run.parent.parent / self.stages[name]
+
+    def folders(self, run: Path) -> dict[StageName, Path]:
+        """Folders of all stages of the run, by name."""
+        return {StageName(name): self.stage(run, name) for name in self.stages}
+
+    def by_adapter(self, run: Path, *does: str) -> dict[str, Path]:
+        """Folders of the stages that do any of this, by adapter; "" for the only one."""
+        return {n.adapter: folder for n, folder in self.folders(run).items() if n.does in does}
 
 
 def read_run(run: Path) -> RunRecord:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.manifest import Manifest, digest, read, sha256, tree_sha256
+from kamerton.formats.manifest import Manifest, StageName, digest, read, sha256, tree_sha256
 from kamerton.pipeline.folder import stage_folder
 
 Settings = dict[str, Any]
@@ -26,8 +26,8 @@ class State(StrEnum):
 class Stage:
     """One step: what it depends on, and nothing of how it is done."""
 
-    name: str
-    parents: tuple[str, ...] = ()
+    name: StageName
+    parents: tuple[StageName, ...] = ()
     settings: Settings | None = None
     """Values, plain JSON, that change the stage's outputs."""
     sources: tuple[Path, ...] = ()
@@ -50,7 +50,7 @@ class Planned:
     state: State
 
     @property
-    def name(self) -> str:
+    def name(self) -> StageName:
         """The stage's name."""
         return self.stage.name
 
@@ -60,7 +60,7 @@ def plan(stages: tuple[Stage, ...], root: Path, base: Path) -> list[Planned]:
     hashes: dict[str, str] = {}
     planned = []
     for stage in stages:
-        parents = {parent: hashes[parent] for parent in stage.parents}
+        parents: dict[str, str] = {parent: hashes[parent] for parent in stage.parents}
         sources = _source_hashes(stage.sources, base)
         hashes[stage.name] = stage_hash(stage, parents, sources)
         folder = stage_folder(root, stage.name, hashes[stage.name])
@@ -108,7 +108,7 @@ def descendants(planned: list[Planned], name: str) -> list[Planned]:
 
 def select(planned: list[Planned], only: str | None, start: str | None) -> list[Planned]:
     """The stages that a run may touch; InputError for a name that no stage has."""
-    names = [item.name for item in planned]
+    names: list[str] = [item.name for item in planned]
     for wanted in (only, start):
         if wanted is not None and wanted not in names:
             raise InputError("pipeline.unknown_stage", name=wanted, known=", ".join(names))

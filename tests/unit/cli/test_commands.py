@@ -5,18 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from command_line import call
 from kamerton.app.recipe import Recipe, resolve, shipped
-from kamerton.app.trip import results, stages
-from kamerton.cli.main import main
+from kamerton.app.stages import results, stages
 
 ROOT = Path(__file__).parents[3]
 Capture = pytest.CaptureFixture[str]
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(autouse=True)

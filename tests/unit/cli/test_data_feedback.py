@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.cli.main import main
+from command_line import call
 
 Capture = pytest.CaptureFixture[str]
 
@@ -25,12 +25,6 @@ def rating(number: int, **changes: object) -> dict[str, object]:
         "consent": True,
     }
     return base | changes
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 def test_edits_become_preferences(tmp_path: Path, capsys: Capture) -> None:

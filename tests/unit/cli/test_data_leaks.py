@@ -1,35 +1,17 @@
 """`kamerton data leaks`: exit codes, the table, JSON, and what is told of bad input."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from kamerton.cli import data, main
-from kamerton.cli.words import SUBCOMMANDS
+import command_line
 
+call = functools.partial(command_line.call, "data", "leaks")
 Capture = pytest.CaptureFixture[str]
 LONG = "From which harbour did the small bronze statue of the god travel to the island museum?"
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is there, whether or not `main` has it already."""
-    whole = main.build()
-    if "data" in typer.main.get_command(whole).commands:  # type: ignore[attr-defined]
-        return
-    app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
-    app.callback()(main._options)
-    app.add_typer(data.app, name="data")
-    monkeypatch.setattr(main, "build", lambda: app)
-
-
-def call(*arguments: object) -> int:
-    with pytest.raises(SystemExit) as end:
-        main.main(["data", "leaks", *map(str, arguments)])
-    return int(end.value.code or 0)
 
 
 def write(path: Path, *rows: tuple[str, str], **extra: Any) -> Path:

@@ -1,16 +1,16 @@
 """`kamerton eval`: a tiny model on two problems, from the command to the folder."""
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from kamerton.cli import evaluate as command
-from kamerton.cli.words import SUBCOMMANDS, translate
+import command_line
 from kamerton.formats.errors import InputError
 
+call = functools.partial(command_line.unguarded, "eval")
 Capture = pytest.CaptureFixture[str]
 PROBLEMS = [
     {"question": "How many eggs are 9 and 9?", "answer": "9 + 9 = <<9+9=18>>18\n#### 18"},
@@ -24,16 +24,6 @@ def problems(tmp_path: Path) -> Path:
     path = tmp_path / "problems.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in PROBLEMS), "utf-8")
     return path
-
-
-def call(*arguments: str) -> int:
-    app = typer.Typer(**SUBCOMMANDS)
-    app.command("eval", help="cli.help_eval")(command.evaluate)
-    app.command("other")(lambda: None)
-    group = typer.main.get_command(app)
-    translate(group)
-    done = group.main(["eval", *arguments], prog_name="kamerton", standalone_mode=False)
-    return int(done or 0)
 
 
 def asked(tiny: Path, problems: Path, out: Path) -> list[str]:

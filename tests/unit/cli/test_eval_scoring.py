@@ -1,5 +1,6 @@
 """`kamerton eval choice`, `perplexity`, `continuation` on a tiny model, as transformers has it."""
 
+import functools
 import json
 import math
 from collections.abc import Iterator
@@ -9,25 +10,15 @@ from typing import Any
 
 import pytest
 import torch
-import typer
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from kamerton.cli import evaluate as command
-from kamerton.cli.words import SUBCOMMANDS, translate
+import command_line
 from kamerton.engines.batched import BatchedSettings, running
 from kamerton.engines.process import Engine
 from kamerton.formats.errors import InputError
 
+call = functools.partial(command_line.unguarded, "eval")
 Capture = pytest.CaptureFixture[str]
-
-
-def call(*arguments: str) -> int:
-    app = typer.Typer(**SUBCOMMANDS)
-    app.command("eval", help="cli.help_eval")(command.evaluate)
-    app.command("other")(lambda: None)
-    group = typer.main.get_command(app)
-    translate(group)
-    return int(group.main(["eval", *arguments], prog_name="k", standalone_mode=False) or 0)
 
 
 @pytest.fixture(scope="module")

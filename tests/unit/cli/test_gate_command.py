@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 from finished_runs import finished_run, rows_run
 
+from command_line import call
 from finished_answers import questions
-from kamerton.cli.main import main
 
 Capture = pytest.CaptureFixture[str]
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(autouse=True)

@@ -1,16 +1,16 @@
 """`kamerton grade`: what it prints, and when it fails."""
 
+import functools
 import json
 from pathlib import Path
 
 import pytest
-import typer
 
-from kamerton.cli.grade import grade
-from kamerton.cli.words import SUBCOMMANDS, translate
+import command_line
 from kamerton.formats.errors import InputError
 from kamerton.sandbox import available
 
+call = functools.partial(command_line.unguarded, "grade")
 Capture = pytest.CaptureFixture[str]
 PROBLEM = {"question": "How many eggs?", "answer": "9 * 2 = <<9*2=18>>18\n#### 18"}
 
@@ -23,16 +23,6 @@ def problems(tmp_path: Path) -> Path:
 def write(path: Path, *rows: dict[str, object]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return path
-
-
-def call(*arguments: str) -> int:
-    app = typer.Typer(**SUBCOMMANDS)
-    app.command("grade", help="cli.help_grade")(grade)
-    app.command("other")(lambda: None)
-    command = typer.main.get_command(app)
-    translate(command)
-    done = command.main(["grade", *arguments], prog_name="kamerton", standalone_mode=False)
-    return int(done or 0)
 
 
 def test_figures_as_text_and_json(tmp_path: Path, problems: Path, capsys: Capture) -> None:

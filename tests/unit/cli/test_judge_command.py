@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 from finished_runs import finished_run
 
-from kamerton.cli.main import main
+from command_line import call
 from kamerton.formats.jsonl import write_rows
 from unit.experiment.judge.recorded_judge import answers, recorded, says
 
 Capture = pytest.CaptureFixture[str]
 RATES = {"base": 0.2, "museum": 0.9}
 RIGHT = ("clay", "Archaic", "Kition", "cannot help")
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 def knows(body: dict[str, Any], number: int) -> tuple[int, str, dict[str, str]]:

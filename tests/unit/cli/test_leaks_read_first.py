@@ -12,19 +12,13 @@ from finished_runs import finished_run, rows_run
 from test_judge_command import knows
 from test_rating_command import SMALL, filled_in
 
-from kamerton.cli.main import main
+from command_line import call
 from kamerton.pipeline import folder as folders
 from unit.experiment.judge.recorded_judge import recorded
 
 Capture = pytest.CaptureFixture[str]
 Spoil = Callable[[Path], None]
 RATES = {"base": 0.2, "museum": 0.9}
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(autouse=True)

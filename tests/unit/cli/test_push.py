@@ -5,17 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.cli.main import main
+from command_line import call
 from kamerton.formats.manifest import Manifest
 from kamerton.pipeline import folder as folders
 
 Capture = pytest.CaptureFixture[str]
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 def stage(name: str, files: dict[str, str]) -> str:

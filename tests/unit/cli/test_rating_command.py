@@ -7,19 +7,13 @@ from pathlib import Path
 import pytest
 from finished_runs import finished_run
 
-from kamerton.cli.main import main
+from command_line import call
 from kamerton.experiment.rating.choices import read_choices
 
 Capture = pytest.CaptureFixture[str]
 RATES = {"base": 0.2, "museum": 0.9}
 RIGHT = ("clay", "Archaic", "Kition", "cannot help")
 SMALL = ("--criterion", "relevance", "--held-out", "known", "--count", "40")
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 @pytest.fixture(autouse=True)

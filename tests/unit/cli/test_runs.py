@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from command_line import call
 from kamerton.app.recipe import Recipe
-from kamerton.app.trip import Job
-from kamerton.cli.main import main
-from kamerton.cli.run import _record
+from kamerton.app.run import _record
+from kamerton.app.stages import Job
 from kamerton.cli.words import language_of, without_language
 from kamerton.formats.manifest import Manifest
 from kamerton.pipeline import folder as folders
@@ -37,12 +37,6 @@ def record(setting: int, ran: list[str]) -> Path:
     places = {item.name: str(item.folder.resolve()) for item in planned}
     job = Job(recipe=Recipe(name="museum"), folder=".", command="kamerton run x", stages=places)
     return _record(job, Path("x"), planned, ran)
-
-
-def call(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(list(arguments))
-    return int(end.value.code or 0)
 
 
 def test_latest_follows_a_setting_that_is_put_back() -> None:

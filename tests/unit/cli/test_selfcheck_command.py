@@ -1,26 +1,16 @@
 """`kamerton selfcheck`: the table, JSON, and the exit code on a miss."""
 
+import functools
 import json
 from pathlib import Path
 
 import pytest
-import typer
 
-from kamerton.cli.selfcheck import selfcheck
-from kamerton.cli.words import SUBCOMMANDS, translate
+import command_line
 from kamerton.experiment.selfcheck import programs
 
+call = functools.partial(command_line.unguarded, "selfcheck")
 Capture = pytest.CaptureFixture[str]
-
-
-def call(*arguments: str) -> int:
-    app = typer.Typer(**SUBCOMMANDS)
-    app.command("selfcheck", help="cli.help_selfcheck")(selfcheck)
-    app.command("other")(lambda: None)
-    command = typer.main.get_command(app)
-    translate(command)
-    done = command.main(["selfcheck", *arguments], prog_name="kamerton", standalone_mode=False)
-    return int(done or 0)
 
 
 def test_table_and_json_of_one_group(capsys: Capture) -> None:

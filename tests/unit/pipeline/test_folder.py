@@ -12,6 +12,7 @@ from kamerton.pipeline.folder import (
     find_run,
     new_run,
     point_latest,
+    read_run,
     resolve_run,
     stage_folder,
     unused_stages,
@@ -63,3 +64,13 @@ def test_only_stages_that_no_run_points_to_can_go(tmp_path: Path) -> None:
     make_run(tmp_path, "museum", {"data": str(used.relative_to(tmp_path))})
     assert unused_stages(tmp_path) == [unused]
     assert unused_stages(tmp_path, unfinished=True) == [unused, unfinished]
+
+
+def test_stages_of_a_run_are_found_by_what_they_do_and_for_which_adapter(tmp_path: Path) -> None:
+    names = ("check", "tune-code-v2", "tune-papers")
+    run = make_run(tmp_path, "two", {name: f".stages/{name}-1" for name in names})
+    record = read_run(run)
+    assert list(record.folders(run)) == list(names)
+    tuned = record.by_adapter(run, "tune")
+    assert tuned == {n: tmp_path / ".stages" / f"tune-{n}-1" for n in ("code-v2", "papers")}
+    assert record.by_adapter(run, "check") == {"": tmp_path / ".stages" / "check-1"}

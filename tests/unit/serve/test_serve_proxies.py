@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from kamerton.engines.process import Engine
 from kamerton.serve.arms import Arm
-from kamerton.serve.engines.process import Engine
 from kamerton.serve.fleet import Member
 from kamerton.serve.gateway.upstream import Upstream
 from recording_proxy import proxied

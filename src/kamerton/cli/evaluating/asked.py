@@ -9,7 +9,8 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES
 
 if TYPE_CHECKING:
-    from kamerton.experiment.ask.client import How, Server
+    from kamerton.client.connection import Model
+    from kamerton.experiment.ask.asking import How
     from kamerton.formats.language import Language
 
 
@@ -60,7 +61,7 @@ class Asked:
     @property
     def how(self) -> "How":
         """How answers are asked for; InputError for several greedy ones."""
-        from kamerton.experiment.ask.client import How
+        from kamerton.experiment.ask.asking import How
 
         many = self.samples > 1
         heat = self.temperature if self.temperature is not None else 0.7 if many else 0.0
@@ -76,7 +77,7 @@ class Asked:
         return self.data
 
 
-Run = Callable[["Server"], int]
+Run = Callable[["Model"], int]
 """Asks a running model, writes the folder, tells the figures; the exit code."""
 
 

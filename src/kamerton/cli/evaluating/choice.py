@@ -6,9 +6,9 @@ from kamerton.cli.evaluating.asked import Asked, Run, Task
 from kamerton.cli.evaluating.telling import tell, tell_where
 
 if TYPE_CHECKING:
+    from kamerton.client.connection import Model
     from kamerton.experiment.ask.choice.evaluate import Choosing
     from kamerton.experiment.ask.choice.table import Items
-    from kamerton.experiment.ask.client import Server
 
 
 def prepare(asked: Asked) -> Run:
@@ -23,15 +23,15 @@ def prepare(asked: Asked) -> Run:
         asked.title, asked.language, asked.shots or 0, asked.letters, asked.limit, asked.seed
     )
     check(what, table)
-    return lambda server: _run(what, table, asked, server)
+    return lambda model: _run(what, table, asked, model)
 
 
-def _run(what: "Choosing", table: "Items", asked: Asked, server: "Server") -> int:
+def _run(what: "Choosing", table: "Items", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.choice.evaluate import evaluate
     from kamerton.experiment.ask.choice.words import lines
     from kamerton.experiment.ask.score_page import choice_page
 
-    results = evaluate(what, table, server, asked.out)
+    results = evaluate(what, table, model, asked.out)
     page = choice_page(results, asked.out)
     tell(results, lines(results), asked.as_json)
     tell_where(results.cached, page)

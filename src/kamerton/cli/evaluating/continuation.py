@@ -6,7 +6,7 @@ from kamerton.cli.evaluating.asked import Asked, Run, Task
 from kamerton.cli.evaluating.telling import tell, tell_where
 
 if TYPE_CHECKING:
-    from kamerton.experiment.ask.client import Server
+    from kamerton.client.connection import Model
     from kamerton.experiment.ask.continuation.beginnings import Beginning
     from kamerton.experiment.ask.continuation.evaluate import Continuing
 
@@ -19,15 +19,15 @@ def prepare(asked: Asked) -> Run:
     names = asked.columns
     beginnings = read_beginnings(asked.file, names.text, names.id)
     what = Continuing(asked.title, asked.how, asked.limit)
-    return lambda server: _run(what, beginnings, asked, server)
+    return lambda model: _run(what, beginnings, asked, model)
 
 
-def _run(what: "Continuing", beginnings: "list[Beginning]", asked: Asked, server: "Server") -> int:
+def _run(what: "Continuing", beginnings: "list[Beginning]", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.continuation.evaluate import evaluate
     from kamerton.experiment.ask.continuation.words import lines
     from kamerton.experiment.ask.score_page import continuation_page
 
-    results, rows = evaluate(what, beginnings, server, asked.out)
+    results, rows = evaluate(what, beginnings, model, asked.out)
     page = continuation_page(results, rows, asked.out)
     tell(results, lines(results), asked.as_json)
     tell_where(results.cached, page)

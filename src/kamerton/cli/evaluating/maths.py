@@ -8,7 +8,7 @@ from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
-    from kamerton.experiment.ask.client import Server
+    from kamerton.client.connection import Model
     from kamerton.experiment.ask.evaluate import Evaluation, Results
     from kamerton.experiment.tasks.maths.grading import Problem
 
@@ -30,7 +30,7 @@ def prepare(asked: Asked) -> Run:
         asked.max_unparsed,
         asked.limit,
     )
-    return lambda server: _run(what, problems, asked, server)
+    return lambda model: _run(what, problems, asked, model)
 
 
 def _problems(asked: Asked) -> "list[Problem]":
@@ -42,11 +42,11 @@ def _problems(asked: Asked) -> "list[Problem]":
     return read_problems(place(asked.task, published, Options(data=asked.data)))
 
 
-def _run(what: "Evaluation", problems: "list[Problem]", asked: Asked, server: "Server") -> int:
+def _run(what: "Evaluation", problems: "list[Problem]", asked: Asked, model: "Model") -> int:
     from kamerton.experiment.ask.evaluate import evaluate
     from kamerton.experiment.ask.page import write_page
 
-    results = evaluate(what, problems, server, asked.out)
+    results = evaluate(what, problems, model, asked.out)
     write_page(results, asked.out)
     return _show(results, asked)
 

@@ -32,9 +32,8 @@ def _of_run(run: Path, name: str) -> tuple[str, str]:
 
     InputError where the run has none of that name.
     """
-    from kamerton.app.recipe import Recipe
+    from kamerton.app.runs import recipe_of
     from kamerton.develop.tune import start
-    from kamerton.formats.jsonl import read_text
 
     stage = _trained(run, name)
     if (stage / "model" / "config.json").is_file():
@@ -42,24 +41,24 @@ def _of_run(run: Path, name: str) -> tuple[str, str]:
     adapter = start.find(stage)
     if adapter is None:
         raise InputError("cli.eval_no_weights", where=str(run), folder=stage)
-    weights, _ = located(Recipe.model_validate_json(read_text(run / folders.RECIPE)).base)
+    weights, _ = located(recipe_of(run).base)
     return weights, str(adapter)
 
 
 def _trained(run: Path, name: str) -> Path:
     """The outputs of the stage that trained the model of that name, or the only one."""
     record = folders.read_run(run)
-    made = {s.partition("-")[2]: s for s in record.stages if s.partition("-")[0] in _TRAINING}
+    made = record.by_adapter(run, *_TRAINING)
     if not made:
         raise InputError("cli.eval_trained_nothing", where=str(run))
     if not name and len(made) == 1:
-        return record.stage(run, next(iter(made.values())))
+        return next(iter(made.values()))
     known = ", ".join(filter(None, made)) or "-"
     if not name:
         raise InputError("app.which_adapter", where=str(run), run=record.recipe, known=known)
     if name not in made:
         raise InputError("cli.eval_no_adapter", where=str(run), name=name, names=known)
-    return record.stage(run, made[name])
+    return made[name]
 
 
 def _fetched(hub_id: str) -> str:

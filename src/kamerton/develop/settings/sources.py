@@ -6,8 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from kamerton.formats.recipe import Section
-
-Personal = Literal["email", "phone", "inn", "snils", "passport", "card", "name"]
+from kamerton.privacy import Personal
 
 
 class RightsSettings(Section):

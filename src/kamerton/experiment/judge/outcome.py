@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kamerton.experiment.judge.ledger import LedgerRow
+from kamerton.experiment.judge.asking import LedgerRow
 from kamerton.experiment.judge.pairs import Choice, Pair
 from kamerton.experiment.judge.prompts import ORDERS, Order
 from kamerton.experiment.settings import Criterion

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kamerton.experiment.judge import hosts
-from kamerton.experiment.judge.ledger import FILE, Ledger
+from kamerton.client import hosts
+from kamerton.client.ledger import Ledger
+from kamerton.experiment.judge.asking import FILE, LedgerRow
 from kamerton.experiment.judge.pairs import Pair
-from kamerton.experiment.judge.run import plan
+from kamerton.experiment.judge.run import missing, plan, shown
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.formats.language import say
 
@@ -46,11 +47,11 @@ def outlook(
     pairs: Sequence[Pair], settings: JudgeSettings, out: Path, mask: hosts.Mask | None
 ) -> Outlook:
     """What `judge_pairs` with the same arguments would do; InputError where it may not."""
-    sent = hosts.shown(pairs, settings, mask)
-    asks, book = plan(sent, settings), Ledger(out / FILE)
-    left = [ask for ask in asks if not book.has(ask.id)]
+    sent = shown(pairs, settings, mask)
+    asks, book = plan(sent, settings), Ledger(out / FILE, LedgerRow)
+    left = missing(asks, book)
     host = hosts.host_of(settings.base_url)
-    took = [r.seconds for r in book.rows.values() if (r.host, r.model) == (host, settings.model)]
+    took = [r.seconds for r in book.rows if (r.host, r.model) == (host, settings.model)]
     each = statistics.median(took) if took else ASSUMED
     return Outlook(
         pairs=len(pairs),
@@ -61,7 +62,7 @@ def outlook(
         characters=sum(len(turn.content) for ask in left for turn in ask.messages),
         measured=bool(took),
         minutes=len(left) * each / settings.concurrency / 60,
-        leaves_machine=not hosts.judge_stays(settings),
+        leaves_machine=not hosts.stays(settings.base_url, settings.trusted_hosts),
     )
 
 

@@ -1,24 +1,21 @@
 """The judge from pairs to a report: asks what is not in the ledger, and writes `judge.json`."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from kamerton.experiment.judge import hosts, ledger, prompts, reading, report
+from kamerton.client import hosts
+from kamerton.client.concurrent import run
+from kamerton.client.ledger import Ledger
+from kamerton.experiment.judge import prompts, report
+from kamerton.experiment.judge.asking import FILE, Ask, LedgerRow, ask_all, request
 from kamerton.experiment.judge.calibration import Human
-from kamerton.experiment.judge.client import Ask, Judge, Reply, ask_all, key_of
-from kamerton.experiment.judge.ledger import Ledger, LedgerRow
 from kamerton.experiment.judge.outcome import Key, outcomes
-from kamerton.experiment.judge.pairs import Choice, Pair, distinct
-from kamerton.experiment.judge.prompts import Order
+from kamerton.experiment.judge.pairs import Pair, distinct
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
-from kamerton.formats.manifest import digest
 from kamerton.formats.progress import progress
-
-_SHOWN = 2000
 
 
 def judge_pairs(
@@ -40,15 +37,25 @@ def judge_pairs(
     distinct(pairs)
     if not pairs:
         raise InputError("experiment.judge_no_pairs", arm="tuned", against="base")
-    sent = hosts.shown(pairs, settings, mask)
+    sent = shown(pairs, settings, mask)
     asks = plan(sent, settings)
-    book = Ledger(out / ledger.FILE)
+    book = Ledger(out / FILE, LedgerRow)
     _ask(asks, settings, book)
-    rows = {(a.pair, a.criterion, a.order): book.rows[a.id] for a in asks if a.id in book.rows}
+    rows = {(a.pair, a.criterion, a.order): row for a in asks if (row := book.get(a.id))}
     found = _report(pairs, settings, rows, human)
     found = found if claims else report.silenced(found)
     write_text(out / report.FILE, found.model_dump_json(indent=2) + "\n")
     return found
+
+
+def shown(pairs: Sequence[Pair], settings: JudgeSettings, mask: hosts.Mask | None) -> list[Pair]:
+    """The pairs as the judge may see them: masked where they leave for a host not trusted.
+
+    InputError where they may not leave the machine, or there is nothing to mask them with.
+    """
+    clean = hosts.mask_for(settings.base_url, settings.trusted_hosts, settings.leaves_machine, mask)
+    fields = ("question", "base", "tuned", "reference")
+    return [p.model_copy(update={name: clean(getattr(p, name)) for name in fields}) for p in pairs]
 
 
 def plan(pairs: Sequence[Pair], settings: JudgeSettings) -> list[Ask]:
@@ -57,7 +64,13 @@ def plan(pairs: Sequence[Pair], settings: JudgeSettings) -> list[Ask]:
     The criteria of a pair stand together, so a run that ends early has judged whole pairs.
     """
     return [
-        _request(pair, criterion, order, settings)
+        request(
+            pair.id,
+            criterion,
+            order,
+            prompts.asked(pair, criterion, order, settings.language),
+            settings,
+        )
         for pair in pairs
         if not pair.identical
         for criterion in settings.criteria
@@ -65,59 +78,27 @@ def plan(pairs: Sequence[Pair], settings: JudgeSettings) -> list[Ask]:
     ]
 
 
-def _request(pair: Pair, criterion: str, order: Order, settings: JudgeSettings) -> Ask:
-    name = next(known for known in settings.criteria if known == criterion)
-    messages = tuple(prompts.asked(pair, name, order, settings.language))
-    host = hosts.host_of(settings.base_url)
-    asked = (str(settings.max_tokens), str(settings.seed), settings.form, pair.id, name, order)
-    said = (turn.model_dump_json() for turn in messages)
-    return Ask(digest(host, settings.model, *asked, *said), pair.id, name, order, messages)
-
-
-def _ask(asks: Sequence[Ask], settings: JudgeSettings, book: Ledger) -> None:
+def _ask(asks: Sequence[Ask], settings: JudgeSettings, book: Ledger[LedgerRow]) -> None:
     """Ask what the ledger does not have, under a progress line."""
-    left = [ask for ask in asks if not book.has(ask.id)]
+    left = missing(asks, book)
     if not left:
         return
-    judge = Judge(settings, key_of(settings.api_key_env), settings.form)
-    host = hosts.host_of(settings.base_url)
     with progress(say("experiment.judge_asking", model=settings.model), len(asks)) as bar:
         bar.update(len(asks) - len(left))
         bar.initial = len(asks) - len(left)
 
-        def keep(ask: Ask, reply: Reply) -> None:
-            book.append(_row(ask, reply, host, settings.model))
+        def keep(row: LedgerRow) -> None:
+            book.append(row)
             bar.update(1)
 
-        asyncio.run(ask_all(left, judge, keep))
+        run(ask_all(left, settings, keep))
 
 
-def _row(ask: Ask, reply: Reply, host: str, model: str) -> LedgerRow:
-    found = reading.read(reply.text) if not reply.why else reading.Reading("")
-    return LedgerRow(
-        id=ask.id,
-        pair=ask.pair,
-        criterion=ask.criterion,
-        order=ask.order,
-        host=host,
-        model=model,
-        form=reply.form,
-        choice=_choice(found.winner, ask.order),
-        why=reply.why or found.why,
-        reason=found.reason[:_SHOWN],
-        text=reply.text[:_SHOWN],
-        attempts=reply.attempts,
-        seconds=reply.seconds,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-    )
-
-
-def _choice(winner: reading.Winner, order: Order) -> Choice:
-    """Which arm won, given which was shown first."""
-    if winner in {"", "tie"}:
-        return "tie" if winner else "unrated"
-    return "base" if (winner == "1") == (order == "base_first") else "tuned"
+def missing(asks: Sequence[Ask], book: Ledger[LedgerRow]) -> list[Ask]:
+    """What the judge has not answered yet, sense or not; the same request once."""
+    distinct_asks = {ask.id: ask for ask in asks}
+    answered = {row.id for row in book.rows if row.answered}
+    return [ask for id, ask in distinct_asks.items() if id not in answered]
 
 
 def _report(

@@ -7,7 +7,7 @@ from kamerton.experiment.compare import SETS
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.material import Compared, Material, Trip
 from kamerton.formats.language import say
-from kamerton.formats.manifest import Manifest
+from kamerton.formats.manifest import Manifest, StageName
 from kamerton.formats.scores import Cell, Comparison
 from kamerton.formats.serving import BASE, RAG
 
@@ -179,9 +179,9 @@ def _time(manifest: Manifest) -> str:
 
 def stage_name(stage: str) -> str:
     """A stage as a reader calls it; one of several adapters has its adapter's name too."""
-    does, _, adapter = stage.partition("-")
-    name = say(f"experiment.stage_{does}")
-    return f"{name} ({adapter})" if adapter else name
+    name = StageName(stage)
+    said = say(f"experiment.stage_{name.does}")
+    return f"{said} ({name.adapter})" if name.adapter else said
 
 
 def notes(material: Material) -> list[str]:

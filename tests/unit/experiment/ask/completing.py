@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from kamerton.client.connection import Endpoint, Model, first_model
 from listening import listening
 
 Answer = Callable[[dict[str, Any]], "str | int"]
@@ -35,6 +36,11 @@ class Completing:
 
     async def models(self, request: Request) -> JSONResponse:
         return JSONResponse({"data": [{"id": "m", "fingerprint": self.fingerprint}]})
+
+
+def served(url: str, concurrency: int = 256) -> Model:
+    """The model of a server, as `kamerton eval` takes it."""
+    return first_model(Endpoint(url, timeout=None, concurrency=concurrency))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from completing import served
 from echoing import echoing
 
 from kamerton.experiment.ask.choice.evaluate import Choosing, boundary, evaluate, interval
@@ -12,7 +13,6 @@ from kamerton.experiment.ask.choice.prompts import context, continuations
 from kamerton.experiment.ask.choice.rows import ChoiceResults
 from kamerton.experiment.ask.choice.table import Columns, Items, read_items
 from kamerton.experiment.ask.choice.words import leaning, lines
-from kamerton.experiment.ask.client import server
 from kamerton.experiment.ask.score_page import choice_page
 from kamerton.formats.errors import InputError
 
@@ -49,7 +49,7 @@ def by_first_letter(before: str, character: str) -> float:
 def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     with echoing(by_first_letter) as there:
         items = table(tmp_path, ROWS)
-        found = evaluate(Choosing("it"), items, server(there.url, {}), tmp_path)
+        found = evaluate(Choosing("it"), items, served(there.url), tmp_path)
     figures = found.figures
     # acc: iron, rock (wrong), rock. By character: " a long wool" is -4.2 / 11, " rock" -0.9 / 4.
     assert figures.accuracy.mean == pytest.approx(2 / 3) and figures.questions == 3
@@ -77,7 +77,7 @@ def test_normalised_by_characters(tmp_path: Path) -> None:
     rows = [{"question": "Q?", "choices": ["aaaaaaaaaa", "bb"], "answer": "aaaaaaaaaa"}]
     with echoing(lambda before, one: -1.0) as there:
         items = table(tmp_path, rows)
-        found = evaluate(Choosing("it"), items, server(there.url, {}), tmp_path).figures
+        found = evaluate(Choosing("it"), items, served(there.url), tmp_path).figures
     # -11 against -3; by character -1.1 against -1.5.
     assert (found.accuracy.mean, found.accuracy_norm.mean) == (0.0, 1.0)
 
@@ -85,13 +85,13 @@ def test_normalised_by_characters(tmp_path: Path) -> None:
 def test_nothing_is_scored_twice(tmp_path: Path) -> None:
     items = table(tmp_path, ROWS)
     with echoing(by_first_letter) as there:
-        one = server(there.url, {})
+        one = served(there.url)
         first = evaluate(Choosing("it", limit=2), items, one, tmp_path)
         assert len(there.prompts) == 6 and first.cached == 0
         path = tmp_path / "scores.jsonl"
         path.write_text(path.read_text()[:-30])  # as a kill leaves it
         there.refuse = "milk"
-        with pytest.raises(InputError, match=r"table.jsonl:3: the server could not.*400"):
+        with pytest.raises(InputError, match=r"table.jsonl:3: the server refused.*400"):
             evaluate(Choosing("it"), items, one, tmp_path)
         there.refuse = ""
         kept = path.read_text().count("\n")
@@ -117,12 +117,12 @@ def test_worked_examples_and_letters(tmp_path: Path) -> None:
     assert continuations(shot, "en", True) == (" A", " B", " C")
     with echoing(lambda before, one: -0.1 if one == "A" else -2.0) as there:
         what = Choosing("it", shots=1, letters=True)
-        found = evaluate(what, items, server(there.url, {}), tmp_path)
+        found = evaluate(what, items, served(there.url), tmp_path)
         assert found.figures.questions == 2 and found.figures.accuracy.mean == 0
         assert all("Which is metal?" in prompt for prompt in there.prompts)
         assert sorted(prompt[-2:] for prompt in there.prompts) == [" A", " A", " B", " B", " C"]
         with pytest.raises(InputError, match="worked examples"):
-            evaluate(Choosing("it", shots=3), items, server(there.url, {}), tmp_path)
+            evaluate(Choosing("it", shots=3), items, served(there.url), tmp_path)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -137,7 +137,7 @@ def test_a_model_that_always_says_a_is_seen(
     items = table(tmp_path, rows)
     with echoing(lambda before, one: -0.1 if one == "A" else -2.0) as there:
         what = Choosing("<i>it</i>", letters=True)
-        found = evaluate(what, items, server(there.url, {}), tmp_path)
+        found = evaluate(what, items, served(there.url), tmp_path)
     first, *others = found.figures.positions
     assert first.chosen == 1 and first.right == 0.25 and first.leans
     assert not any(one.leans for one in others)
@@ -171,7 +171,7 @@ def test_a_question_longer_than_the_model_reads(tmp_path: Path) -> None:
         echoing(by_first_letter, room=30) as there,
         pytest.raises(InputError, match=r"table.jsonl:1: .* model reads 30"),
     ):
-        evaluate(Choosing("it"), items, server(there.url, {}), tmp_path)
+        evaluate(Choosing("it"), items, served(there.url), tmp_path)
 
 
 def test_tables_in_all_their_forms(tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from completing import completing
+from completing import completing, served
 
-from kamerton.experiment.ask.client import How, server
+from kamerton.experiment.ask.asking import How
 from kamerton.experiment.ask.continuation.beginnings import Beginning, read_beginnings
 from kamerton.experiment.ask.continuation.evaluate import Continuing, evaluate
 from kamerton.experiment.ask.continuation.words import lines
@@ -25,9 +25,9 @@ def said(body: dict[str, Any]) -> str:
 
 def test_shares_and_files(tmp_path: Path) -> None:
     with completing(said) as there:
-        found, rows = evaluate(Continuing("it"), BEGINNINGS, server(there.url, {}), tmp_path)
+        found, rows = evaluate(Continuing("it"), BEGINNINGS, served(there.url), tmp_path)
         assert [body["temperature"] for body in there.bodies] == [0, 0, 0]
-        evaluate(Continuing("it"), BEGINNINGS, server(there.url, {}), tmp_path)
+        evaluate(Continuing("it"), BEGINNINGS, served(there.url), tmp_path)
         assert len(there.bodies) == 3  # nothing is asked twice
     assert found.looped.mean == pytest.approx(1 / 3) and found.ended.mean == 1
     assert found.method == "wilson" and [row.loops for row in rows] == [[True], [False], [False]]
@@ -44,7 +44,7 @@ def test_samples_side_by_side(
     monkeypatch.setenv("KAMERTON_LANG", language)
     what = Continuing("it", How(4, 0.9, 20, seed=3), limit=2)
     with completing(said) as there:
-        found, rows = evaluate(what, BEGINNINGS, server(there.url, {}), tmp_path)
+        found, rows = evaluate(what, BEGINNINGS, served(there.url), tmp_path)
         assert len(there.bodies) == 8 and there.bodies[0]["max_tokens"] == 20
     assert (found.beginnings, found.answers, found.method) == (2, 8, "bootstrap")
     assert found.looped.mean == 0.5 and len(set(rows[1].answers)) > 1

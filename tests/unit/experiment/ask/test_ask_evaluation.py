@@ -1,6 +1,5 @@
 """Asking: nothing twice, votes that end early, draws that depend on nothing else, the page."""
 
-import json
 import os
 import random
 import subprocess
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from completing import completing
+from completing import completing, served
 
-from kamerton.experiment.ask import client
-from kamerton.experiment.ask.asking import least
-from kamerton.experiment.ask.client import How, Prompt, Server, key, seed_of, server
+from kamerton.client import connection
+from kamerton.client.connection import Endpoint, Model
+from kamerton.client.ledger import Ledger, request_key
+from kamerton.experiment.ask.asking import REPLIES, How, Prompt, Reply, least, request
 from kamerton.experiment.ask.evaluate import Evaluation, Results, evaluate
-from kamerton.experiment.ask.ledger import Ledger, Reply
 from kamerton.experiment.ask.page import curve, render, write_page
 from kamerton.experiment.tasks.maths.grading import Problem
 from kamerton.experiment.tasks.maths.votes import decided
@@ -43,7 +42,7 @@ def doubtful(body: dict[str, Any]) -> str:
 
 def test_figures_files_and_page(tmp_path: Path) -> None:
     with completing(right) as there:
-        found = evaluate(Evaluation("maths", "it"), PROBLEMS, server(there.url, {}), tmp_path)
+        found = evaluate(Evaluation("maths", "it"), PROBLEMS, served(there.url), tmp_path)
     assert found.grading.right == 6 and found.fingerprint == "weights1" and found.cached == 0
     assert found.prompt_tokens == 54 and found.completion_tokens == 30
     body = there.bodies[0]
@@ -62,17 +61,17 @@ def test_figures_files_and_page(tmp_path: Path) -> None:
 def test_nothing_is_asked_twice(tmp_path: Path) -> None:
     what = Evaluation("maths", "it", how=How(3, 0.7))
     with completing(doubtful) as there:
-        first = evaluate(what, PROBLEMS[:4], server(there.url, {}), tmp_path)
+        first = evaluate(what, PROBLEMS[:4], served(there.url), tmp_path)
         assert len(there.bodies) == 12
         path = tmp_path / "replies.jsonl"
         path.write_text(path.read_text()[:-30])  # as a kill leaves it
-        again = evaluate(what, PROBLEMS[:4], server(there.url, {}), tmp_path)
+        again = evaluate(what, PROBLEMS[:4], served(there.url), tmp_path)
         assert len(there.bodies) == 13 and again.cached == 11
         assert again.grading == first.grading
-        evaluate(replace(what, how=How(5, 0.7)), PROBLEMS, server(there.url, {}), tmp_path)
+        evaluate(replace(what, how=How(5, 0.7)), PROBLEMS, served(there.url), tmp_path)
         assert len(there.bodies) == 13 + 4 * 2 + 2 * 5
         there.fingerprint = "weights2"
-        evaluate(what, PROBLEMS[:1], server(there.url, {}), tmp_path)
+        evaluate(what, PROBLEMS[:1], served(there.url), tmp_path)
         assert len(there.bodies) == 31 + 3
 
 
@@ -85,8 +84,8 @@ def test_answers_survive_kill_9(tmp_path: Path) -> None:
 
     code = (
         "import sys; from pathlib import Path; from test_ask_evaluation import *\n"
-        "evaluate(Evaluation('maths', 'it', how=How(concurrency=1)), PROBLEMS,"
-        " server(sys.argv[1], {}), Path(sys.argv[2]))"
+        "evaluate(Evaluation('maths', 'it'), PROBLEMS,"
+        " served(sys.argv[1], concurrency=1), Path(sys.argv[2]))"
     )
     with completing(slow) as there:
         child = subprocess.Popen(
@@ -101,22 +100,22 @@ def test_answers_survive_kill_9(tmp_path: Path) -> None:
         kept = (tmp_path / "replies.jsonl").read_text().count("\n")
         time.sleep(0.5)  # what was on its way arrives
         before = len(there.bodies)
-        found = evaluate(Evaluation("maths", "it"), PROBLEMS, server(there.url, {}), tmp_path)
+        found = evaluate(Evaluation("maths", "it"), PROBLEMS, served(there.url), tmp_path)
     assert kept >= 3 and found.cached == kept and len(there.bodies) == before + 6 - kept
 
 
 def test_a_decided_vote_is_not_asked_on(tmp_path: Path) -> None:
     what = Evaluation("maths", "it", how=How(9, 0.7, early=True))
     with completing(right) as there:
-        found = evaluate(what, PROBLEMS, server(there.url, {}), tmp_path)
+        found = evaluate(what, PROBLEMS, served(there.url), tmp_path)
     assert len(there.bodies) == 6 * 5 and found.grading.right == 30
     with completing(doubtful) as there:
-        early = evaluate(what, PROBLEMS, server(there.url, {}), tmp_path / "early")
+        early = evaluate(what, PROBLEMS, served(there.url), tmp_path / "early")
         # Which answers there are depends on what they say: nothing but the vote is shown of them.
         assert "<polyline" not in render(early) and "one answer" not in render(early)
         asked = len(there.bodies)
         whole = replace(what, how=replace(what.how, early=False))
-        late = evaluate(whole, PROBLEMS, server(there.url, {}), tmp_path / "late")
+        late = evaluate(whole, PROBLEMS, served(there.url), tmp_path / "late")
     assert 30 < asked < 54
     assert early.grading.vote is not None and late.grading.vote is not None
     assert early.grading.vote.accuracy.mean == late.grading.vote.accuracy.mean
@@ -137,62 +136,61 @@ def test_the_fewest_samples_that_could_decide() -> None:
 def test_only_the_first_problems(tmp_path: Path) -> None:
     what = Evaluation("maths", "it", limit=2)
     with completing(right) as there:
-        found = evaluate(what, PROBLEMS, server(there.url, {}), tmp_path).grading
+        found = evaluate(what, PROBLEMS, served(there.url), tmp_path).grading
     assert (found.questions, found.problems) == (2, 6)
 
 
+THERE = Model(Endpoint("http://127.0.0.1:9/v1"), "m", "weights1")
+
+
+def key(prompt: Prompt, how: How, sample: int, fingerprint: str = "weights1") -> str:
+    return request_key(fingerprint, request(THERE, prompt, how, sample))
+
+
 def test_draws_depend_on_seed_question_and_number_alone() -> None:
+    def seed(id: str, how: How, sample: int) -> object:
+        return request(THERE, Prompt(id, "text"), how, sample)["seed"]
+
     how = How(4, 0.7)
-    seeds = {seed_of(id, replace(how, seed=s), i) for id in "ab" for s in (0, 1) for i in (0, 1)}
+    seeds = {seed(id, replace(how, seed=s), i) for id in "ab" for s in (0, 1) for i in (0, 1)}
     assert len(seeds) == 8
-    assert seed_of("a", how, 2) == seed_of("a", replace(how, samples=9, early=True), 2)
+    assert seed("a", how, 2) == seed("a", replace(how, samples=9, early=True), 2)
 
 
 def test_what_a_reply_is_cached_by() -> None:
-    there, prompt, how = Server("http://x/v1", "m", "w"), Prompt("1", "text"), How(2, 0.7)
-    known = key(there, prompt, how, 0)
-    others = [
-        key(replace(there, fingerprint="v"), prompt, how, 0),
-        key(there, Prompt("1", "other"), how, 0),
-        key(there, Prompt("2", "text"), how, 0),
-        key(there, prompt, how, 1),
-        key(there, prompt, replace(how, temperature=0.8), 0),
-        key(there, prompt, replace(how, seed=1), 0),
-        key(there, prompt, replace(how, stops=("x",)), 0),
-        key(there, prompt, replace(how, max_tokens=9), 0),
-    ]
-    assert len({known, *others}) == 9
-    assert key(replace(there, base_url="http://y/v1"), prompt, how, 0) == known
+    prompt, how = Prompt("1", "text"), How(2, 0.7)
+    keys = {
+        key(prompt, how, 0),
+        key(prompt, how, 0, "weights2"),
+        key(Prompt("1", "other"), how, 0),
+        key(Prompt("2", "text"), how, 0),  # two questions with one text are two draws
+        key(prompt, how, 1),
+        key(prompt, replace(how, temperature=0.8), 0),
+        key(prompt, replace(how, seed=1), 0),
+        key(prompt, replace(how, stops=("x",)), 0),
+        key(prompt, replace(how, max_tokens=9), 0),
+    }
+    assert len(keys) == 9
     greedy = replace(how, temperature=0.0)
-    assert key(there, prompt, greedy, 0) == key(there, prompt, replace(greedy, seed=5), 0)
+    assert key(prompt, greedy, 0) == key(Prompt("2", "text"), replace(greedy, seed=5), 1)
 
 
 def test_a_refusal_and_a_server_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_BACKOFF", 0.001)
-    what = Evaluation("maths", "it", how=How(concurrency=1))
-    with completing(lambda body: 400 if number(body) == 3 else right(body)) as there:
-        with pytest.raises(InputError, match=r"3: the server refused.*400"):
-            evaluate(what, PROBLEMS, server(there.url, {}), tmp_path)
-        with pytest.raises(InputError, match="no model “other”"):
-            server(there.url, {}, "other")
-    with Ledger(tmp_path / "replies.jsonl") as kept:
-        one = Server(there.url, "m", "weights1")
-        assert isinstance(kept.get(_key_of(one, 0)), Reply)
+    monkeypatch.setattr(connection, "PAUSE", 0.001)
+    what = Evaluation("maths", "it")
+    with (
+        completing(lambda body: 400 if number(body) == 3 else right(body)) as there,
+        pytest.raises(InputError, match=r"3: the server refused.*400"),
+    ):
+        evaluate(what, PROBLEMS, served(there.url, concurrency=1), tmp_path)
+    kept = Ledger(tmp_path / REPLIES, Reply, "key")
+    assert [row.id for row in kept.rows] == ["0", "1", "2"]
     with completing(lambda body: 503) as busy:
         with pytest.raises(InputError, match=r"does not answer.*503"):
-            evaluate(what, PROBLEMS[:1], server(busy.url, {}), tmp_path / "busy")
+            evaluate(what, PROBLEMS[:1], served(busy.url), tmp_path / "busy")
         assert len(busy.bodies) == 6
-    with pytest.raises(InputError, match="does not answer"):
-        server("http://127.0.0.1:9/v1", {})
-
-
-def _key_of(there: Server, place: int) -> str:
-    from kamerton.experiment.tasks.maths.prompts import prompt, stops
-
-    asked = Prompt(str(place), prompt(PROBLEMS[place].question))
-    return key(there, asked, How(stops=tuple(stops())), 0)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -206,7 +204,7 @@ def test_the_page_shows_curve_and_errors_escaped(
 
     what = Evaluation("maths", "it", how=How(4, 0.7), max_unparsed=1.0)
     with completing(hostile) as there:
-        page = render(evaluate(what, PROBLEMS, server(there.url, {}), tmp_path))
+        page = render(evaluate(what, PROBLEMS, served(there.url), tmp_path))
     assert "<script>" not in page and "&lt;script&gt;" in page
     assert page.count("<polyline") == 1 and page.count("<title>") == 1 + 4
     assert ("Где модель ошибается" in page) == (language == "ru")
@@ -219,21 +217,3 @@ def test_the_curve_is_drawn_to_scale() -> None:
     assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2) and y2 == y3 < y1
     zero = next(y for y, label in drawn.ticks_y if float(label.replace(",", ".")) == 0)
     assert (zero - y2) == pytest.approx(2 * (zero - y1), abs=0.3) and said == "2: 20.0 %"
-
-
-def test_the_ledger_reads_its_lines_only(tmp_path: Path) -> None:
-    reply = Reply(
-        key="k",
-        id="1",
-        sample=0,
-        text="a\u2028b",
-        finish_reason="stop",
-        prompt_tokens=1,
-        completion_tokens=2,
-    )
-    with Ledger(tmp_path / "r.jsonl") as ledger:
-        ledger.add(reply)
-    (tmp_path / "r.jsonl").open("a").write(json.dumps({"key": "x"}) + "\n")
-    with Ledger(tmp_path / "r.jsonl") as ledger:
-        assert ledger.get("k") == reply and ledger.get("x") is None
-    assert (tmp_path / "r.jsonl").read_text().count("\n") == 1

@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
+from completing import served
 from echoing import BEGIN, echoing
 
-from kamerton.experiment.ask.client import server
 from kamerton.experiment.ask.perplexity.documents import Columns, Document, read_documents
 from kamerton.experiment.ask.perplexity.evaluate import Foreseeing, evaluate, interval
 from kamerton.experiment.ask.perplexity.rows import TextResults
@@ -60,7 +60,7 @@ def test_windows_are_those_of_the_harness() -> None:
 def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     texts = documents("banana", "kit", "мир")
     with echoing(cost) as there:
-        found = evaluate(Foreseeing("it"), texts, server(there.url, {}), tmp_path)
+        found = evaluate(Foreseeing("it"), texts, served(there.url), tmp_path)
         assert sorted(there.prompts) == sorted(chr(BEGIN) + one.text for one in texts)
     nats = (2 + 1) * 3 + 1 + (2 + 1 + 2 + 1) + (2 + 1 + 2 + 1)
     token, character, byte = found.figures.rates
@@ -82,7 +82,7 @@ def test_long_texts_and_no_prefix(tmp_path: Path) -> None:
     text = "".join(draw.choice("abcdeо") for _ in range(97))
     whole = -sum(cost(text[:at], text[at]) for at in range(1, 97))
     with echoing(cost, prefix=None) as there:
-        one = server(there.url, {})
+        one = served(there.url)
         for window, overlap in ((10, 1), (10, 6), (96, 40), (400, 1)):
             what = Foreseeing("it", window, overlap)
             found = evaluate(what, documents(text), one, tmp_path / f"{window}-{overlap}")
@@ -100,7 +100,7 @@ def test_long_texts_and_no_prefix(tmp_path: Path) -> None:
 
 def test_nothing_is_scored_twice(tmp_path: Path) -> None:
     with echoing(cost) as there:
-        one = server(there.url, {})
+        one = served(there.url)
         evaluate(Foreseeing("it", limit=1), documents("banana", "kit"), one, tmp_path)
         found = evaluate(Foreseeing("it"), documents("banana", "kit"), one, tmp_path)
         assert len(there.prompts) == 2 and found.cached == 1

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from completing import completing
+from completing import completing, served
 
-from kamerton.experiment.ask.client import How, server
+from kamerton.experiment.ask.asking import How
 from kamerton.experiment.ask.evaluate import Evaluation, Results, evaluate
 from kamerton.experiment.ask.harness import UNREAD
 from kamerton.experiment.tasks.maths.grading import Problem
@@ -55,7 +55,7 @@ def written(out: Path, answer: Any = mixed, **how: Any) -> tuple[Results, Tree, 
     """An evaluation of six of the problems, its results and its samples in the harness's form."""
     what = Evaluation("gsm8k", "org/model", how=How(**how), max_unparsed=1.0, limit=6)
     with completing(answer) as there:
-        found = evaluate(what, PROBLEMS, server(there.url, {}), out)
+        found = evaluate(what, PROBLEMS, served(there.url), out)
     (results,), (samples,) = out.glob("results_*.json"), out.glob("samples_gsm8k_*.jsonl")
     assert results.stem.partition("_")[2] == samples.stem.removeprefix("samples_gsm8k_")
     rows = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
@@ -144,7 +144,7 @@ def test_each_evaluation_leaves_files_of_its_own(tmp_path: Path) -> None:
     what = Evaluation("gsm8k", "it", limit=2)
     with completing(mixed) as there:
         for _ in range(2):
-            evaluate(what, PROBLEMS, server(there.url, {}), tmp_path)
+            evaluate(what, PROBLEMS, served(there.url), tmp_path)
     assert len(list(tmp_path.glob("results_*.json"))) == 2
     assert len(list(tmp_path.glob("samples_*.jsonl"))) == 2
 

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from recorded_judge import first, good, made_up, recorded, says, settings
 
-from kamerton.experiment.judge import client
-from kamerton.experiment.judge.ledger import FILE, restored
+from kamerton.client import connection
+from kamerton.client.ledger import Ledger
+from kamerton.experiment.judge.asking import FILE, LedgerRow
 from kamerton.experiment.judge.report import sentences
 from kamerton.experiment.judge.run import judge_pairs
 from kamerton.formats.errors import InputError
+from recording_proxy import proxied
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "PAUSE", 0.01)
+    monkeypatch.setattr(connection, "PAUSE", 0.01)
 
 
 def test_a_good_judge_gives_the_verdict_and_is_asked_in_both_orders(tmp_path: Path) -> None:
@@ -62,7 +64,7 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
         assert len(judge.bodies) == 8 + 1 + 4
     assert before.criteria[0].pairs == 4
     assert after == again and after.requests == 12
-    assert len(restored(tmp_path / FILE)) == 12
+    assert len(Ledger(tmp_path / FILE, LedgerRow).rows) == 12
 
 
 def test_a_judge_that_always_prefers_the_first_gives_no_verdict(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ def test_a_busy_judge_is_tried_again_and_a_slow_one_is_left(tmp_path: Path) -> N
         limited = settings(judge.url, retries=2, concurrency=1)
         one = judge_pairs(made_up(4, 4), limited, tmp_path).criteria[0]
         assert (one.tuned, len(judge.bodies)) == (4, 10)
-    assert max(row.attempts for row in restored(tmp_path / FILE)) == 3
+    assert max(row.attempts for row in Ledger(tmp_path / FILE, LedgerRow).rows) == 3
 
 
 def test_a_judge_that_times_out_gives_a_statement_and_is_asked_later(tmp_path: Path) -> None:
@@ -178,11 +180,11 @@ def test_a_judge_that_never_prefers_anything_proves_no_sameness(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("url", "changed", "key"),
     [
-        ("http://example.org/v1", {}, "judge_outside_host"),
-        ("http://api.example.org/v1", {"trusted_hosts": ["example.org"]}, "judge_outside_host"),
-        ("http://example.org/v1", {"leaves_machine": True}, "judge_no_mask"),
-        ("ftp://127.0.0.1/v1", {}, "judge_bad_url"),
-        ("http://me:secret@127.0.0.1/v1", {}, "judge_bad_url"),
+        ("http://example.org/v1", {}, "outside_host"),
+        ("http://api.example.org/v1", {"trusted_hosts": ["example.org"]}, "outside_host"),
+        ("http://example.org/v1", {"leaves_machine": True}, "no_mask"),
+        ("ftp://127.0.0.1/v1", {}, "bad_url"),
+        ("http://me:secret@127.0.0.1/v1", {}, "bad_url"),
     ],
 )
 def test_answers_leave_the_machine_only_where_that_is_said(
@@ -190,12 +192,12 @@ def test_answers_leave_the_machine_only_where_that_is_said(
 ) -> None:
     with pytest.raises(InputError) as caught:
         judge_pairs(made_up(2, 2), settings(url, **changed), tmp_path)
-    assert caught.value.key == f"experiment.{key}"
+    assert caught.value.key == f"client.{key}"
     assert not (tmp_path / FILE).exists()
 
 
 def test_what_leaves_the_machine_is_masked() -> None:
-    from kamerton.experiment.judge.hosts import shown
+    from kamerton.experiment.judge.run import shown
 
     outside = settings("http://example.org/v1", leaves_machine=True)
     masked = shown(made_up(1, 1), outside, lambda text: text.replace("Question", "***"))
@@ -206,9 +208,24 @@ def test_what_leaves_the_machine_is_masked() -> None:
     assert shown(made_up(1, 1), trusted, None)[0].question == "Question 0?"
 
 
+def test_every_text_that_leaves_the_machine_is_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = {"message": {"content": says("tie")}, "finish_reason": "stop"}
+    with proxied({"choices": [choice]}, monkeypatch) as seen:
+        outside = settings("http://example.org/v1", leaves_machine=True)
+        mask = lambda text: text.replace("Question", "***")  # noqa: E731
+        judge_pairs(made_up(1, 1), outside, tmp_path, mask=mask)
+        judge_pairs(made_up(1, 1), settings(f"{seen.url}/v1"), tmp_path)
+    assert len(seen.proxied) == len(seen.served) == 2
+    for row in Ledger(tmp_path / FILE, LedgerRow).rows:
+        told = " ".join(turn.content for turn in row.sent)
+        assert ("*** 0?" in told) == (row.host == "example.org") and "Question" not in told
+
+
 def test_a_ledger_with_a_broken_line_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"id": 1}\n{"id": 2}\n')
-    with pytest.raises(InputError, match=r"judge\.jsonl:1: this line is no request"):
+    with pytest.raises(InputError, match=r"judge\.jsonl:1: this line is no row"):
         judge_pairs(made_up(2, 2), settings("http://127.0.0.1:9/v1"), tmp_path)
 
 

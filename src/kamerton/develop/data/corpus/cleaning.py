@@ -16,8 +16,8 @@ from kamerton.develop.data.clean.repair import Change, repair
 from kamerton.develop.data.corpus.log import Log, Masked, blackened, write
 from kamerton.develop.data.dedup import contained, near
 from kamerton.develop.data.dedup.shingles import shingles, word_hashes
-from kamerton.develop.data.document import Document
 from kamerton.develop.settings import CorpusSettings
+from kamerton.documents.files import Document
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,7 +90,7 @@ def _private(
     """Personal data masked, or the paragraphs that hold it dropped, or only counts of it."""
     if not settings.privacy.find:
         return tracked, [], [], {}
-    from kamerton.develop.data.privacy import find
+    from kamerton.privacy.personal import find
 
     found = find(tracked.text, settings.privacy.find)
     of_kind = {str(kind): [f for f in found if f.kind == kind] for kind in settings.privacy.find}

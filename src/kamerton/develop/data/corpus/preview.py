@@ -15,8 +15,8 @@ from kamerton.develop.data.clean.repair import preview as touched
 from kamerton.develop.data.clean.repair import repair
 from kamerton.develop.data.corpus.cleaning import naive_loss
 from kamerton.develop.data.corpus.run import read_source, survey
-from kamerton.develop.data.document import Document
 from kamerton.develop.settings import CorpusSettings
+from kamerton.documents.files import Document
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 

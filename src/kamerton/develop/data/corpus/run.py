@@ -25,10 +25,10 @@ from kamerton.develop.data.corpus.tokenizer import (
     train_tokenizer,
 )
 from kamerton.develop.data.corpus.twice import Duplicates, duplicates
-from kamerton.develop.data.document import Document
-from kamerton.develop.data.read.folder import read_documents
-from kamerton.develop.data.read.remote import STAND_IN, stand_in
+from kamerton.develop.data.sources import remote
+from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.settings import CorpusSettings
+from kamerton.documents.files import Document
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows, write_text
 from kamerton.formats.language import say
@@ -107,7 +107,8 @@ def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
 def read_source(settings: CorpusSettings, home: Path) -> Iterator[Document]:
     """The documents of the source, or of its stand-in."""
     cache = hub.cache() / "sources"
-    yield from read_documents(_place(settings, home), settings.include, settings.exclude, cache)
+    place = _place(settings, home)
+    yield from remote.read_source(place, settings.include, settings.exclude, cache)
 
 
 def _clean_all(

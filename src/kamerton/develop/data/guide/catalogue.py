@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kamerton.develop.data.guide.facts import Corpus, Fact, Passage
+from kamerton.develop.data.guide.facts import Corpus, Fact
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import contains
 from kamerton.formats.recipe import read_yaml
+from kamerton.formats.retrieval import Chunk
 
 
 class _Strict(BaseModel):
@@ -117,9 +118,9 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _passage(entry: Entry, path: Path) -> Passage:
-    text = entry.about.strip()
-    return Passage(entry.id, text, f"{path.name}#{entry.id}", 0, len(text), entry.name)
+def _passage(entry: Entry, path: Path) -> Chunk:
+    text, source = entry.about.strip(), f"{path.name}#{entry.id}"
+    return Chunk(id=entry.id, text=text, source=source, end=len(text), title=entry.name)
 
 
 def _explain(error: ValidationError, raw: object, path: Path) -> InputError:

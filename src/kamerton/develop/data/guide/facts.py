@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from kamerton.formats.retrieval import Chunk
+
+Passage = Chunk
+
 
 @dataclass(frozen=True)
 class Fact:
@@ -16,19 +20,6 @@ class Fact:
     test: tuple[str, ...]
     """Wordings kept for held-out questions."""
     origin: str
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A text that retrieval may return, with its character offsets in the source."""
-
-    id: str
-    text: str
-    source: str
-    start: int
-    end: int
-    title: str = ""
-    """What the passage is about; encoded with it (46 exhibits: 90 of 96 found, 69 without)."""
 
 
 @dataclass(frozen=True)

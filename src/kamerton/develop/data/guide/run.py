@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
-from kamerton.develop.data.guide import catalogue, documents, index, leaks, table
+from kamerton.client.hosts import check_host
+from kamerton.develop.data.guide import catalogue, leaks, table
 from kamerton.develop.data.guide.facts import Corpus
 from kamerton.develop.data.guide.split import Plan, split
 from kamerton.develop.settings import GuideSettings
+from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.questions import NAMES
+from kamerton.formats.retrieval import Endpoint
+from kamerton.retrieval import index, passages
 
 DATASET = "dataset.json"
 
@@ -46,7 +50,8 @@ def prepare(settings: GuideSettings, folder: Path, out: Path, seed: int) -> None
     write_text(out / NAMES, json.dumps(result.names, ensure_ascii=False, indent=2) + "\n")
     write_text(out / leaks.FILE, leaks.find(result).model_dump_json(indent=2) + "\n")
     if result.passages:
-        index.build(result.passages, out / "index", settings.embeddings)
+        endpoint = allowed(settings.embeddings) if settings.embeddings else None
+        index.build(result.passages, out / "index", endpoint)
     write_text(out / DATASET, json.dumps(summary(result, settings), indent=2) + "\n")
 
 
@@ -64,6 +69,17 @@ def summary(result: Plan, settings: GuideSettings) -> dict[str, object]:
     }
 
 
+def allowed(embeddings: EmbeddingsSettings) -> Endpoint:
+    """The server of the settings; InputError where texts may not leave this machine for it."""
+    trusted, leaves = embeddings.trusted_hosts, embeddings.leaves_machine
+    check_host(embeddings.base_url, trusted, leaves, "data.embeddings.base_url")
+    return Endpoint(
+        base_url=embeddings.base_url,
+        model=embeddings.model,
+        api_key_env=embeddings.api_key_env,
+    )
+
+
 def _read(settings: GuideSettings, folder: Path) -> Corpus:
     if settings.catalogue:
         if not settings.phrasings:
@@ -76,14 +92,14 @@ def _read(settings: GuideSettings, folder: Path) -> Corpus:
     else:
         raise InputError("develop.no_source")
     if settings.documents:
-        passages = documents.read(folder / settings.documents, settings.context_tokens)
-        corpus = Corpus(corpus.facts, corpus.passages + passages, corpus.names)
+        found = passages.read(folder / settings.documents, settings.context_tokens)
+        corpus = Corpus(corpus.facts, corpus.passages + found, corpus.names)
     return corpus
 
 
 def _check(result: Plan, settings: GuideSettings) -> None:
     if settings.embeddings:
-        index.allowed(settings.embeddings)
+        allowed(settings.embeddings)
     if not result.train:
         raise InputError("develop.no_train_rows")
     if not result.known:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.data.read.forms import form_of, pair, to_chat
-from kamerton.develop.data.read.tabular import READERS, kind, read_table
+from kamerton.documents.row_forms import form_of, pair, to_chat
+from kamerton.documents.tables import READERS, kind, read_table
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 

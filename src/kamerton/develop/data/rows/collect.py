@@ -9,10 +9,11 @@ from pathlib import Path
 
 from kamerton.develop import hub
 from kamerton.develop.data.ratings import TrainingRow
-from kamerton.develop.data.read import forms, named
-from kamerton.develop.data.read.remote import fetch, is_remote, stand_in
+from kamerton.develop.data.sources import named
+from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.documents import row_forms as forms
 from kamerton.formats.brief import SYNTH
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError

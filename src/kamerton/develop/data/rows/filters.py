@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from kamerton.develop.data.clean.filters import foreign_share
 from kamerton.develop.data.dedup import exact, near
 from kamerton.develop.data.dedup.shingles import normal, shingles, word_hashes
-from kamerton.develop.data.privacy import find, masked
 from kamerton.develop.data.rows.collect import Sourced
 from kamerton.develop.settings.rows import RowsSettings
 from kamerton.formats.chat import ChatRow
+from kamerton.privacy.personal import find, masked
 
 MOST_FOREIGN = 0.5
 """Letters of another alphabet in an answer above which it is in another language."""

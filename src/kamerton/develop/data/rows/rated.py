@@ -7,17 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kamerton.develop.data import feedback
-from kamerton.develop.data.privacy import find, masked
 from kamerton.develop.data.ratings import Form, TrainingRow
-from kamerton.develop.data.read import forms
-from kamerton.develop.data.read.tabular import read_table
 from kamerton.develop.data.rows.collect import Sourced
 from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.documents import row_forms as forms
+from kamerton.documents.tables import read_table
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import FeedbackRow
 from kamerton.formats.jsonl import check_row, read_objects
 from kamerton.formats.preference import KtoRow, PreferenceRow
+from kamerton.privacy.personal import find, masked
 
 RATING = {"messages", "rating", "user", "consent"}
 """Columns of a recorded rating."""

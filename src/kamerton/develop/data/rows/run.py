@@ -5,18 +5,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from kamerton.client.hosts import check_host
 from kamerton.develop.data import rights
 from kamerton.develop.data.card import MARKDOWN
 from kamerton.develop.data.leaks import files
 from kamerton.develop.data.leaks.report import Report
 from kamerton.develop.data.ratings import Form
-from kamerton.develop.data.read.remote import STAND_IN, stand_in
 from kamerton.develop.data.rows import card, rated
 from kamerton.develop.data.rows.apart import apart
 from kamerton.develop.data.rows.collect import Sourced, collect, from_source
 from kamerton.develop.data.rows.filters import private, reasons
 from kamerton.develop.data.rows.split import split
-from kamerton.develop.data.synth import hosts, plan
+from kamerton.develop.data.sources.remote import STAND_IN, stand_in
+from kamerton.develop.data.synth import plan
 from kamerton.develop.settings.rows import RowsSettings
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
@@ -49,7 +50,7 @@ def survey(
         counts["rows"] += sum(1 for _ in from_source(source, number, settings, home, seed))
     if settings.synth:
         of = settings.synth
-        hosts.check_host(of.base_url, of.trusted_hosts, of.leaves_machine)
+        check_host(of.base_url, of.trusted_hosts, of.leaves_machine)
         counts["briefs"] = len(plan.plan(of, home, seed))
     return {"rows": counts["rows"], "briefs": counts["briefs"]}
 

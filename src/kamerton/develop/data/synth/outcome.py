@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kamerton.develop.data.synth import hosts, ledger, prompts
+from kamerton.client.hosts import host_of
+from kamerton.develop.data.synth import ledger, prompts
 from kamerton.develop.data.synth.filters import Example, Limits
 from kamerton.develop.data.synth.ledger import Ledger
 from kamerton.develop.data.synth.plan import Request
@@ -54,7 +55,7 @@ def summary(
     asked = Counter(request.brief.channel for request in requests)
     kept = Counter(example.brief.channel for example in accepted)
     return {
-        "teacher": hosts.host_of(settings.base_url),
+        "teacher": host_of(settings.base_url),
         "model": settings.model,
         "templates": prompts.template_hash(settings.language),
         "briefs": len(requests),

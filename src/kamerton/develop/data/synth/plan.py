@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.develop.data.synth import hosts, products, prompts
+from kamerton.client.hosts import check_host
+from kamerton.develop.data.synth import products, prompts
 from kamerton.develop.data.synth.brief import Counts, briefs
 from kamerton.develop.data.synth.filters import Limits
 from kamerton.develop.data.synth.teacher import Ask, Teacher
@@ -39,7 +40,7 @@ def plan(settings: "SynthSettings", home: Path, seed: int) -> list[Request]:
 
     Raises InputError for a host that is not allowed and for every fault of the files.
     """
-    hosts.check_host(settings.base_url, settings.trusted_hosts, settings.leaves_machine)
+    check_host(settings.base_url, settings.trusted_hosts, settings.leaves_machine)
     choices = products.read(home / settings.products)
     counts = Counts(
         settings.examples,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.develop.data.synth import hosts, ledger, outcome, prompts
+from kamerton.client.hosts import host_of
+from kamerton.develop.data.synth import ledger, outcome, prompts
 from kamerton.develop.data.synth.filters import OWN, Context, Example, first_reason, judge
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
 from kamerton.develop.data.synth.plan import Request, limits_of, plan, teacher_of
@@ -76,7 +77,7 @@ def _row(request: Request, answer: Answer, settings: "SynthSettings") -> LedgerR
     reason = last.why or first_reason(OWN, example, Context(limits_of(settings)))
     return LedgerRow(
         id=request.ask.id,
-        host=hosts.host_of(settings.base_url),
+        host=host_of(settings.base_url),
         model=settings.model,
         prompt_hash=request.prompt_hash,
         template_hash=prompts.template_hash(settings.language),

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kamerton.client import hosts
 from kamerton.client.concurrent import together
-from kamerton.develop.data.synth import hosts, replies
+from kamerton.develop.data.synth import replies
 from kamerton.develop.data.synth.replies import Try
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError

@@ -1,0 +1,67 @@
+"""Raw texts: cleaned, deduplicated and packed; a model is trained on them from scratch."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kamerton.app.kinds.kind import DataKind, Figures, Named, Objective, no_adapter
+from kamerton.develop.settings import CorpusSettings
+from kamerton.formats.language import current, say
+from kamerton.formats.manifest import StageName
+from kamerton.pipeline.graph import Stage
+
+
+def _stage(name: StageName, data: CorpusSettings, seed: int, home: Path, _: Objective) -> Stage:
+    """Workers are left out: no result depends on them."""
+    from kamerton.develop.data.corpus import run as corpus
+
+    settings = data.model_dump(mode="json") | {"workers": 0, "source": corpus.source_of(data)}
+    chosen = {"data": settings, "seed": seed, "language": current()}
+    table = data.rights.table
+    files = (*corpus.local_sources(data, home), *((home / table,) if table else ()))
+    return Stage(name, (), chosen, files, version=2)
+
+
+def _named(data: CorpusSettings) -> Iterator[Named]:
+    from kamerton.develop.data.corpus.run import source_of
+
+    place = source_of(data)
+    if "://" not in place:
+        yield ["source"], Path(place)
+    if data.rights.table:
+        yield ["rights", "table"], Path(data.rights.table)
+
+
+def _survey(data: CorpusSettings, home: Path, _: int) -> Figures:
+    from kamerton.develop.data.corpus.run import survey
+
+    found = survey(data, home)
+    counts = {
+        "documents": len(found.sizes),
+        "free": len(found.kept),
+        "dropped": len(found.dropped),
+        "works": len(set(found.works.values())),
+        "characters": sum(found.sizes.values()),
+    }
+    return {"corpus": counts}
+
+
+def _lines(found: Figures) -> list[str]:
+    return [say("app.check_corpus", **found["corpus"])]
+
+
+def _prepare(data: CorpusSettings, home: Path, out: Path, seed: int, _: Objective) -> None:
+    from kamerton.develop.data.corpus import run as corpus
+
+    corpus.prepare(data, home, out, seed)
+
+
+CORPUS = DataKind(
+    stage=_stage,
+    named=_named,
+    survey=_survey,
+    forecast=no_adapter,
+    lines=_lines,
+    prepare=_prepare,
+    compare=no_adapter,
+    shown=("card.html", "card.md", "card.json"),
+)

@@ -1,0 +1,93 @@
+"""Rows of any form: chats, prompts and completions, preferences; held out by chance or by file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kamerton.app.cost import cost
+from kamerton.app.kinds.kind import DataKind, Figures, Folders, Named, Objective
+from kamerton.app.recipe import Part, Recipe
+from kamerton.develop.settings import RowsSettings
+from kamerton.formats.language import current, say
+from kamerton.formats.manifest import StageName
+from kamerton.pipeline.graph import Stage
+
+
+def _stage(name: StageName, data: RowsSettings, seed: int, home: Path, to: Objective) -> Stage:
+    """What a teacher wrote before a kill is paid for: the stage resumes."""
+    from kamerton.develop.data.rows import run as rows
+
+    chosen = {"data": data.model_dump(mode="json"), "seed": seed, "language": current()}
+    chosen |= {} if to == "sft" else {"objective": to}
+    files = tuple(rows.local_sources(data, home))
+    return Stage(name, (), chosen, files, version=2 if data.synth else 1, resumes=True)
+
+
+def _named(data: RowsSettings) -> Iterator[Named]:
+    from kamerton.develop.data.sources.named import NAMED
+    from kamerton.develop.data.sources.remote import is_remote, stand_in
+
+    for source in data.sources:
+        name = stand_in(source.stand_in) or str(source.copy_at or source.name)
+        if not is_remote(name) and name not in NAMED:
+            yield ["sources"], Path(name)
+    yield from ((["few_shot"], Path(place)) for place in data.few_shot)
+
+
+def _survey(data: RowsSettings, home: Path, seed: int) -> Figures:
+    from kamerton.develop.data.rows.run import survey
+
+    return {"rows": dict(survey(data, home, seed, "sft"))}
+
+
+def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) -> Figures:
+    from kamerton.develop.data.rows.run import survey
+    from kamerton.experiment import likelihood
+
+    assert isinstance(part.data, RowsSettings)
+    objective = part.tune.objective
+    counts = dict(survey(part.data, home, recipe.seed, objective))
+    declared = list(likelihood.DECLARED[objective])
+    return {"rows": counts, "declared": declared} | cost(recipe, part, part.data, home)
+
+
+def _lines(found: Figures) -> list[str]:
+    declared = [say(f"experiment.declared_{name}") for name in found.get("declared", ())]
+    return [say("app.check_read", **found["rows"]), *_cost_lines(found), *declared]
+
+
+def _cost_lines(found: Figures) -> list[str]:
+    """What the training will take; where that is not known yet, why."""
+    if "unknown" in found:
+        return [say(f"app.plan_unknown_{found['unknown']}")]
+    if "training" not in found:
+        return []
+    training = found["training"]
+    told = say("app.plan_training", **training, minutes=training["seconds"] / 60)
+    sampled = training["sampled"] < training["read"]
+    more = [say("app.plan_sampled", **training)] if sampled else []
+    return [told, say("app.plan_before_filters"), *more]
+
+
+def _prepare(data: RowsSettings, home: Path, out: Path, seed: int, objective: Objective) -> None:
+    from kamerton.develop.data.rows import run as rows
+
+    rows.prepare(data, home, out, seed, objective)
+
+
+def _compare(recipe: Recipe, name: str, part: Part, at: Folders, base_url: str) -> None:
+    from kamerton.experiment.rows import compare_rows
+
+    asked = (part.experiment, name, at.data, at.tune, base_url, at.compare)
+    compare_rows(*asked, recipe.seed, recipe.slots)
+
+
+ROWS = DataKind(
+    stage=_stage,
+    named=_named,
+    survey=_survey,
+    forecast=_forecast,
+    lines=_lines,
+    prepare=_prepare,
+    compare=_compare,
+    shown=("card.html", "card.md", "card.json"),
+)

@@ -1,0 +1,103 @@
+"""Rows off the Hugging Face hub, by the package `datasets` where it is installed."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from kamerton.develop.data.sources import sample
+from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import say
+from kamerton.formats.progress import note
+
+INSTALL = "pip install datasets"
+SIZES = "sizes.json"
+
+Row = dict[str, Any]
+Placed = tuple[str, Row]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One split of a set on the hub."""
+
+    name: str
+    config: str | None
+    split: str
+    revision: str | None
+    """Commit, tag or branch; None: the newest."""
+
+
+def stream(source: Source, columns: Sequence[str]) -> Iterator[Placed]:
+    """All rows of a split with their places, `name:split#row`, as they come over the network.
+
+    InputError: `datasets` is not installed, or the hub does not answer; both say how to give a
+    local copy with `columns`.
+    """
+    if find_spec("datasets") is None:
+        values = {"command": INSTALL, "columns": ", ".join(columns)}
+        raise InputError("develop.read_no_datasets", where=source.name, **values)
+    try:
+        for number, row in enumerate(_rows(source), start=1):
+            yield f"{source.name}:{source.split}#{number}", dict(row)
+    except Exception as error:  # the package lets through whatever its network library raises
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        values = {"why": why, "columns": ", ".join(columns)}
+        raise InputError("develop.read_no_hub", where=source.name, **values) from error
+
+
+def _rows(source: Source) -> Any:
+    # No import statement: the package is no dependency of ours, so no checker has to know it.
+    return import_module("datasets").load_dataset(
+        source.name,
+        source.config,
+        split=source.split,
+        revision=source.revision,
+        streaming=True,
+    )
+
+
+def sampled(
+    source: Source, part: str, sizes: Mapping[str, int], columns: Sequence[str], cache: Path
+) -> list[Placed]:
+    """Rows of one part of a sample; all parts are drawn in one pass and kept in `cache`.
+
+    A later call, also one for fewer rows, reads that copy and needs no network.
+    """
+    key = "\0".join(str(item) for item in (source.name, source.config, source.revision))
+    place = cache / sha256(key.encode()).hexdigest()[:16]
+    kept = _kept(place)
+    if kept.get(part, -1) < sizes[part]:
+        note(say("develop.read_sampling", name=source.name))
+        most = {name: max(size, kept.get(name, 0)) for name, size in sizes.items()}
+        _keep(sample.draw(stream(source, columns), most, columns), most, place)
+    with (place / f"{part}.jsonl").open(encoding="utf-8") as lines:
+        pairs = (json.loads(line) for line in islice(lines, sizes[part]))
+        return [(origin, row) for origin, row in pairs]
+
+
+def _kept(place: Path) -> dict[str, int]:
+    """How many rows of each part a finished sample was drawn for; empty where there is none."""
+    noted = place / SIZES
+    return dict(json.loads(read_text(noted))) if noted.is_file() else {}
+
+
+def _keep(drawn: Mapping[str, list[Placed]], sizes: Mapping[str, int], place: Path) -> None:
+    """Write each part, whole or not at all; the sizes, written last, mean finished."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / SIZES).unlink(missing_ok=True)
+    for part, rows in drawn.items():
+        handle, temporary = tempfile.mkstemp(dir=place, prefix=f".{part}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream_out:
+            for placed in rows:
+                stream_out.write(json.dumps(placed) + "\n")
+        Path(temporary).replace(place / f"{part}.jsonl")
+    write_text(place / SIZES, json.dumps(dict(sizes)) + "\n")

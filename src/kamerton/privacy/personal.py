@@ -1,0 +1,243 @@
+"""Personal data in Russian and English texts: found by form and check digits, then masked.
+
+Precision before recall: a number that its check digits do not tell from chance counts only with
+its word before it (ИНН, СНИЛС, паспорт). The check sums are those of the documents themselves:
+ИНН by the tax service's order on it, СНИЛС by the pension fund's, cards by Luhn (ISO/IEC 7812).
+"""
+
+import importlib
+import re
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from kamerton.formats.errors import InputError
+from kamerton.privacy import Personal
+
+Span = tuple[int, int]
+NAMES_INSTALL = (
+    "pip install presidio-analyzer https://github.com/explosion/spacy-models/releases/download/"
+    "ru_core_news_sm-3.8.0/ru_core_news_sm-3.8.0-py3-none-any.whl"
+)
+"""By address, not by name: the package of that name on PyPI is not spaCy's."""
+NAME_MODELS = ("ru_core_news_lg", "ru_core_news_md", "ru_core_news_sm")
+"""Russian models of spaCy, the best one first; the first one installed is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Characters `start` to `end` of a text are personal data of one kind."""
+
+    kind: Personal
+    start: int
+    end: int
+
+
+def find(text: str, kinds: Sequence[Personal]) -> list[Found]:
+    """Personal data of these kinds, in order, no overlaps: the longest wins, then the earliest.
+
+    Raises InputError for `name` where its extra is not installed.
+    """
+    candidates = [Found(k, *span) for k in FINDERS if k in kinds for span in FINDERS[k](text)]
+    taken: list[Found] = []
+    # A stable sort: among equal spans the order of FINDERS decides.
+    for one in sorted(candidates, key=lambda found: (found.start - found.end, found.start)):
+        place = bisect(taken, one.start, key=lambda found: found.start)
+        free_before = place == 0 or taken[place - 1].end <= one.start
+        if free_before and (place == len(taken) or one.end <= taken[place].start):
+            taken.insert(place, one)
+    return taken
+
+
+def masked(text: str, found: Sequence[Found]) -> str:
+    """The text with each finding (in order, as `find` gives them) replaced by its kind.
+
+    >>> masked("ivan@example.org", [Found("email", 0, 16)])
+    '<EMAIL>'
+    """
+    parts, last = [], 0
+    for one in found:
+        parts += [text[last : one.start], f"<{one.kind.upper()}>"]
+        last = one.end
+    return "".join([*parts, text[last:]])
+
+
+def counts(found: Sequence[Found]) -> dict[Personal, int]:
+    """How many findings there are of each kind that was found."""
+    return dict(Counter(one.kind for one in found))
+
+
+def inn_holds(digits: str) -> bool:
+    """Whether the check digits of an ИНН are right: one of 10 digits, two of 12."""
+    weights = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
+    checks = [9] if len(digits) == 10 else [10, 11]
+    if len(digits) not in (10, 12) or digits.startswith("00"):
+        return False
+    return all(_sum(digits[:at], weights[-at:]) % 11 % 10 == int(digits[at]) for at in checks)
+
+
+def snils_holds(digits: str) -> bool:
+    """Whether the last two of 11 digits are the check sum of a СНИЛС.
+
+    Numbers up to 001-001-998 were given without one, so they tell nothing.
+    """
+    total = _sum(digits[:9], range(9, 0, -1))
+    return int(digits[:9]) > 1_001_998 and total % 101 % 100 == int(digits[9:])
+
+
+def luhn_holds(digits: str) -> bool:
+    """Whether the last digit is right by Luhn's formula."""
+    doubled = [sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2]]
+    return (sum(doubled) + sum(map(int, digits[-1::-2]))) % 10 == 0
+
+
+def _sum(digits: str, weights: Sequence[int]) -> int:
+    return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
+
+
+_DASH, _BLANK = r"\-‐-―", r" \u00a0\u2009\u202f"
+_START, _END = rf"(?<![\w+$€£₽])(?<!\d[.,/{_DASH}])", rf"(?!\w|\*\w)(?![.,{_DASH}]\d)"
+_EMAIL = re.compile(
+    r"(?<![\w.+%-])[\w+%-](?:[\w.+%-]{0,62}[\w+%-])?@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+"
+    r"(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![\w@(\[])"
+)
+_FILE = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|css|js|txt|html?)$")
+_G = rf"[{_BLANK}.{_DASH}]{{0,3}}"  # what stands between two groups of a phone number
+_AREA = "(?:" + "|".join(
+    rf"(?:\([347-9]\d{{{more}}}\)|[347-9]\d{{{more}}}){_G}(?:{rest})"
+    for more, rest in (
+        (2, rf"\d{{3}}{_G}\d\d{_G}\d\d|\d\d{_G}\d\d{_G}\d{{3}}"),
+        (3, rf"\d\d{_G}\d\d{_G}\d\d|\d{{3}}{_G}\d{{3}}"),
+        (4, rf"\d{_G}\d\d{_G}\d\d"),
+    )
+) + ")"  # fmt: skip
+_COUNTRY = (
+    r"(?:2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+    r"|21[1-368]|(?:2[2-69]|3[578]|42|5[09]|6[7-9]|8[0578]|9[679])\d)"
+)  # codes of ITU-T E.164, without 1 and 7, which have forms of their own
+_PHONE = re.compile(
+    rf"{_START}(?:(?:\+7|8|7(?={_G}\(?9)){_G}{_AREA}"
+    rf"|\+1{_G}(?:\([2-9]\d\d\)|[2-9]\d\d){_G}\d{{3}}{_G}\d{{4}}"
+    rf"|\+(?={_COUNTRY})[2-9](?:[{_BLANK}.(){_DASH}]{{0,2}}\d){{7,14}}"
+    rf"|\([3489]\d\d\){_G}\d{{3}}[{_DASH}]\d\d[{_DASH}]\d\d){_END}"
+)
+_THOUSANDS = re.compile(rf"\+\d{{1,3}}(?:[{_BLANK}.]\d{{3}})+$")
+_DECIMAL = re.compile(rf"\+?\d{{1,5}}\.[\d{_BLANK}]+$")
+_MONEY = re.compile(rf"[{_BLANK}]?(?:руб|р\.|₽|\$|€|£|%|тыс|млн|млрд|USD|EUR|RUB)")
+_INN = re.compile(rf"{_START}\d{{10}}(?:\d\d)?{_END}")
+_SNILS = re.compile(
+    rf"{_START}\d{{3}}([{_DASH}{_BLANK}]?)\d{{3}}\1\d{{3}}[{_DASH}{_BLANK}]?\d\d{_END}"
+)
+_PASSPORT = re.compile(
+    rf"(?i){_START}\d\d[{_BLANK}]?\d\d[\s,]{{0,3}}(?:(?:№|no?\.?|номер|number)\s{{0,3}})?\d{{6}}{_END}"
+)
+_CARD = re.compile(rf"{_START}[2-6](?:[{_BLANK}{_DASH}]?\d){{12,18}}{_END}")
+_NETWORK = re.compile(r"2[2-7]|3[04-9]|4|5[0-8]|6")
+_RUN = re.compile(r"3[47]\d{13}|\d{16}")
+_MOMENT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d")
+
+
+def _near(text: str, start: int, words: str, within: int) -> bool:
+    """Whether one of the words ends at most `within` characters before `start`."""
+    window = text[max(0, start - within - 30) : start]
+    return bool(re.search(rf"(?<!\w)(?:{words})(?!\w)[\s\S]{{0,{within}}}\Z", window))
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D", "", text)
+
+
+def _emails(text: str) -> Iterator[Span]:
+    for match in _EMAIL.finditer(text):
+        if ".." not in match[0] and not _FILE.search(match[0]):
+            yield match.span()
+
+
+def _phones(text: str) -> Iterator[Span]:
+    for match in _PHONE.finditer(text):
+        if not (_amount(match[0]) or _MONEY.match(text, match.end())):
+            yield match.span()
+
+
+def _amount(number: str) -> bool:
+    """A number with its sign; from 11 digits on, groups of three are a phone number sooner."""
+    thousands = _THOUSANDS.match(number) and len(_digits(number)) < 11
+    return bool(thousands or _DECIMAL.match(number))
+
+
+def _inns(text: str) -> Iterator[Span]:
+    """Ten digits are right by chance in 1 of 11 numbers, so they need the word; twelve do not."""
+    for match in _INN.finditer(text):
+        alone = len(match[0]) == 12 and not _MOMENT.fullmatch(match[0])
+        if inn_holds(match[0]) and (alone or _near(text, match.start(), "ИНН|инн|INN", 20)):
+            yield match.span()
+
+
+def _snils(text: str) -> Iterator[Span]:
+    for match in _SNILS.finditer(text):
+        dashed = match[1] and not match[1].isspace()
+        word = dashed or _near(text, match.start(), r"(?i:снилс|snils|страхов\w+ номер\w*)", 40)
+        if word and snils_holds(_digits(match[0])):
+            yield match.span()
+
+
+def _passports(text: str) -> Iterator[Span]:
+    for match in _PASSPORT.finditer(text):
+        if _near(text, match.start(), r"(?i:паспорт\w*|сери[яиюей]{1,2}|passport)", 40):
+            yield match.span()
+
+
+def _cards(text: str) -> Iterator[Span]:
+    """Groups of four digits and more; one long run only where most cards have as many digits.
+
+    Longer and shorter runs are accounts, barcodes and record numbers more often than cards.
+    """
+    for match in _CARD.finditer(text):
+        groups = re.findall(r"\d+", match[0])
+        marks = set(re.findall(r"\D", match[0]))
+        card = _grouped(groups) and len(marks) == 1 if marks else _RUN.fullmatch(match[0])
+        if card and _NETWORK.match(match[0]) and luhn_holds(_digits(match[0])):
+            yield match.span()
+
+
+def _grouped(groups: Sequence[str]) -> bool:
+    return len(groups) <= 5 and all(len(group) >= 4 for group in groups[:-1])
+
+
+def _names(text: str, longest: int = 50_000) -> Iterator[Span]:
+    """Names by the model, in pieces cut at a line's end, or else at a blank."""
+    model, some = _name_model(), rf"[\s\S]{{1,{longest}}}"
+    for piece in re.finditer(rf"{some}(?:\n|\Z)|{some}\s|{some}", text):
+        for one in model.analyze(text=piece[0], language="ru", entities=["PERSON"]):
+            yield piece.start() + one.start, piece.start() + one.end
+
+
+@cache
+def _name_model() -> Any:
+    """Presidio over a Russian spaCy model; it would fetch a missing one itself, so look first."""
+    try:
+        presidio = importlib.import_module("presidio_analyzer")
+        engines = importlib.import_module("presidio_analyzer.nlp_engine")
+        spacy = importlib.import_module("spacy.util")
+        name = next(name for name in NAME_MODELS if spacy.is_package(name))
+    except (ImportError, StopIteration) as error:
+        values = {"where": "privacy.find", "command": NAMES_INSTALL}
+        raise InputError("privacy.names_missing", **values) from error
+    model = {"nlp_engine_name": "spacy", "models": [{"lang_code": "ru", "model_name": name}]}
+    engine = engines.NlpEngineProvider(nlp_configuration=model).create_engine()
+    return presidio.AnalyzerEngine(nlp_engine=engine, supported_languages=["ru"])
+
+
+FINDERS: dict[Personal, Callable[[str], Iterator[Span]]] = {
+    "email": _emails,
+    "passport": _passports,
+    "snils": _snils,
+    "inn": _inns,
+    "card": _cards,
+    "phone": _phones,
+    "name": _names,
+}
+"""What looks for each kind: a function from a text to spans of characters."""
