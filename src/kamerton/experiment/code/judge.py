@@ -90,9 +90,7 @@ class _Trial:
         return run
 
 
-def judge(
-    task: CodeTask, source: str, call: Call, expected: Sequence[Any] | None = None
-) -> Judged:
+def judge(task: CodeTask, source: str, call: Call, expected: Sequence[Any] | None = None) -> Judged:
     """Run the check of `task` on the program `source`, which is only ever run by `call`.
 
     `expected` are the known solution's results on the inputs of HumanEval+ (`expected_results`),

@@ -139,7 +139,9 @@ def called(check: str, solution: str, helpers: frozenset[str] = frozenset()) -> 
     }
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = sorted((c.lineno, c.col_offset, c.id) for c in calls if isinstance(c, ast.Name))
-    strange = (n for *_, n in names if n in own or not (n in bound | helpers or hasattr(builtins, n)))
+    strange = (
+        n for *_, n in names if n in own or not (n in bound | helpers or hasattr(builtins, n))
+    )
     return list(dict.fromkeys(strange))
 
 

@@ -46,7 +46,7 @@ TASKS: dict[str, Task] = {
         ),
     )
 }
-"""Name to task; `maths`, `adverts`, `texts`, `choice` and the last two are for a user's own data."""
+"""Name to task; those without a published set are for a user's own data."""
 GRADED = [name for name, task in TASKS.items() if task.grader]
 """What `kamerton grade` knows."""
 ASKED = [name for name, task in TASKS.items() if task.asker]

@@ -77,9 +77,7 @@ def read_prompts(path: Path, columns: Columns) -> list[Prompt]:
 def ask_continuation(task: Task, options: Options) -> Generation:
     """The prompts of a user's own file."""
     prompts = read_prompts(task.own_data(options), options.columns)
-    return continuation(
-        ContinuationConfig(options.title, options.sampling, options.limit), prompts
-    )
+    return continuation(ContinuationConfig(options.title, options.sampling, options.limit), prompts)
 
 
 def continuation(config: ContinuationConfig, prompts: Sequence[Prompt]) -> Generation:

@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.asking import Asked, Prompt, Reply, SamplingParams
 from kamerton.experiment.ask.evaluate import Generation, Report
@@ -174,7 +176,7 @@ def _report(
         completion_tokens=asked.completion_tokens,
         grading=grading,
     )
-    own = {ANSWERS: rows, GRADED: graded}
+    own: dict[str, Sequence[BaseModel] | str] = {ANSWERS: rows, GRADED: graded}
     return Report(
         results,
         lines(grading),

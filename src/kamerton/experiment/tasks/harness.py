@@ -62,7 +62,7 @@ def harness_files(
     prompts: Sequence[Prompt],
     rows: Sequence[AnswerRow],
     graded: Sequence[Graded],
-) -> dict[str, str | Sequence[BaseModel]]:
+) -> dict[str, Sequence[BaseModel] | str]:
     """Both files by name, which has the present time in it: its viewers take the newest.
 
     `prompts` and `rows` are those of the questions that were asked, in one order.

@@ -81,7 +81,7 @@ class Table:
         return chosen
 
     def required(self, kind: str, chosen: str, usual: Sequence[str], named: str = "") -> str:
-        """The same; InputError where there is none. `named`: what it is called then, else `kind`."""
+        """The same; InputError where there is none, which calls it `named` or else `kind`."""
         column = self.column(kind, chosen, usual)
         if column is None:
             raise self._no_column(named or kind, kind)

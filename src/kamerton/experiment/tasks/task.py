@@ -1,4 +1,4 @@
-"""One task, for all that is asked or graded: its data, its grading, and what is asked of a model."""
+"""One task, for all that is asked or graded: its data, its grading, what is asked of a model."""
 
 import os
 from collections.abc import Callable, Sequence

@@ -144,7 +144,9 @@ def _value(one: Score) -> str:
     if one.value is None:
         return say("experiment.grade_no_value", count=one.not_applicable)
     scale = _PERCENT / one.highest
-    mean, low, high = (f"{scale * end:.2f}" for end in (one.value.mean, one.value.low, one.value.high))
+    mean, low, high = (
+        f"{scale * end:.2f}" for end in (one.value.mean, one.value.low, one.value.high)
+    )
     line = say("experiment.grade_value", value=mean, low=low, high=high)
     if one.not_applicable:
         line += say("experiment.grade_left_out", count=one.not_applicable, all=one.answers)

@@ -37,11 +37,12 @@ _BINARY: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
 _LONGEST = 60
 _UNITS = 4
 """Words between a number and the next sign that still count as its unit."""
-_WORD_FACTORS = frozenset(
+_FACTORS = (
     "of off twice half double triple third thirds quarter quarters dozen hundred thousand million "
     "billion от из вдвое втрое половина половину треть четверть дважды трижды дюжина тысяч млн тыс "
-    "миллион".split()
+    "миллион"
 )
+_WORD_FACTORS = frozenset(_FACTORS.split())
 _PARTITIVE = frozenset(("of", "от", "из"))
 _RATIOS = frozenset(
     ratio

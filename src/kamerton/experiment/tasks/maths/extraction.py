@@ -256,10 +256,19 @@ def _unsaid(text: str, body: str, style: Style, finish_reason: str) -> Answer:
         said = sentences(whole)
     elif finish_reason == CUT_REASON or texts.unfinished(body):
         return Answer(None, why="cut")
+    return _bold(text, style) or _concluded(said, style)
+
+
+def _bold(text: str, style: Style) -> Answer | None:
+    """The last bold number of the last paragraph."""
     for bold in reversed(_BOLD.findall(re.split(r"\n\s*\n", text)[-1])):
         words = texts.plain(bold).strip()
         if not words.endswith(":") and (value := read(words, style)) is not None:
             return Answer(value, "bold", words=words)
+    return None
+
+
+def _concluded(said: Sequence[str], style: Style) -> Answer:
     if (end := _ending(said, style)) is not None:
         how: How = "concluded" if _CONCLUDES.search(end) else "last_sentence"
         return _answer(read(end, style), how, end)

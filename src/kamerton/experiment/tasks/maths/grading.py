@@ -198,7 +198,9 @@ def grade(
         answers=len(graded),
         right=sum(one.right for one in graded),
         # The mean over questions, so that a question with more samples does not count for more.
-        accuracy=_over_questions(samples, [sum(one.right for one in q) / len(q) for q in samples], seed)
+        accuracy=_over_questions(
+            samples, [sum(one.right for one in q) / len(q) for q in samples], seed
+        )
         if many
         else stats.wilson(sum(one.right for one in every), len(samples)),
         interval="bootstrap over questions" if many else "wilson",

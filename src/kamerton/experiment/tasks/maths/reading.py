@@ -75,9 +75,8 @@ _DEFINITE = re.compile(
 _BOUGHT = re.compile(r"[^,;=\d]{0,24}?\b(?:for|за)\s+(?=\d)", re.I)
 _HOW_MANY = re.compile(r"(?:how many|сколько)((?:\s+[\w-]+){1,3})", re.I)
 _COUNTED = re.compile(r"(?:\s+[^\W\d]+){1,3}")
-_NOT_COUNTED = frozenset(
-    "more less fewer the does did and are will can would total each have for".split()
-)
+_NO_THINGS = "more less fewer the does did and are will can would total each have for"
+_NOT_COUNTED = frozenset(_NO_THINGS.split())
 _LONG_WORD = re.compile(r"[^\W\d]{3,}")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(
@@ -157,8 +156,11 @@ def _chosen(part: str, there: Sequence[Number], style: Style) -> Fraction | None
         if _opens(part, there[0]) and not _is_subject(part, there, style):
             return _amount(part, there, 0, style)
         place = _candidates(part, there, style)[-1]
-    pair = _joined(part, *there[place - 1 : place + 1], style.unit) if place else None
-    return _amount(part, there, place, style) if pair is None else pair
+    if place:
+        pair = _joined(part, there[place - 1], there[place], style.unit)
+        if pair is not None:
+            return pair
+    return _amount(part, there, place, style)
 
 
 def _place_of_total(part: str, there: Sequence[Number], style: Style) -> int | None:
@@ -229,9 +231,9 @@ def _amount(part: str, there: Sequence[Number], place: int, style: Style) -> Fra
     if following is None or number.value == following.value:
         return number.value
     link = _OTHER.match(part, number.end)  # `18 or 20`, `18-20`, `18, 20.`
-    if link and link.end() >= following.start:
-        if "," not in link[0] or _LIST_END.match(part, following.end):
-            return None
+    is_other = link is not None and link.end() >= following.start
+    if link and is_other and ("," not in link[0] or _LIST_END.match(part, following.end)):
+        return None
     things = (part[number.end : following.start], part[following.end :])
     if _TWO_THINGS.fullmatch(things[0]) and _ONE_THING.fullmatch(things[1]):
         # `120 socks and 180 dishes`: the one whose thing the question names at its end

@@ -77,7 +77,9 @@ def _plots(results: MathsResults) -> list[Plot]:
     return [
         (
             text(name),
-            text("ask_interval", mean=percent(one.mean), low=percent(one.low), high=percent(one.high)),
+            text(
+                "ask_interval", mean=percent(one.mean), low=percent(one.low), high=percent(one.high)
+            ),
             strip(one, SHARES),
         )
         for name, one in rows

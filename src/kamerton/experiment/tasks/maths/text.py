@@ -1,4 +1,4 @@
-"""The text of an answer: without its dress (LaTeX, Markdown, marks), in sentences, and where it ends.
+"""The text of an answer: without LaTeX, Markdown and marks, in sentences, and where it ends.
 
 Numbers keep their own separators, for `numbers` decides what a comma or a thin space means.
 """
@@ -98,8 +98,8 @@ def plain(text: str) -> str:
 
 
 def _fraction(match: re.Match[str]) -> str:
-    parts = (match[1] or match[3] or "", match[2] or match[4] or "")
-    parts = tuple(part if re.fullmatch(r"-?[\d.,]+", part) else f"({part})" for part in parts)
+    above, below = match[1] or match[3] or "", match[2] or match[4] or ""
+    parts = (p if re.fullmatch(r"-?[\d.,]+", p) else f"({p})" for p in (above, below))
     return (" " if match.string[: match.start()][-1:].isdigit() else "") + "/".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""What one check of a known truth gives."""
+"""One known truth beside what this program finds, and the ways to compare the two."""
 
 import math
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Literal
 
 from kamerton.experiment.scorers import Scored
-from kamerton.experiment.tasks.asking import DATA
+from kamerton.experiment.tasks.task import DATA
 
 Status = Literal["ok", "miss", "skipped"]
 
 
 @dataclass(frozen=True)
-class Found:
+class Comparison:
     """One known truth beside what this program finds."""
 
     what: str
@@ -40,7 +40,7 @@ class Setting:
 
 Tell = Callable[[int], object]
 """Takes how many units of work are done; for the progress line."""
-Checker = Callable[[Setting, Tell], Iterator[Found]]
+Checker = Callable[[Setting, Tell], Iterator[Comparison]]
 
 
 def folder(given: Path | None) -> Path | None:
@@ -51,38 +51,38 @@ def folder(given: Path | None) -> Path | None:
 
 def close(
     what: str, found: float, expected: float, tolerance: float, source: str, digits: int = 6
-) -> Found:
+) -> Comparison:
     """A figure against a known one; a miss where they are further apart than `tolerance`."""
     good = abs(found - expected) <= tolerance  # false for NaN too
-    return Found(
+    return Comparison(
         what, f"{found:.{digits}f}", f"{expected:.{digits}f}", "ok" if good else "miss", source
     )
 
 
-def small(what: str, distance: float, most: float, source: str) -> Found:
+def small(what: str, distance: float, most: float, source: str) -> Comparison:
     """A distance from the truth that may be `most` at most; a miss for NaN."""
     status: Status = "ok" if distance <= most else "miss"
-    return Found(what, f"{distance:.1e}", f"<= {most:g}", status, source)
+    return Comparison(what, f"{distance:.1e}", f"<= {most:g}", status, source)
 
 
-def equal(what: str, found: object, expected: object, source: str, detail: str = "") -> Found:
+def equal(what: str, found: object, expected: object, source: str, detail: str = "") -> Comparison:
     """A count or a text that must be just so."""
     status: Status = "ok" if found == expected else "miss"
-    return Found(what, str(found), str(expected), status, source, detail)
+    return Comparison(what, str(found), str(expected), status, source, detail)
 
 
 def within(
     what: str, found: float, low: float, high: float, source: str, detail: str = ""
-) -> Found:
+) -> Comparison:
     """A rate that must lie between two bounds; both in [0, 1], shown as per cent."""
     status: Status = "ok" if low <= found <= high else "miss"
     wanted = f"{100 * low:.2f}-{100 * high:.2f} %"
-    return Found(what, f"{100 * found:.2f} %", wanted, status, source, detail)
+    return Comparison(what, f"{100 * found:.2f} %", wanted, status, source, detail)
 
 
-def skipped(what: str, expected: str, source: str, why: str) -> Found:
+def skipped(what: str, expected: str, source: str, why: str) -> Comparison:
     """A check that could not be made, and why."""
-    return Found(what, "-", expected, "skipped", source, why)
+    return Comparison(what, "-", expected, "skipped", source, why)
 
 
 def farthest(found: Sequence[float], wanted: Sequence[float]) -> float:

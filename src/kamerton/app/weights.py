@@ -1,4 +1,4 @@
-"""Which weights `--model` names: a base, a run, one adapter of a run, or a hub id."""
+"""Which weights a model's name stands for: a base, a run, one adapter of a run, or a hub id."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def _of_run(run: Path, name: str) -> tuple[str, str]:
         return str(stage / "model"), ""
     adapter = start.find(stage)
     if adapter is None:
-        raise InputError("cli.eval_no_weights", where=str(run), folder=stage)
+        raise InputError("app.no_weights", where=str(run), folder=stage)
     weights, _ = located(recipe_of(run).base)
     return weights, str(adapter)
 
@@ -50,14 +50,14 @@ def _trained(run: Path, name: str) -> Path:
     record = folders.read_run(run)
     made = record.by_adapter(run, *_TRAINING)
     if not made:
-        raise InputError("cli.eval_trained_nothing", where=str(run))
+        raise InputError("app.trained_nothing", where=str(run))
     if not name and len(made) == 1:
         return next(iter(made.values()))
     known = ", ".join(filter(None, made)) or "-"
     if not name:
         raise InputError("app.which_adapter", where=str(run), run=record.recipe, known=known)
     if name not in made:
-        raise InputError("cli.eval_no_adapter", where=str(run), name=name, names=known)
+        raise InputError("app.no_adapter", where=str(run), name=name, names=known)
     return made[name]
 
 
@@ -68,4 +68,4 @@ def _fetched(hub_id: str) -> str:
         return snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.model"])
     except (OSError, ValueError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise InputError("cli.eval_unreachable", where="--model", model=hub_id, why=why) from error
+        raise InputError("app.no_such_model", where="--model", model=hub_id, why=why) from error
