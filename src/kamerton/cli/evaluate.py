@@ -18,7 +18,21 @@ from kamerton.pipeline import folder as folders
 if TYPE_CHECKING:
     from kamerton.client.connection import Model
 
-_FOR_ALL = frozenset("task model limit data out slots threads seed as_json trust key_env".split())
+_FOR_ALL = frozenset(
+    [
+        "task",
+        "model",
+        "limit",
+        "data",
+        "out",
+        "slots",
+        "threads",
+        "seed",
+        "as_json",
+        "trust",
+        "key_env",
+    ]
+)
 _CONCURRENCY = 256
 """Requests on their way at a time: the engine sees shared prefixes only of those that are there."""
 _URLS = ("http://", "https://")

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from kamerton.experiment.code.equal import same
 from kamerton.experiment.code.extract import extract, program
-from kamerton.experiment.code.judge import Called, judge, plain
+from kamerton.experiment.code.judge import Called, judge, plain, same
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus, mbpp
 from kamerton.formats.errors import InputError
 

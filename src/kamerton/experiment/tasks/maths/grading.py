@@ -170,7 +170,7 @@ def grade(
     task: str,
     rows: Sequence[AnswerRow],
     problems: Problems,
-    shots: Sequence[str],
+    shots: Sequence[str] = (),
     most_unparsed: float = MOST_UNPARSED,
     seed: int = 0,
     where: str = "",

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from completing import completing, served
 
-from kamerton.experiment.ask.asking import How
-from kamerton.experiment.ask.evaluate import Evaluation, Results, evaluate
-from kamerton.experiment.ask.harness import UNREAD
-from kamerton.experiment.tasks.maths.grading import Problem
+from kamerton.experiment.ask.asking import SamplingParams
+from kamerton.experiment.ask.evaluate import evaluate
+from kamerton.experiment.tasks.gsm8k import MathsConfig, maths
+from kamerton.experiment.tasks.harness import UNREAD
+from kamerton.experiment.tasks.maths.problems import Problem
+from kamerton.experiment.tasks.maths.report import MathsResults
 
 PROBLEMS = [Problem(f"q{i}", f"How many is {i} and {i}?", Fraction(2 * i)) for i in range(8)]
 SAMPLE = {
@@ -51,11 +53,13 @@ def split(body: Tree) -> str:
     return f" The answer is {2 * number(body) if body['seed'] % 3 else 1}."
 
 
-def written(out: Path, answer: Any = mixed, **how: Any) -> tuple[Results, Tree, list[Tree]]:
+def written(out: Path, answer: Any = mixed, **how: Any) -> tuple[MathsResults, Tree, list[Tree]]:
     """An evaluation of six of the problems, its results and its samples in the harness's form."""
-    what = Evaluation("gsm8k", "org/model", how=How(**how), max_unparsed=1.0, limit=6)
+    sampling = SamplingParams(**how)
+    config = MathsConfig("gsm8k", "org/model", sampling=sampling, max_unparsed=1.0, limit=6)
     with completing(answer) as there:
-        found = evaluate(what, PROBLEMS, served(there.url), out)
+        found = evaluate(maths(config, PROBLEMS), served(there.url), out).results
+    assert isinstance(found, MathsResults)
     (results,), (samples,) = out.glob("results_*.json"), out.glob("samples_gsm8k_*.jsonl")
     assert results.stem.partition("_")[2] == samples.stem.removeprefix("samples_gsm8k_")
     rows = [json.loads(line) for line in samples.read_text("utf-8").splitlines()]
@@ -141,10 +145,10 @@ def test_what_an_early_decision_left_is_told_as_a_vote_alone(tmp_path: Path) -> 
 
 
 def test_each_evaluation_leaves_files_of_its_own(tmp_path: Path) -> None:
-    what = Evaluation("gsm8k", "it", limit=2)
+    config = MathsConfig("gsm8k", "it", limit=2)
     with completing(mixed) as there:
         for _ in range(2):
-            evaluate(what, PROBLEMS, served(there.url), tmp_path)
+            evaluate(maths(config, PROBLEMS), served(there.url), tmp_path)
     assert len(list(tmp_path.glob("results_*.json"))) == 2
     assert len(list(tmp_path.glob("samples_*.jsonl"))) == 2
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.cli.evaluating.models import located
+from kamerton.app.weights import located
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.pipeline import folder as folders

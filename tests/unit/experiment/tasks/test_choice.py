@@ -8,12 +8,21 @@ import pytest
 from completing import served
 from echoing import echoing
 
-from kamerton.experiment.ask.choice.evaluate import Choosing, boundary, evaluate, interval
-from kamerton.experiment.ask.choice.prompts import context, continuations
-from kamerton.experiment.ask.choice.rows import ChoiceResults
-from kamerton.experiment.ask.choice.table import Columns, Items, read_items
-from kamerton.experiment.ask.choice.words import leaning, lines
-from kamerton.experiment.ask.score_page import choice_page
+from kamerton.client.connection import Model
+from kamerton.experiment.ask.evaluate import evaluate as run
+from kamerton.experiment.tasks.choice import (
+    ChoiceResults,
+    MultipleChoiceConfig,
+    boundary,
+    choice,
+    choice_lines,
+    choice_page,
+    context,
+    continuations,
+    interval,
+)
+from kamerton.experiment.tasks.choice_table import Items, read_items
+from kamerton.experiment.tasks.tables import Columns
 from kamerton.formats.errors import InputError
 
 ROWS: list[dict[str, Any]] = [
@@ -25,6 +34,12 @@ ROWS: list[dict[str, Any]] = [
     },
     {"question": "Which is stone?", "choices": ["milk", "rock"], "answer": "rock"},
 ]
+
+
+def evaluate(config: MultipleChoiceConfig, items: Items, model: Model, out: Path) -> ChoiceResults:
+    results = run(choice(config, items), model, out).results
+    assert isinstance(results, ChoiceResults)
+    return results
 
 
 def table(tmp_path: Path, rows: list[dict[str, Any]], **how: Any) -> Items:
@@ -49,7 +64,7 @@ def by_first_letter(before: str, character: str) -> float:
 def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     with echoing(by_first_letter) as there:
         items = table(tmp_path, ROWS)
-        found = evaluate(Choosing("it"), items, served(there.url), tmp_path)
+        found = evaluate(MultipleChoiceConfig("it"), items, served(there.url), tmp_path)
     figures = found.figures
     # acc: iron, rock (wrong), rock. By character: " a long wool" is -4.2 / 11, " rock" -0.9 / 4.
     assert figures.accuracy.mean == pytest.approx(2 / 3) and figures.questions == 3
@@ -77,7 +92,7 @@ def test_normalised_by_characters(tmp_path: Path) -> None:
     rows = [{"question": "Q?", "choices": ["aaaaaaaaaa", "bb"], "answer": "aaaaaaaaaa"}]
     with echoing(lambda before, one: -1.0) as there:
         items = table(tmp_path, rows)
-        found = evaluate(Choosing("it"), items, served(there.url), tmp_path).figures
+        found = evaluate(MultipleChoiceConfig("it"), items, served(there.url), tmp_path).figures
     # -11 against -3; by character -1.1 against -1.5.
     assert (found.accuracy.mean, found.accuracy_norm.mean) == (0.0, 1.0)
 
@@ -86,43 +101,43 @@ def test_nothing_is_scored_twice(tmp_path: Path) -> None:
     items = table(tmp_path, ROWS)
     with echoing(by_first_letter) as there:
         one = served(there.url)
-        first = evaluate(Choosing("it", limit=2), items, one, tmp_path)
+        first = evaluate(MultipleChoiceConfig("it", limit=2), items, one, tmp_path)
         assert len(there.prompts) == 6 and first.cached == 0
         path = tmp_path / "scores.jsonl"
         path.write_text(path.read_text()[:-30])  # as a kill leaves it
         there.refuse = "milk"
         with pytest.raises(InputError, match=r"table.jsonl:3: the server refused.*400"):
-            evaluate(Choosing("it"), items, one, tmp_path)
+            evaluate(MultipleChoiceConfig("it"), items, one, tmp_path)
         there.refuse = ""
         kept = path.read_text().count("\n")
-        whole = evaluate(Choosing("it"), items, one, tmp_path)
+        whole = evaluate(MultipleChoiceConfig("it"), items, one, tmp_path)
         assert whole.cached == kept >= 5
         seen = len(there.prompts)
-        again = evaluate(Choosing("it"), items, one, tmp_path)
+        again = evaluate(MultipleChoiceConfig("it"), items, one, tmp_path)
         assert again.cached == 8 and len(there.prompts) == seen and again.figures == whole.figures
         there.shift = 1
         with pytest.raises(InputError, match="scores of"):
-            evaluate(Choosing("it"), items, one, tmp_path / "other")
+            evaluate(MultipleChoiceConfig("it"), items, one, tmp_path / "other")
 
 
 def test_worked_examples_and_letters(tmp_path: Path) -> None:
     items = table(tmp_path, ROWS)
     shot, asked = items.items[:2]
-    assert context(asked, [shot], "en", False) == (
+    assert context(asked, [shot], MultipleChoiceConfig("it")) == (
         "Question: Which is metal?\nAnswer: iron\n\nQuestion: Which is cloth?\nAnswer:"
     )
-    assert context(shot, [], "ru", True) == (
+    assert context(shot, [], MultipleChoiceConfig("it", "ru", letters=True)) == (
         "Вопрос: Which is metal?\nА. wood\nБ. iron\nВ. wool\nОтвет:"
     )
-    assert continuations(shot, "en", True) == (" A", " B", " C")
+    assert continuations(shot, MultipleChoiceConfig("it", letters=True)) == (" A", " B", " C")
     with echoing(lambda before, one: -0.1 if one == "A" else -2.0) as there:
-        what = Choosing("it", shots=1, letters=True)
-        found = evaluate(what, items, served(there.url), tmp_path)
+        config = MultipleChoiceConfig("it", shots=1, letters=True)
+        found = evaluate(config, items, served(there.url), tmp_path)
         assert found.figures.questions == 2 and found.figures.accuracy.mean == 0
         assert all("Which is metal?" in prompt for prompt in there.prompts)
         assert sorted(prompt[-2:] for prompt in there.prompts) == [" A", " A", " B", " B", " C"]
         with pytest.raises(InputError, match="worked examples"):
-            evaluate(Choosing("it", shots=3), items, served(there.url), tmp_path)
+            evaluate(MultipleChoiceConfig("it", shots=3), items, served(there.url), tmp_path)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -136,15 +151,15 @@ def test_a_model_that_always_says_a_is_seen(
     ]
     items = table(tmp_path, rows)
     with echoing(lambda before, one: -0.1 if one == "A" else -2.0) as there:
-        what = Choosing("<i>it</i>", letters=True)
-        found = evaluate(what, items, served(there.url), tmp_path)
+        config = MultipleChoiceConfig("<i>it</i>", letters=True)
+        found = evaluate(config, items, served(there.url), tmp_path)
     first, *others = found.figures.positions
     assert first.chosen == 1 and first.right == 0.25 and first.leans
     assert not any(one.leans for one in others)
-    (said,) = leaning(found)
-    assert ("A" in said) and said in lines(found)
-    page = choice_page(found, tmp_path).read_text("utf-8")
-    assert said in page and "<i>" not in page and page.count("<tr>") == 5
+    remark = choice_lines(found)[-1]
+    assert "A" in remark
+    page = choice_page(found)
+    assert remark in page and "<i>" not in page and page.count("<tr>") == 5
     assert ("Места вариантов" in page) == (language == "ru")
 
 
@@ -171,7 +186,7 @@ def test_a_question_longer_than_the_model_reads(tmp_path: Path) -> None:
         echoing(by_first_letter, room=30) as there,
         pytest.raises(InputError, match=r"table.jsonl:1: .* model reads 30"),
     ):
-        evaluate(Choosing("it"), items, served(there.url), tmp_path)
+        evaluate(MultipleChoiceConfig("it"), items, served(there.url), tmp_path)
 
 
 def test_tables_in_all_their_forms(tmp_path: Path) -> None:

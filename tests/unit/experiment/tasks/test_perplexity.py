@@ -9,17 +9,33 @@ import pytest
 from completing import served
 from echoing import BEGIN, echoing
 
-from kamerton.experiment.ask.perplexity.documents import Columns, Document, read_documents
-from kamerton.experiment.ask.perplexity.evaluate import Foreseeing, evaluate, interval
-from kamerton.experiment.ask.perplexity.rows import TextResults
-from kamerton.experiment.ask.perplexity.windows import windows
-from kamerton.experiment.ask.perplexity.words import lines
-from kamerton.experiment.ask.score_page import perplexity_page
+from kamerton.client.connection import Model
+from kamerton.experiment.ask.evaluate import evaluate as run
+from kamerton.experiment.tasks.perplexity import (
+    Document,
+    PerplexityConfig,
+    TextResults,
+    interval,
+    perplexity,
+    read_documents,
+    text_lines,
+    text_page,
+    windows,
+)
+from kamerton.experiment.tasks.tables import Columns
 from kamerton.formats.errors import InputError
 
 
 def documents(*texts: str) -> list[Document]:
     return [Document(str(n), text, str(n), f"t:{n}") for n, text in enumerate(texts)]
+
+
+def evaluate(
+    config: PerplexityConfig, texts: list[Document], model: Model, out: Path
+) -> TextResults:
+    results = run(perplexity(config, texts), model, out).results
+    assert isinstance(results, TextResults)
+    return results
 
 
 def cost(before: str, character: str) -> float:
@@ -60,7 +76,7 @@ def test_windows_are_those_of_the_harness() -> None:
 def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     texts = documents("banana", "kit", "мир")
     with echoing(cost) as there:
-        found = evaluate(Foreseeing("it"), texts, served(there.url), tmp_path)
+        found = evaluate(PerplexityConfig("it"), texts, served(there.url), tmp_path)
         assert sorted(there.prompts) == sorted(chr(BEGIN) + one.text for one in texts)
     nats = (2 + 1) * 3 + 1 + (2 + 1 + 2 + 1) + (2 + 1 + 2 + 1)
     token, character, byte = found.figures.rates
@@ -73,7 +89,7 @@ def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     assert TextResults.model_validate_json((tmp_path / "results.json").read_text()) == found
     rows = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
     assert [row["nats"] for row in rows] == pytest.approx([10, 6, 6])
-    page = perplexity_page(found, tmp_path).read_text("utf-8")
+    page = text_page(found)
     assert f"{byte.value:.4f} nats per byte" in page and page.count("<circle") == 3
 
 
@@ -84,27 +100,27 @@ def test_long_texts_and_no_prefix(tmp_path: Path) -> None:
     with echoing(cost, prefix=None) as there:
         one = served(there.url)
         for window, overlap in ((10, 1), (10, 6), (96, 40), (400, 1)):
-            what = Foreseeing("it", window, overlap)
-            found = evaluate(what, documents(text), one, tmp_path / f"{window}-{overlap}")
+            config = PerplexityConfig("it", window, overlap)
+            found = evaluate(config, documents(text), one, tmp_path / f"{window}-{overlap}")
             (token, _, byte) = found.figures.rates
             # The model looks back one character only: windows change nothing here.
             assert token.count == 96 and token.value * 96 == pytest.approx(whole)
-            assert byte.interval is None and "no interval" in "\n".join(lines(found))
-            assert "first token of each text" in "\n".join(lines(found))
+            assert byte.interval is None and "no interval" in "\n".join(text_lines(found))
+            assert "first token of each text" in "\n".join(text_lines(found))
         assert all(len(prompt) <= 10 for prompt in there.prompts[:10])
         with pytest.raises(InputError, match="windows of 500"):
-            evaluate(Foreseeing("it", 500), documents(text), one, tmp_path / "wide")
+            evaluate(PerplexityConfig("it", 500), documents(text), one, tmp_path / "wide")
         with pytest.raises(InputError, match="t:0: this text has no token"):
-            evaluate(Foreseeing("it"), documents("a"), one, tmp_path / "short")
+            evaluate(PerplexityConfig("it"), documents("a"), one, tmp_path / "short")
 
 
 def test_nothing_is_scored_twice(tmp_path: Path) -> None:
     with echoing(cost) as there:
         one = served(there.url)
-        evaluate(Foreseeing("it", limit=1), documents("banana", "kit"), one, tmp_path)
-        found = evaluate(Foreseeing("it"), documents("banana", "kit"), one, tmp_path)
+        evaluate(PerplexityConfig("it", limit=1), documents("banana", "kit"), one, tmp_path)
+        found = evaluate(PerplexityConfig("it"), documents("banana", "kit"), one, tmp_path)
         assert len(there.prompts) == 2 and found.cached == 1
-        evaluate(Foreseeing("it", window=4), documents("kit"), one, tmp_path)
+        evaluate(PerplexityConfig("it", window=4), documents("kit"), one, tmp_path)
         assert len(there.prompts) == 2  # the same window of the same tokens
 
 
