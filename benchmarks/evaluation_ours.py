@@ -15,7 +15,7 @@ from typing import Any
 
 from kamerton.client.connection import Endpoint, first_model
 from kamerton.client.ledger import Ledger
-from kamerton.engines.batched import BatchedSettings, running
+from kamerton.engines.batched.engine import BatchedSettings, running
 from kamerton.experiment.ask.asking import REPLIES, Prompt, Reply, SamplingParams, ask_all
 
 

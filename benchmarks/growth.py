@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from kamerton.develop.data.corpus.cleaning import clean
-from kamerton.develop.data.corpus.twice import duplicates
+from kamerton.develop.data.corpus.duplicates import duplicates
 from kamerton.develop.settings import CorpusSettings
 from kamerton.documents.files import read_documents
 

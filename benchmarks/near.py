@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from kamerton.develop.data.dedup import exact, near
-from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.data.dedup import near
+from kamerton.develop.data.dedup.near import shingles, word_hashes
 
 
 def main() -> None:
@@ -14,9 +14,9 @@ def main() -> None:
     with (source / "paragraphs.jsonl").open(encoding="utf-8") as stream:
         rows = [json.loads(line) for line in stream]
     words = [word_hashes(row["text"]) for row in rows]
-    dropped = set(exact.repeats((str(i), of.tobytes().hex()) for i, of in enumerate(words)))
+    dropped = set(near.repeats((str(i), of.tobytes().hex()) for i, of in enumerate(words)))
     left = [i for i in range(len(rows)) if str(i) not in dropped]
-    grams = [shingles(words[i], near.WORDS) for i in left]
+    grams = [shingles(words[i], near.NEAR_WORDS) for i in left]
     signed = near.signatures(grams)
     gone: set[int] = set()
     for one, other, _ in near.pairs(signed, lambda i: frozenset(grams[i].tolist()), 0.8):

@@ -29,7 +29,7 @@ from typing import Any
 import training_levers
 import training_work
 
-from kamerton.develop.training.waiting import machine_seconds
+from kamerton.develop.training.threads import machine_seconds
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 HERE = Path(__file__).parent

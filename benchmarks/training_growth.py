@@ -14,7 +14,7 @@ from typing import Any
 
 from training_levers import Stage, in_batches, memory, put, stages, supervised
 
-from kamerton.develop.training.repeat import repeatable
+from kamerton.develop.training.threads import repeatable
 
 TOKENS, STEPS = 2048, 1
 
@@ -41,7 +41,7 @@ def rows_of(length: int, vocabulary: int) -> list[Any]:
     """Random rows that begin differently: nothing is shared."""
     import random
 
-    from kamerton.develop.tune.encode import Encoded
+    from kamerton.develop.training.checks import Encoded
 
     draw, learnt = random.Random(length), length // 5
     mask = (False,) * (length - learnt) + (True,) * learnt
@@ -59,7 +59,7 @@ def main() -> None:
 
     torch.utils.deterministic.fill_uninitialized_memory = False
     from kamerton.develop.settings import TuneSettings
-    from kamerton.develop.training import pages, speed
+    from kamerton.develop.training import speed
     from kamerton.develop.tune.adapter import attach
 
     model = attach(model_of(size), TuneSettings())
@@ -70,7 +70,7 @@ def main() -> None:
     stage = ours if who == "ours" else stages(len(rows))[0]
     put(model, stage)
     batch, taken = stage.batches(rows)[0], []
-    with pages.kept() if stage.kept else nullcontext():
+    with speed.kept_memory() if stage.kept else nullcontext():
         for _ in range(STEPS + 1):
             wall, spent = time.perf_counter(), time.process_time()
             stage.loss(model, batch).backward()

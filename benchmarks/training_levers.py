@@ -19,7 +19,7 @@ from typing import Any
 from peers import measured
 from training_work import BASE, encoded, settings
 
-from kamerton.develop.training.repeat import repeatable
+from kamerton.develop.training.threads import repeatable
 
 ROWS, ROUNDS = 12, 2
 Batches = list[dict[str, Any]]
@@ -94,7 +94,7 @@ def stages(size: int) -> list[Stage]:
         "products": "float32 products through oneDNN",
         "low_rank": "LoRA's algebra in one operation",
         "elementwise": "norms, gates, rotations in one operation each",
-        "beginnings": "common beginnings computed once",
+        "shared_prefixes": "shared prefixes computed once",
     }
     for count, part in enumerate(speed.PARTS, start=1):
         parts = tuple(speed.PARTS)[:count]
@@ -129,11 +129,11 @@ def memory(reset: bool = False) -> float:
 
 def measure(model: Any, stage: Stage, rows: Sequence[Any]) -> dict[str, float]:
     """One pass over the rows, forward and backward; where memory stays, after one that takes it."""
-    from kamerton.develop.training import pages
+    from kamerton.develop.training import speed
 
     if not stage.kept:
         return _pass(model, stage, rows)
-    with pages.kept():
+    with speed.kept_memory():
         first = _pass(model, stage, rows)
         return _pass(model, stage, rows) | {"memory_mib": first["memory_mib"]}
 

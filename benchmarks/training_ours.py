@@ -8,7 +8,7 @@ from pathlib import Path
 
 from peers import measured
 
-from kamerton.develop.training.repeat import repeatable
+from kamerton.develop.training.threads import repeatable
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
 
     from kamerton.develop import hub
     from kamerton.develop.training import speed
-    from kamerton.develop.training.callbacks import watching
-    from kamerton.develop.tune import start, supervised, trainer
+    from kamerton.develop.training.trainer import watching
+    from kamerton.develop.tune import start, supervised
     from kamerton.develop.tune.adapter import attach
     from kamerton.develop.tune.batches import Batches
     from kamerton.formats.progress import progress
@@ -35,10 +35,10 @@ def main() -> None:
     batches = Batches(lengths, size, size, work["seed"])
     assert list(batches) == work["batches"], "not the rows that the peers have"
     folder = Path(out / "trainer")
-    arguments = trainer.arguments(settings, batches, len(rows), folder, work["seed"], True)
+    arguments = supervised.arguments(settings, batches, len(rows), folder, work["seed"], True)
     arguments.save_strategy = "no"
     tokenizer = hub.load_tokenizer(training_work.BASE)
-    made = trainer.build(model, tokenizer, rows, together, arguments, batches)
+    made = supervised.build(model, tokenizer, rows, together, arguments, batches)
     with (
         speed.faster(model),
         progress("ours", len(rows)) as bar,

@@ -14,9 +14,9 @@ def packed_weights(model: Any) -> Undo:
     """oneDNN's own order of the frozen weights, made once for each direction: twice their size."""
     import torch
 
-    from kamerton.develop.training import lowrank
+    from kamerton.develop.training import linear
 
-    plus, known = lowrank.plus, {}
+    plus, known = linear.plus, {}
 
     def packed(weight: Any) -> Any:
         key = weight.data_ptr(), weight.shape
@@ -28,8 +28,8 @@ def packed_weights(model: Any) -> Undo:
     def from_packed(other: Any, x: Any, weight: Any, bias: Any = None) -> Any:
         return plus(other, x, packed(weight), bias)
 
-    lowrank.plus = from_packed
-    return lambda: setattr(lowrank, "plus", plus)
+    linear.plus = from_packed
+    return lambda: setattr(linear, "plus", plus)
 
 
 def one_attention_call(model: Any) -> Undo:
@@ -58,9 +58,9 @@ def one_attention_call(model: Any) -> Undo:
 
 def half_products(model: Any) -> Undo:
     """Products with frozen weights in bfloat16; what they give is rounded too."""
-    from kamerton.develop.training import layouts, lowrank
+    from kamerton.develop.training import linear
 
-    plus, known = lowrank.plus, {}
+    plus, known = linear.plus, {}
 
     def half(weight: Any) -> Any:
         plain = weight if weight.is_contiguous() else weight.t()
@@ -70,11 +70,11 @@ def half_products(model: Any) -> Undo:
         return found if weight.is_contiguous() else found.t()
 
     def in_half(other: Any, x: Any, weight: Any, bias: Any = None) -> Any:
-        found = layouts.product(x.bfloat16(), half(weight))
+        found = linear.product(x.bfloat16(), half(weight))
         return other.add_(found) if bias is None else other.add_(found).add_(bias)
 
-    lowrank.plus = in_half
-    return lambda: setattr(lowrank, "plus", plus)
+    linear.plus = in_half
+    return lambda: setattr(linear, "plus", plus)
 
 
 def filling(model: Any) -> Undo:

@@ -12,7 +12,8 @@ from typing import Any
 from kamerton.develop import hub
 from kamerton.develop.data.guide.run import plan
 from kamerton.develop.settings import GuideSettings, TuneSettings
-from kamerton.develop.tune.encode import Encoded, encode
+from kamerton.develop.training.checks import Encoded
+from kamerton.develop.tune.encode import encode
 from kamerton.formats import recipe
 from kamerton.formats.chat import ChatRow
 
@@ -64,7 +65,7 @@ def prepare(kind: str, data: Path, out: Path, steps: int) -> dict[str, Any]:
     """Write work.json and adapter/ for `steps` timed steps; what work.json holds."""
     import random
 
-    from kamerton.develop.training.repeat import repeatable
+    from kamerton.develop.training.threads import repeatable
     from kamerton.develop.tune.adapter import attach, save
     from kamerton.develop.tune.batches import Batches
 
@@ -113,7 +114,7 @@ def held_out_loss(work: dict[str, Any], adapter: Path) -> float:
     """Mean loss of held-out supervised tokens in nats, of any contender's adapter, in float32."""
     from peft import PeftModel
 
-    from kamerton.develop.tune.held_out import measure
+    from kamerton.develop.tune.loss import measure
 
     rows = encoded(work["held_out"])
     losses = measure(PeftModel.from_pretrained(hub.load_model(BASE), adapter), rows)

@@ -67,7 +67,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _inputs(home: Path, settings: ExperimentSettings) -> ReportInputs:
     stages = {name: str(home / name) for name in ("data", "tune", "export", "compare")}
     recipe = {"base": "tiny", "data": {"kind": "rows"}, "experiment": settings.model_dump()}
-    return ReportInputs("ru", recipe, "kamerton run ru", stages)
+    return ReportInputs("rows", "ru", recipe, "kamerton run ru", stages)
 
 
 def test_both_arms_of_the_real_engine_are_asked_and_judged(home: Path) -> None:
@@ -119,7 +119,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(home / "pretrain" / "pretraining.json", figures.model_dump_json())
     write_rows(home / "pretrain" / "continuations.jsonl", said)
     stages = {"pretrain": str(home / "pretrain")}
-    report(ReportInputs("novels", {}, "kamerton run novels", stages), home / "report")
+    report(ReportInputs("corpus", "novels", {}, "kamerton run novels", stages), home / "report")
     return home / "report" / "report.html"
 
 

@@ -14,10 +14,10 @@ import torch
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.callbacks import TERMINATED
 from kamerton.develop.training.resume import newest_checkpoint
-from kamerton.develop.tune import run, supervised, trainer
-from kamerton.develop.tune.load import load
+from kamerton.develop.training.trainer import TERMINATED
+from kamerton.develop.tune import adapter, supervised
+from kamerton.develop.tune.adapter import load
 from kamerton.develop.tune.run import tune
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
@@ -34,7 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "dora": {"learning_rate": 1e-2},
     "prompt": {"learning_rate": 0.3, "virtual_tokens": 6},
     "full": {"learning_rate": 3e-3, "weight_decay": 0.01},
-    "noise": {"learning_rate": 1e-2, "neftune_alpha": 5.0, "rows_at_once": 3},
+    "noise": {"learning_rate": 1e-2, "neftune_alpha": 5.0, "micro_batch_size": 3},
 }
 """What differs by method; `noise` is lora with NEFTune, in parts that do not fill a batch."""
 COLOURS = ["red", "blue", "green", "gold"]
@@ -91,7 +91,7 @@ def keep(patch: pytest.MonkeyPatch) -> list[Any]:
         save(model, *rest)
         kept.append(model)
 
-    patch.setattr(run, "save", saved)
+    patch.setattr(adapter, "save", saved)
     return kept
 
 
@@ -156,7 +156,7 @@ class Killed(BaseException):
 
 def kill_after(parts: int, patch: pytest.MonkeyPatch) -> None:
     """End a run in its forward pass number `parts`, after all its checks."""
-    loss, seen = trainer.supervised_loss, []
+    loss, seen = supervised.supervised_loss, []
 
     def dying(*given: Any) -> Any:
         seen.append(1)
@@ -164,7 +164,7 @@ def kill_after(parts: int, patch: pytest.MonkeyPatch) -> None:
             raise Killed
         return loss(*given)
 
-    patch.setattr(trainer, "supervised_loss", dying)
+    patch.setattr(supervised, "supervised_loss", dying)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -313,14 +313,14 @@ def test_rows_longer_than_the_base_knows_are_refused(data: Path, tmp_path: Path)
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(
     tiny: Path, data: Path, tmp_path: Path
 ) -> None:
-    loss, calls = trainer.supervised_loss, []
+    loss, calls = supervised.supervised_loss, []
 
     def breaking(model: Any, batch: Any, items: Any) -> Any:
         calls.append(1)
         return loss(model, batch, items) * (float("nan") if len(calls) == 4 else 1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "supervised_loss", breaking)
+        patch.setattr(supervised, "supervised_loss", breaking)
         with pytest.raises(InputError, match=r"at step 4 \(rows: r\d+, .*checkpoint-2"):
             tune(settings("lora"), str(tiny), data, tmp_path, seed=7, threads=1)
     kept = newest_checkpoint(tmp_path / "checkpoints")
@@ -349,7 +349,7 @@ def test_rows_are_halved_where_memory_runs_out_and_the_result_is_the_same(
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     small = {"save_steps": 1, "epochs": 1, "dropout": 0.0}
     tune(settings("lora", **small), str(tiny), data, whole, seed=7, threads=1)
-    loss, calls = trainer.supervised_loss, []
+    loss, calls = supervised.supervised_loss, []
 
     def scarce(model: Any, batch: Any, items: Any) -> Any:
         calls.append(len(batch["cu_seq_lens"]) - 1)
@@ -358,7 +358,7 @@ def test_rows_are_halved_where_memory_runs_out_and_the_result_is_the_same(
         return loss(model, batch, items)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "supervised_loss", scarce)
+        patch.setattr(supervised, "supervised_loss", scarce)
         tune(settings("lora", **small), str(tiny), data, halved, seed=7, threads=1)
     assert max(calls[failing:]) == 4 and "8 rows at once do not fit" in capsys.readouterr().err
     one, other = (json.loads((out / "training.json").read_text()) for out in (whole, halved))

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from kamerton.develop import hub
-from kamerton.develop.data.feedback import convert, write
-from kamerton.develop.data.ratings import Form
+from kamerton.develop.data.feedback import Form, convert, write
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.load import load
+from kamerton.develop.tune.adapter import load
 from kamerton.develop.tune.run import tune
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.feedback import FeedbackRow

@@ -14,8 +14,8 @@ from transformers import AutoModelForCausalLM
 from kamerton.develop.data.corpus.run import prepare
 from kamerton.develop.pretrain.run import pretrain
 from kamerton.develop.settings import CorpusSettings, PretrainSettings
-from kamerton.develop.training.callbacks import TERMINATED
 from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.develop.training.trainer import TERMINATED
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.manifest import sha256
 from kamerton.formats.pretraining import CONTINUATIONS, PRETRAINING, Continuation, Pretraining

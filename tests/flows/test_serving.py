@@ -19,8 +19,8 @@ import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from kamerton.engines.llamacpp import EngineSettings, engine, scales
-from kamerton.engines.process import Engine
+from kamerton.engines.child import ChildProcess
+from kamerton.engines.llamacpp.engine import LlamaCpp, LlamaCppSettings, scales
 from kamerton.formats.errors import InputError
 from kamerton.formats.retrieval import with_context
 from kamerton.formats.serving import FILE
@@ -216,10 +216,9 @@ def cold_answer(base_url: str, arm: str, text: str) -> Tokens:
 def test_the_naive_way_would_be_wrong(folder: Path) -> None:
     """Without the whole list of adapters the engine mixes them: the test above can fail."""
     spec = load_spec(folder)
-    settings = EngineSettings(
-        str(folder / spec.base), tuple(str(folder / a.file) for a in spec.adapters), 256, 1, 2
-    )
-    bare = engine(settings)
+    adapters = {adapter.name: str(folder / adapter.file) for adapter in spec.adapters}
+    settings = LlamaCppSettings(str(folder / spec.base), adapters, context=256, threads=2)
+    bare = LlamaCpp(settings).process
     bare.start()
     try:
         full = scales("museum", ("museum", "desk"))
@@ -239,7 +238,7 @@ def test_the_naive_way_would_be_wrong(folder: Path) -> None:
 TEXTS = ["the old bronze idol from the hill", "a bowl of red clay with two bulls", "who made it"]
 
 
-def complete(engine: Engine, text: str, more: dict[str, object], cache: bool) -> str:
+def complete(engine: ChildProcess, text: str, more: dict[str, object], cache: bool) -> str:
     data = {"messages": [{"role": "user", "content": text}], "temperature": 0.0, "max_tokens": 12}
     whole = json.dumps({**data, **more, "cache_prompt": cache}).encode()
     headers = {"Content-Type": "application/json", **engine.headers}
@@ -370,15 +369,14 @@ def test_nothing_is_left_behind(kinds_folder: Path, tmp_path: Path, number: int,
 def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
     base = write_spec(tmp_path) / "base.gguf"
     base.write_bytes(b"not a model at all")
-    settings = EngineSettings(str(base), (), 256, 1, 2)
     with pytest.raises(InputError) as caught:
-        engine(settings).start()
+        LlamaCpp(LlamaCppSettings(str(base), context=256)).start()
     said = str(caught.value)
     assert "base.gguf" in said and "failed to load model" in said and "Traceback" not in said, said
 
 
 def test_the_engine_answers_nobody_but_its_gateway(folder: Path) -> None:
-    bare = engine(EngineSettings(str(folder / "base.gguf"), (), 256, 1, 2))
+    bare = LlamaCpp(LlamaCppSettings(str(folder / "base.gguf"), context=256)).process
     bare.start()
     try:
         asked = {"prompt": "x", "n_predict": 1}

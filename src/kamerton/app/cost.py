@@ -53,13 +53,13 @@ def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
 
 def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], str]:
     """The training rows, without those that go whatever the others are; why there are none."""
-    from kamerton.develop.data.rows.filters import alone
+    from kamerton.develop.data.rows.collect import unfit
     from kamerton.develop.data.rows.split import split
 
     quick = _without_names(data)
     found, share = _found(quick, home, seed)
     said = {one.row.id: one.said for one in found}
-    left = [one for one in found if not alone(one.row, quick)]
+    left = [one for one in found if not unfit(one.row, quick)]
     train = split(left, share, seed)[0]
     why = "held_out" if left else "filtered" if found else "empty"
     rows = [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
@@ -69,7 +69,7 @@ def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], str
 def _found(data: RowsSettings, home: Path, seed: int) -> tuple[list["Sourced"], float]:
     """All rows as filters see them, and the share that is held out."""
     from kamerton.develop.data.rows import collect, rated
-    from kamerton.develop.data.rows.filters import private
+    from kamerton.develop.data.rows.collect import private
 
     if rated.is_rated(data, home, "sft"):
         found, settled = rated.collect(data, home, "sft", seed)

@@ -8,14 +8,25 @@ from kamerton.app.kinds import Folders, kind_of
 from kamerton.app.recipe import Part
 from kamerton.app.serving import serving
 from kamerton.app.stages import STAGES_OF_ADAPTER, Job
+from kamerton.formats.errors import InputError
+from kamerton.formats.events import Event, emit, recording
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.folder import STAGES, find_run
 
 
 def run_stage(name: StageName, job: Job) -> None:
-    """Run one stage in this process; its outputs go where the job says."""
+    """Run one stage in this process; its outputs and its events go where the job says."""
     Path(job.stages[name]).mkdir(parents=True, exist_ok=True)
+    with recording(Path(job.stages[name])):
+        try:
+            _run(name, job)
+        except InputError as error:
+            emit(Event(kind="refused", text=str(error)))
+            raise
+
+
+def _run(name: StageName, job: Job) -> None:
     parts = job.recipe.parts
     if parts and name.does in OF_ADAPTER:
         adapter = name.adapter or next(iter(parts))
@@ -69,19 +80,23 @@ def _compare(job: Job, name: str, part: Part) -> None:
 
 def _report(job: Job) -> None:
     """One page and card for each adapter; their closing words together end the run."""
+    from kamerton.develop.hub import licence_of
     from kamerton.experiment.report.run import TABLE, ReportInputs, report
 
     recipe, out, run = job.recipe, job.out("report"), _run_of(job)
     tree = recipe.model_dump(mode="json")
     if not recipe.adapters:
         stages = {name: folder for name, folder in job.stages.items() if name != "report"}
-        report(ReportInputs(recipe.name, tree, job.command, stages, run), out)
+        kind, licence = recipe.data.kind, licence_of(recipe.base) if "tune" in stages else ""
+        report(ReportInputs(kind, recipe.name, tree, job.command, stages, run, licence), out)
         return
     for name, part in recipe.parts.items():
         sections = tree | part.model_dump(mode="json") | {"adapters": {}}
         stages = {does: str(job.out(does, name)) for does in STAGES_OF_ADAPTER}
         beside = run / name if run else None
-        report(ReportInputs(name, sections, job.command, stages, beside), out / name)
+        kind, licence = part.data.kind, licence_of(recipe.base)
+        inputs = ReportInputs(kind, name, sections, job.command, stages, beside, licence)
+        report(inputs, out / name)
     words = [read_text(out / name / TABLE) for name in recipe.parts]
     write_text(out / TABLE, "\n".join(words))
 

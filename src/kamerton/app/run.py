@@ -15,6 +15,7 @@ from kamerton.formats.manifest import StageName
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget
 from kamerton.pipeline.graph import Planned, State, plan, select, state_of
+from kamerton.pipeline.working import Working, working
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def make(
     """
     chosen = select(planned.stages, only, start)
     job = planned.job
-    with folders.in_use(folders.ROOT):
+    places = {str(item.name): str(item.folder.relative_to(folders.ROOT)) for item in chosen}
+    work = Working(recipe=planned.recipe.name, stages=places)
+    with folders.in_use(folders.ROOT), working(folders.ROOT, work):
         if fresh:
             forget(chosen)
         ran = execute(chosen, planned.stages, lambda item: command(item, job))

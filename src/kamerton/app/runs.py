@@ -112,6 +112,7 @@ def report_again(place: Place) -> Path | None:
     Stages stay as they are: the page in the run's folder is a copy, and this is a newer one, with
     what a judge and people have said since.
     """
+    from kamerton.develop.hub import licence_of
     from kamerton.experiment.report.run import CARD, REPORT, ReportInputs, report
 
     page = place.run / f"{place.prefix}{REPORT}"
@@ -122,8 +123,10 @@ def report_again(place: Place) -> Path | None:
     made = [place.record.recipe_file, *place.record.options]
     name = place.adapter or place.record.recipe
     command = shlex.join(["kamerton", "run", *made])
+    kind, licence = place.part["data"]["kind"], licence_of(str(place.recipe.get("base", "")))
+    inputs = ReportInputs(kind, name, place.part, command, stages, place.out, licence)
     with TemporaryDirectory() as folder:
-        report(ReportInputs(name, place.part, command, stages, place.out), Path(folder))
+        report(inputs, Path(folder))
         for file in (REPORT, CARD):
             write_text(place.run / f"{place.prefix}{file}", read_text(Path(folder) / file))
     return page

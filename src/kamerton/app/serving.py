@@ -13,7 +13,7 @@ from kamerton.app.kinds import kind_of
 from kamerton.app.recipe import Recipe
 from kamerton.app.runs import recipe_of
 from kamerton.formats.errors import InputError
-from kamerton.formats.serving import FILE
+from kamerton.formats.serving import FILE, RemoteServer
 from kamerton.pipeline.folder import read_run, resolve_run
 from kamerton.serve.settings import ServeSettings
 
@@ -24,8 +24,8 @@ _READY_SECONDS = 300.0
 class Served:
     """What `kamerton serve RUN` serves."""
 
-    folder: Path
-    """An exported model, with serving.json."""
+    folder: Path | None
+    """An exported model, with serving.json; None: other servers answer for every model."""
     settings: ServeSettings
     """Of the run's recipe."""
     examples: list[str]
@@ -33,7 +33,15 @@ class Served:
 
 
 def served(run: str) -> Served:
-    """The exported model of a run, or of a folder; InputError where the run made none."""
+    """The exported model of a run, of a folder, or of another server, named by its address.
+
+    InputError where the run made none.
+    """
+    from kamerton.engines.remote import is_address
+
+    if is_address(run):
+        remote = RemoteServer(base_url=run)
+        return Served(None, ServeSettings(remote=[remote]), [])
     if (Path(run) / FILE).is_file():
         return Served(Path(run), ServeSettings(), [])
     place = resolve_run(run)

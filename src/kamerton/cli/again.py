@@ -11,18 +11,18 @@ from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
-    from kamerton.experiment.voices import Voice
+    from kamerton.experiment.report.feedback import Feedback
 
 
 def tell_again(
-    place: Place, why: str, report: BaseModel, voice: "Voice", file: str, as_json: bool
+    place: Place, why: str, report: BaseModel, feedback: "Feedback", file: str, as_json: bool
 ) -> None:
     """Print what was found, after why it claims nothing, with the page made again.
 
     `file` in the run's folder holds the figures where the run has no page.
     """
+    from kamerton.experiment.report.feedback import text
     from kamerton.experiment.report.words import reason
-    from kamerton.experiment.voices import text
 
     if why:
         note(say("experiment.no_claims", why=reason(why, "why")))
@@ -30,5 +30,5 @@ def tell_again(
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
-    typer.echo(text(voice))
+    typer.echo(text(feedback))
     typer.echo(say("cli.report_lies", path=page or place.out / file))

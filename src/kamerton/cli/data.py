@@ -12,7 +12,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.leaks.report import Leak, Report
+    from kamerton.develop.data.leaks.check import Leak, Report
     from kamerton.formats.chat import ChatRow
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
@@ -37,8 +37,7 @@ def leaks(
 ) -> None:
     """Print the leaks; exit 1 where one blocks a verdict."""
     from kamerton.develop.data.leaks import files
-    from kamerton.develop.data.leaks.check import check
-    from kamerton.develop.data.leaks.report import merged
+    from kamerton.develop.data.leaks.check import check, merged
 
     sets = _benchmarks(against or [])
     if held_out is None and not sets:
@@ -89,12 +88,12 @@ def _show(report: "Report") -> None:
 
 
 def _unlike(leak: "Leak") -> float:
-    return -leak.likeness
+    return -leak.similarity
 
 
 def _cells(mark: str, leak: "Leak") -> tuple[str, ...]:
     ids = (_short(leak.held_out), leak.side, leak.level, _short(leak.seen_in))
-    return (mark, *ids, f"{leak.likeness:.2f}")
+    return (mark, *ids, f"{leak.similarity:.2f}")
 
 
 def _short(name: str) -> str:

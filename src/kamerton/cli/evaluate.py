@@ -141,7 +141,7 @@ def _served(
     from kamerton.app.weights import located
     from kamerton.client.connection import Endpoint, api_key, first_model, models
     from kamerton.client.hosts import check_host
-    from kamerton.engines.batched import BatchedSettings, running
+    from kamerton.engines.batched.engine import BatchedSettings, running
 
     if model.startswith(_URLS):
         url, _, name = model.partition("#")

@@ -38,7 +38,7 @@ def grade(
     from kamerton.experiment.tasks import GRADED, TASKS, Columns, Options
 
     if task not in GRADED:
-        raise InputError("cli.grade_unknown_task", task=task, known=", ".join(GRADED))
+        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADED))
     options = Options(
         data=data,
         seed=seed,

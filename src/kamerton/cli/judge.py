@@ -67,7 +67,7 @@ def _judge(
     from kamerton.experiment.judge.report import FILE
     from kamerton.experiment.judge.run import judge_pairs
     from kamerton.experiment.rating.choices import read_choices
-    from kamerton.experiment.voices import of_judge
+    from kamerton.experiment.report.feedback import of_judge
 
     why = why_no_claim([found])
     choices = read_choices(place.out)
@@ -95,8 +95,8 @@ def _settings(
 ) -> "JudgeSettings":
     """The recipe's section `judge`, then the options, then `--set`."""
     from kamerton.experiment.judge.settings import JudgeSettings
-    from kamerton.experiment.report.card import language_of
     from kamerton.formats.errors import InputError
+    from kamerton.formats.language import language_of
 
     tree: Tree = {"language": language_of(pair.question for pair in pairs)}
     tree = tree | (place.recipe.get("judge") or {}) | given

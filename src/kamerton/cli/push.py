@@ -11,9 +11,9 @@ from kamerton.formats.language import say
 from kamerton.pipeline.folder import RunRecord, read_run, resolve_run
 
 HUB = "hf:"
-KEPT = ("base.gguf", "index", "manifest.json")
+KEPT = ("base.gguf", "index", "manifest.json", "events.jsonl")
 """Of an export stays here: the base that others have too, passages of the team's own texts, and
-the stage's record, which names files of this machine."""
+the stage's record and events, which name files of this machine."""
 
 
 def push(

@@ -57,7 +57,7 @@ def read_back(
     from kamerton.experiment.rating.choices import write_choices
     from kamerton.experiment.rating.verdict import FILE, rate
     from kamerton.experiment.rating.write import KEY
-    from kamerton.experiment.voices import of_people
+    from kamerton.experiment.report.feedback import of_people
 
     place = place_of(run)
     found = read(place)

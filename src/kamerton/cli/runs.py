@@ -6,10 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from kamerton.app.follow import find_work
+from kamerton.cli.follow import print_states, show_work
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.formats import manifest
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 
@@ -41,9 +44,18 @@ def _verdicts(run: Path) -> dict[str, str]:
 @app.command("show", help="cli.help_runs_show")
 def show(
     run: Annotated[str, typer.Argument(help="cli.arg_run")],
+    live: Annotated[bool, typer.Option("--follow", help="cli.opt_follow")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
-    """Print what a run is made of, back to the files that were read."""
+    """Print what a run is made of, back to the files that were read; or how it goes on."""
+    work = find_work(run)
+    if live:
+        raise typer.Exit(0 if show_work(work, as_json) == "finished" else 1)
+    if work.record is not None:
+        note(say(f"cli.work_{work.condition}", run=work.title))
+        if not folders.runs_of(folders.ROOT, run):
+            print_states(work, as_json)
+            return
     place = folders.resolve_run(run)
     record = folders.read_run(place)
     found = {name: manifest.read(record.stage(place, name)) for name in record.stages}

@@ -11,7 +11,7 @@ from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
-    from kamerton.sandbox import Ended
+    from kamerton.sandbox import Completed
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 _MIB = 2**20
@@ -36,7 +36,7 @@ def run(
     raise typer.Exit(ended.exit)
 
 
-def _show(ended: "Ended") -> None:
+def _show(ended: "Completed") -> None:
     typer.echo(ended.stdout, nl=False)
     typer.echo(ended.stderr, nl=False, err=True)
     if ended.limit:

@@ -170,11 +170,14 @@ class Connection:
         import httpx
 
         try:
-            async with self._http.stream("POST", self._url(route), json=dict(body)) as response:
+            whole = {**body, "stream": True}
+            async with self._http.stream("POST", self._url(route), json=whole) as response:
                 if not response.is_success:
                     self.read(self._reply(response.status_code, await response.aread()), bytes)
-                async for data in _events(response):
-                    chunk: dict[str, Any] = json.loads(data)
+                async for data in events(response):
+                    chunk = json.loads(data)
+                    if not isinstance(chunk, dict):
+                        raise ValueError(data[:_SHOWN].decode("utf-8", "replace"))
                     if "error" in chunk:
                         self.read(self._reply(400, data), bytes)
                     yield chunk
@@ -258,7 +261,7 @@ def _http(endpoint: Endpoint) -> "httpx.AsyncClient":
         raise InputError("client.bad_proxy", where=endpoint.base_url) from error
 
 
-async def _events(response: "httpx.Response") -> AsyncIterator[bytes]:
+async def events(response: "httpx.Response") -> AsyncIterator[bytes]:
     """The data of each server-sent event.
 
     Not `aiter_lines`: JSON may hold U+2028 and its like, which end a line for Python only.

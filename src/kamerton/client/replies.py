@@ -34,7 +34,7 @@ def chat_completion(content: bytes) -> Completion:
     message = choice.get("message")
     if not isinstance(message, dict):
         raise Unreadable(f"message: {type(message).__name__}")
-    text = _text(message.get("content"))
+    text = content_text(message.get("content"))
     if text is None and isinstance(message.get("refusal"), str):
         text = message["refusal"]
     calls = tuple(call for call in message.get("tool_calls") or () if isinstance(call, dict))
@@ -55,7 +55,7 @@ def text_completion(content: bytes) -> Completion:
 def delta(chunk: dict[str, Any]) -> str:
     """The text that a chunk of a streamed chat completion adds."""
     choices = chunk.get("choices") or [{}]
-    return _text((choices[0].get("delta") or {}).get("content")) or ""
+    return content_text((choices[0].get("delta") or {}).get("content")) or ""
 
 
 def _choice(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -69,10 +69,12 @@ def _choice(content: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return reply, choices[0]
 
 
-def _text(content: Any) -> str | None:
+def content_text(content: Any) -> str | None:
     """The text of a message's content: text, parts of which some may be text, or null."""
     if content is None or isinstance(content, str):
         return content
+    if isinstance(content, dict):
+        content = [content]
     if not isinstance(content, list):
         raise Unreadable(f"content: {type(content).__name__}")
     parts = [part.get("text") if isinstance(part, dict) else part for part in content]

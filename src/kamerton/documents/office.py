@@ -12,7 +12,6 @@ from kamerton.formats.errors import InputError
 if TYPE_CHECKING:
     from docx.table import Table
     from docx.text.paragraph import Paragraph
-    from pypdf import PdfReader
 
 UNPACKED_LIMIT = 200 * 1024**2
 """Most bytes that a DOCX may have unpacked."""
@@ -79,18 +78,15 @@ def _body(text: str) -> str:
     for node in tree.css("pre br"):
         node.replace_with("\n")
     for node in tree.css("pre"):
-        node.replace_with(_LINE + _kept(node.text()) + _LINE)
+        # Marked, verbatim lines and spaces outlive the folding of spaces.
+        kept = node.text().expandtabs().translate({ord("\n"): _LINE, ord(" "): _SPACE})
+        node.replace_with(_LINE + kept + _LINE)
     for node in tree.css(_BLOCKS):
         node.insert_before(_LINE)
         node.insert_after(_LINE)
     for node in tree.css("td, th"):
         node.insert_after(_CELL)
     return _lines(tree.body.text() if tree.body else "")
-
-
-def _kept(text: str) -> str:
-    """Verbatim text, its lines and spaces marked so that they outlive the folding of spaces."""
-    return text.expandtabs().translate({ord("\n"): _LINE, ord(" "): _SPACE})
 
 
 def _lines(marked: str) -> str:
@@ -109,7 +105,11 @@ def docx(data: bytes, where: str) -> str:
     """
     _check_zip(data, where)
     try:
-        text = _docx_text(data)
+        import docx as library
+
+        blocks = library.Document(io.BytesIO(data)).iter_inner_content()
+        lines = (line for block in blocks for line in _block(block))
+        text = "\n".join(line for line in lines if line.strip())
     except Exception as error:  # of a broken file python-docx and lxml raise almost anything
         why = str(error) or type(error).__name__
         raise InputError("documents.bad_docx", where=where, why=why) from error
@@ -142,13 +142,6 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
             continue
 
 
-def _docx_text(data: bytes) -> str:
-    import docx as library
-
-    blocks = library.Document(io.BytesIO(data)).iter_inner_content()
-    return "\n".join(line for block in blocks for line in _block(block) if line.strip())
-
-
 def _block(block: "Paragraph | Table") -> list[str]:
     rows = getattr(block, "rows", None)
     if rows is None:
@@ -168,7 +161,8 @@ def pdf(data: bytes, where: str) -> Pages:
     try:
         reader = PdfReader(io.BytesIO(data))
         locked = reader.is_encrypted
-        texts = [] if locked else _page_texts(reader)
+        pages = () if locked else reader.pages
+        texts = [_HALF.sub("\ufffd", page.extract_text().strip("\n")) for page in pages]
     except Exception as error:  # pypdf says that broken files may cause any exception
         why = str(error) or type(error).__name__
         raise InputError("documents.bad_pdf", where=where, why=why) from error
@@ -178,8 +172,3 @@ def pdf(data: bytes, where: str) -> Pages:
     if not kept:
         raise InputError("documents.scan", where=where, pages=len(texts))
     return Pages("\n".join(kept), len(texts), len(texts) - len(kept))
-
-
-def _page_texts(reader: "PdfReader") -> list[str]:
-    texts = (page.extract_text().strip("\n") for page in reader.pages)
-    return [_HALF.sub("\ufffd", text) for text in texts]

@@ -1,30 +1,44 @@
 """Rows of tables, one by one and with their places: CSV, JSON, JSONL, Parquet.
 
 CSV, JSON and JSONL may be packed with gzip (`.gz`). No more than one line is in memory at once;
-of JSON the whole file is, and of Parquet one batch.
+of JSON the whole file is, and of Parquet one batch. Separator and charset of a CSV are told by its
+first lines.
 """
 
+import csv
+import gzip
+import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
-from kamerton.documents import delimited, lines
+from kamerton.documents.charset import decode
 from kamerton.formats.errors import InputError
 
+LINE_LIMIT = 64 * 1024**2
+"""Most bytes of one line, and most characters of one cell of a CSV."""
 JSON_LIMIT = 1024**3
 """Most bytes of a JSON file, which is read whole."""
+SEPARATORS = ",;\t"
 _BATCH = 256
+_PROBE = 1 << 20
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_QUOTED = re.compile(r'"(?:[^"]|"")*"?')
 
 Row = dict[str, Any]
+Placed = tuple[str, Row]
+"""A row after its place."""
 
 
-def read_table(path: Path) -> Iterator[tuple[str, Row]]:
+def read_table(path: Path) -> Iterator[Placed]:
     """Each row with its place: `file:line` in CSV and JSONL, `file#row` (from 1) elsewhere.
 
     Blank lines are passed over. InputError: a file that is missing, empty, broken or of another
-    kind, a line over `lines.LINE_LIMIT`, a row that is no object or lacks cells.
+    kind, a line over `LINE_LIMIT`, a row that is no object or lacks cells.
     """
     if not path.is_file():
         raise InputError("documents.missing", where=str(path))
@@ -50,21 +64,115 @@ def kind(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def _jsonl(path: Path) -> Iterator[tuple[str, Row]]:
-    with lines.opened(path) as stream:
-        for number, line in lines.numbered(stream, path):
-            where = f"{path}:{number}"
-            text = lines.decoded(line, "utf-8-sig" if number == 1 else "utf-8", where)
-            if text.strip():
-                yield where, _object(_parsed(text, where), where)
+def read_csv(path: Path) -> Iterator[Placed]:
+    """Each record as column to text, with the line that it begins at; blank lines are passed over.
+
+    InputError: a header with empty or repeated names, quotes that do not close, a record with
+    another number of cells than the header.
+    """
+    csv.field_size_limit(LINE_LIMIT)  # the library's own, 128 KiB, is less than an article
+    with _opened(path) as stream:
+        text = _csv_lines(stream, path)
+        first = next(text, "")
+        # The one that the header has most of, outside of quotes; a comma where it has none.
+        separator = max(SEPARATORS, key=_QUOTED.sub("", first).count)
+        records = _records(csv.reader(chain([first], text), delimiter=separator, strict=True), path)
+        where, cells = next(records, ("", []))
+        header = [name.strip() for name in cells]
+        if not all(header) or len(set(header)) != len(header):
+            raise InputError("documents.bad_header", where=where, has=", ".join(header))
+        for where, cells in records:
+            if len(cells) != len(header):
+                values = {"has": len(cells), "wanted": len(header)}
+                raise InputError("documents.ragged", where=where, **values)
+            yield where, dict(zip(header, cells, strict=True))
 
 
-def _parsed(text: str, where: str) -> Any:
+def _csv_lines(stream: IO[bytes], path: Path) -> Iterator[str]:
+    """Lines in the charset that the beginning of the file tells."""
+    probe = stream.read(_PROBE)
+    stream.seek(0)
+    if probe.startswith(_UTF16):
+        yield from _utf16_lines(stream, path)
+        return
+    whole = len(probe) < _PROBE or b"\n" not in probe
+    charset = decode(probe if whole else probe[: probe.rindex(b"\n")], str(path))[1]
+    for number, line in _numbered(stream, path):
+        marked = number == 1 and charset == "utf-8"
+        yield _decoded(line, "utf-8-sig" if marked else charset, f"{path}:{number}")
+
+
+def _records(reader: Any, path: Path) -> Iterator[tuple[str, list[str]]]:
+    while True:
+        where = f"{path}:{reader.line_num + 1}"
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise InputError("documents.bad_csv", where=where, why=str(error)) from error
+        if cells is None:
+            return
+        if cells:
+            yield where, cells
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The bytes of a file, unpacked where its name ends in `.gz`."""
+    packed = path.suffix.lower() == ".gz"
+    return cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb")
+
+
+def _numbered(stream: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
+    """Numbers (from 1) and bytes of the lines, their ends on; InputError for one too long.
+
+    No more than `LINE_LIMIT` is read of a line. UTF-16 goes another way: no single byte parts its
+    lines.
+    """
+    number = 0
+    while line := stream.readline(LINE_LIMIT + 1):
+        number += 1
+        _check_length(len(line), path, number)
+        yield number, line
+
+
+def _utf16_lines(stream: IO[bytes], path: Path) -> Iterator[str]:
+    text, number = io.TextIOWrapper(stream, "utf-16", newline=""), 0
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        why = getattr(error, "msg", None) or str(error)
-        raise InputError("documents.not_json", where=where, why=why) from error
+        while line := text.readline(LINE_LIMIT + 1):
+            number += 1
+            _check_length(len(line), path, number)
+            yield line
+    except UnicodeDecodeError as error:
+        raise _damaged(error, "utf-16", f"{path}:{number + 1}") from error
+
+
+def _check_length(length: int, path: Path, number: int) -> None:
+    if length > LINE_LIMIT:
+        raise InputError("documents.long_line", where=f"{path}:{number}", limit=LINE_LIMIT)
+
+
+def _decoded(line: bytes, charset: str, where: str) -> str:
+    try:
+        return line.decode(charset)
+    except UnicodeDecodeError as error:
+        raise _damaged(error, charset, where) from error
+
+
+def _damaged(error: UnicodeDecodeError, charset: str, where: str) -> InputError:
+    return InputError("documents.damaged", where=where, charset=charset, byte=error.start)
+
+
+def _jsonl(path: Path) -> Iterator[Placed]:
+    with _opened(path) as stream:
+        for number, line in _numbered(stream, path):
+            where = f"{path}:{number}"
+            text = _decoded(line, "utf-8-sig" if number == 1 else "utf-8", where)
+            if text.strip():
+                try:
+                    value = json.loads(text)
+                except (ValueError, RecursionError) as error:
+                    why = getattr(error, "msg", None) or str(error)
+                    raise InputError("documents.not_json", where=where, why=why) from error
+                yield where, _object(value, where)
 
 
 def _object(value: Any, where: str) -> Row:
@@ -73,10 +181,16 @@ def _object(value: Any, where: str) -> Row:
     return value
 
 
-def _json(path: Path) -> Iterator[tuple[str, Row]]:
-    text = _whole(path)
+def _json(path: Path) -> Iterator[Placed]:
+    data, size = b"", path.stat().st_size
+    if size <= JSON_LIMIT:
+        with _opened(path) as stream:
+            data = stream.read(JSON_LIMIT + 1)  # unpacked it may still be larger
+    if max(size, len(data)) > JSON_LIMIT:
+        raise InputError("documents.big_json", where=str(path), limit=JSON_LIMIT)
+    text = _decoded(data, "utf-8-sig", str(path))
     try:
-        rows = _rows(json.loads(text), path)
+        rows = _json_rows(json.loads(text), path)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # JSON lines are often called .json
             yield from _jsonl(path)
@@ -89,32 +203,18 @@ def _json(path: Path) -> Iterator[tuple[str, Row]]:
         yield f"{path}#{number}", _object(row, f"{path}#{number}")
 
 
-def _whole(path: Path) -> str:
-    data, size = b"", path.stat().st_size
-    if size <= JSON_LIMIT:
-        with lines.opened(path) as stream:
-            data = stream.read(JSON_LIMIT + 1)  # unpacked it may still be larger
-    if max(size, len(data)) > JSON_LIMIT:
-        raise InputError("documents.big_json", where=str(path), limit=JSON_LIMIT)
-    return lines.decoded(data, "utf-8-sig", str(path))
-
-
-def _rows(value: Any, path: Path) -> list[Any]:
+def _json_rows(value: Any, path: Path) -> list[Any]:
     """The list itself, or the one list of objects that an object holds."""
     if isinstance(value, list):
         return value
-    found = list(value.values()) if isinstance(value, dict) else []
-    tables = [item for item in found if isinstance(item, list) and _any_object(item)]
+    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else []
+    tables = [items for items in lists if any(isinstance(item, dict) for item in items)]
     if len(tables) != 1:
         raise InputError("documents.no_list", where=str(path), count=len(tables))
     return tables[0]
 
 
-def _any_object(items: list[Any]) -> bool:
-    return any(isinstance(item, dict) for item in items)
-
-
-def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
+def _parquet(path: Path) -> Iterator[Placed]:
     import pyarrow  # type: ignore[import-untyped, unused-ignore]
     from pyarrow import parquet
 
@@ -131,9 +231,9 @@ def _parquet(path: Path) -> Iterator[tuple[str, Row]]:
         raise InputError("documents.bad_parquet", where=where, why=why) from error
 
 
-READERS: dict[str, Callable[[Path], Iterator[tuple[str, Row]]]] = {
-    ".csv": delimited.rows,
-    ".tsv": delimited.rows,
+READERS: dict[str, Callable[[Path], Iterator[Placed]]] = {
+    ".csv": read_csv,
+    ".tsv": read_csv,
     ".json": _json,
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,

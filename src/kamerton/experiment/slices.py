@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from kamerton import stats
 from kamerton.experiment.finished import Finished
-from kamerton.experiment.report.card import language_of
-from kamerton.formats.language import say
+from kamerton.formats.language import language_of, say
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Interval, Sample, Verdict
 

@@ -7,6 +7,7 @@ with many of its own `part.en.yaml` and `part.ru.yaml`. A key names its package 
 
 import locale
 import os
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from typing import Literal, cast
@@ -47,3 +48,10 @@ def say(key: str, language: Language | None = None, /, **values: object) -> str:
     """
     package, _, name = key.partition(".")
     return catalogue(package, language or current())[name].format(**values)
+
+
+def language_of(texts: Iterable[str]) -> Language:
+    """`ru` where more than half of the letters are Cyrillic, else `en`."""
+    text = "".join(texts).casefold()
+    cyrillic = sum("а" <= letter <= "я" for letter in text)
+    return "ru" if 2 * cyrillic > sum(letter.isalpha() for letter in text) else "en"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.formats.events import FILE as EVENTS
 from kamerton.formats.jsonl import read_text, write_text
 
 FILE = "manifest.json"
@@ -69,8 +70,9 @@ def sha256(path: Path) -> str:
 
 
 def tree_sha256(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path, the manifest itself left out."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != FILE)
+    """SHA-256 of every file below a folder, by relative path, manifest and events left out."""
+    left_out = (FILE, EVENTS)
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in left_out)
     return {str(p.relative_to(folder)): sha256(p) for p in files}
 
 

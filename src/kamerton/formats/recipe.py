@@ -3,7 +3,7 @@
 import difflib
 import re
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Tag, ValidationError
@@ -20,6 +20,8 @@ class Section(BaseModel):
     """Base of every settings model: unknown keys fail, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    renamed: ClassVar[dict[str, str]] = {}
+    """Former names of keys, for the hint where one of them is used."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -138,6 +140,8 @@ def _explain(error: Tree, location: list[str], model: type[BaseModel], where: st
         _, inner = _walk(model, [str(part) for part in error["loc"][:-1]])
         names = list(inner.model_fields) if inner else []
         close = difflib.get_close_matches(location[-1], names, n=1, cutoff=0.6)
+        if isinstance(inner, type) and issubclass(inner, Section) and location[-1] in inner.renamed:
+            close = [inner.renamed[location[-1]]]
         hint = say("formats.did_you_mean", name=close[0]) if close else ""
         return InputError("formats.unknown_key", where=where, key=field, hint=hint)
     value = error.get("input")

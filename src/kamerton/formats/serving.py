@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.formats.recipe import Section
+
 FILE = "serving.json"
 BASE, RAG = "base", "+rag"
 """Model ids: the base's own, and what an id with retrieval ends with."""
@@ -23,21 +25,38 @@ class Adapter(BaseModel):
     `adapter_config.json`, for the transformers engine; its float base is `weights`."""
 
 
-class ServingSpec(BaseModel):
-    """One base, its adapters, and an index; paths are relative to the file's folder.
+class RemoteServer(Section):
+    """Models of another server behind the OpenAI API: Ollama, vLLM, a hosted one."""
 
-    Model ids follow from it: `base`, each adapter's name, and the same with `+rag`
-    where there is an index.
+    base_url: str
+    """Its address with /v1."""
+    models: dict[str, str] = {}
+    """Model id here to the one there; empty: all that it offers, by their own ids."""
+    api_key_env: str = ""
+    """Name of the environment variable that holds its key; empty: it needs none."""
+    trusted_hosts: list[str] = []
+    """Hosts beside this machine that may see what visitors ask."""
+    leaves_machine: bool = False
+    """Allow any other host to see it."""
+
+
+class ServingSpec(BaseModel):
+    """One base, its adapters, an index, and other servers; paths are those in the file's folder.
+
+    Model ids follow from it: `base`, each adapter's name, those of the other servers, and the same
+    with `+rag` where there is an index.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    base: str
-    base_name: str
-    base_sha256: str
+    base: str = ""
+    """Empty: other servers answer for every model."""
+    base_name: str = ""
+    base_sha256: str = ""
     weights: str = ""
     """Folder of the float base inside this one, where an adapter needs the transformers engine,
     empty otherwise; its hashes.json says what its files are."""
-    adapters: list[Adapter]
+    adapters: list[Adapter] = []
+    remote: list[RemoteServer] = []
     system: str = ""
     """System prompt put before chats that have none: the one of the training rows."""
     systems: dict[str, str] = {}

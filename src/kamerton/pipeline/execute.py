@@ -3,16 +3,20 @@
 import errno
 import importlib.metadata
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.events import FILE as EVENTS
+from kamerton.formats.events import Event, emit
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import FILE, Manifest, StageName, tree_sha256
-from kamerton.pipeline.child import run_child
+from kamerton.pipeline.child import StageFailed, run_child
 from kamerton.pipeline.folder import empty, locked
 from kamerton.pipeline.graph import Planned, State, descendants, state_of
 
@@ -43,12 +47,28 @@ def execute(chosen: list[Planned], every: list[Planned], command: Command) -> li
                 continue
             _tell(_announcement(item, state), name=item.name, number=number, total=total)
             _prepare(item, state)
-            seconds = run_child(item.name, command(item), lock)
             resumed = state is State.PARTIAL and item.stage.resumes
+            with _told(item, resumed):
+                seconds = run_child(item.name, command(item), lock)
             _finish(item, every, seconds, resumed)
+            emit(Event(kind="finished", seconds=round(seconds, 2)), item.folder / EVENTS)
             ran.append(item.name)
             _tell("finished", name=item.name, seconds=f"{seconds:.1f}")
     return ran
+
+
+@contextmanager
+def _told(item: Planned, resumed: bool) -> Iterator[None]:
+    """Events of a stage's beginning, and of an end that is none."""
+    events = item.folder / EVENTS
+    emit(Event(kind="started", resumed=resumed), events)
+    try:
+        yield
+    except (StageFailed, KeyboardInterrupt) as error:
+        code = error.code if isinstance(error, StageFailed) else -signal.SIGINT
+        with suppress(OSError):  # a full disk may be why it failed
+            emit(Event(kind="failed", code=code), events)
+        raise
 
 
 def _announcement(item: Planned, state: State) -> str:

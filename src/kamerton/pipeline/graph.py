@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.events import FILE as EVENTS
 from kamerton.formats.manifest import Manifest, StageName, digest, read, sha256, tree_sha256
 from kamerton.pipeline.folder import stage_folder
 
@@ -78,7 +79,7 @@ def stage_hash(stage: Stage, parents: dict[str, str], sources: dict[str, str]) -
 
 def state_of(folder: Path) -> State:
     """How far the stage in `folder` has come; finished outputs are checked by their hashes."""
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not folder.is_dir() or all(path.name == EVENTS for path in folder.iterdir()):
         return State.TO_DO
     try:
         manifest = read(folder)

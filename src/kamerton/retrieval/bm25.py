@@ -7,16 +7,57 @@ and in n of N passages:
     log(1 + (N - n + 0.5) / (n + 0.5)) * tf / (tf + k1 * (1 - b + b * dl / mean dl))
 
 The 1 in the logarithm, which the paper does not have, keeps the weight of a word that most
-passages hold above zero. A word that the query says twice counts twice.
+passages hold above zero. A word that the query says twice counts twice. Words have one spelling,
+and of Russian words the stem only.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import cache
 from math import log
-
-from kamerton.retrieval.words import words
+from unicodedata import normalize
 
 K1, B = 1.2, 0.75
+_WORD = re.compile(r"\w+")
+_RUSSIAN = re.compile("[а-я]+")
+_ENDINGS = (
+    *("ыми", "ими", "ами", "ями", "ого", "его", "ому", "ему"),
+    *("ах", "ях", "ам", "ям", "ом", "ем", "ов", "ев", "ых", "их", "ым", "им"),
+)
+"""Endings of nouns and adjectives that hold a consonant, the longer ones first."""
+_VOWELS = "аеиоуыэюяйь"
+_LEAST = 3
+"""Letters that are left of a word at least: `век`, `бог`, `дом`."""
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in its order; case, and е for ё, make no difference.
+
+    >>> words("Идолы, идолом: Ёлка 3000")
+    ['идол', 'идол', 'елк', '3000']
+    """
+    plain = normalize("NFC", text).casefold().replace("ё", "е")
+    return [stem(word) for word in _WORD.findall(plain)]
+
+
+@cache
+def stem(word: str) -> str:
+    """A Russian word, small letters, without its endings; any other word as it is.
+
+    Endings are cut until none is left, so a form that looks like a stem with an ending (`остров`)
+    meets its other forms (`острова`, `островом`). It knows no fleeting vowels: `камень` and
+    `камня` stay two words.
+    """
+    if not _RUSSIAN.fullmatch(word):
+        return word
+    before = ""
+    while word != before:
+        before = word
+        endings = (e for e in _ENDINGS if word.endswith(e) and len(word) - len(e) >= _LEAST)
+        word = word.removesuffix(next(endings, ""))
+        word = word[:_LEAST] + word[_LEAST:].rstrip(_VOWELS)
+    return word
 
 
 class Bm25:

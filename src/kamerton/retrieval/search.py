@@ -168,6 +168,6 @@ def _check_encoder(path: Path, meta: IndexMeta, first: Chunk, vectors: "Vectors"
     made = _encode(meta, [first.searched])[0]
     if len(made) != meta.dimensions:
         raise ForeignIndex(path, has, f"{meta.encoder}, {len(made)}")
-    likeness = float(made @ vectors[0])
-    if meta.endpoint is not None and likeness < _SAME:
-        raise ForeignIndex(path, has, f"{meta.encoder}, {len(made)}, cosine {likeness:.2f}")
+    similarity = float(made @ vectors[0])
+    if meta.endpoint is not None and similarity < _SAME:
+        raise ForeignIndex(path, has, f"{meta.encoder}, {len(made)}, cosine {similarity:.2f}")

@@ -1,7 +1,7 @@
-"""Runs code that nobody trusts, in boxes that are used once; where none can be had, it refuses."""
+"""Runs untrusted code in boxes that are used once; where none can be put up, it refuses."""
 
 from kamerton.sandbox.judge import Agree, Checked, Job, check, check_all, close_enough, compare
-from kamerton.sandbox.limits import Ended, Limit, Limits
+from kamerton.sandbox.limits import Completed, Limit, Limits
 from kamerton.sandbox.pool import Pool
 from kamerton.sandbox.program import available, require, run, run_file
 from kamerton.sandbox.session import CODE, BoxEnded, Called, CandidateError, Result, Session, call
@@ -13,7 +13,7 @@ __all__ = [
     "Called",
     "CandidateError",
     "Checked",
-    "Ended",
+    "Completed",
     "Job",
     "Limit",
     "Limits",

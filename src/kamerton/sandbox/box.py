@@ -52,10 +52,12 @@ _DEVICES = ("null", "zero", "random", "urandom")
 # of its second); wait4 is exact, and decides. So the kernel kills later, and what it has killed
 # need only be somewhere near.
 _NEARLY = 0.5
+_BUSY_MACHINE = 60
+"""How many times its wall clock a box may take that always wants a processor."""
 
 
 @dataclass(frozen=True)
-class Spent:
+class Usage:
     """What the kernel counted of a box that has ended."""
 
     exit: int
@@ -129,7 +131,7 @@ def _limited(limits: Limits) -> list[str]:
     ]
 
 
-def held(content: bytes) -> int:
+def memory_file(content: bytes) -> int:
     """A descriptor from which `content` is read, in memory; the caller closes it."""
     descriptor = os.memfd_create("kamerton")
     with open(descriptor, "wb", closefd=False) as stream:
@@ -155,9 +157,10 @@ class Box:
         """Put up the box; it starts beside us. `files`: path in the box to content."""
         self.limits = limits
         self.started = time.monotonic()
-        self._spent: Spent | None = None
-        descriptors = {path: held(content) for path, content in (files or {}).items()}
-        filter_fd = held(seccomp())
+        self._usage: Usage | None = None
+        self._runnable = 0.0
+        descriptors = {path: memory_file(content) for path, content in (files or {}).items()}
+        filter_fd = memory_file(seccomp())
         inherited = (*descriptors.values(), filter_fd)
         try:
             self.process = subprocess.Popen(
@@ -174,9 +177,23 @@ class Box:
             for descriptor in inherited:
                 os.close(descriptor)
 
-    def end(self, kill: bool) -> Spent:
+    def time_left(self, since: float) -> float:
+        """Seconds that the wall clock still gives the box, at monotonic time `since` its first.
+
+        Time in which a thread of the box runs or waits for a processor is not held against it: on a
+        busy machine the limit of processor time comes first, as on an idle one. In all it gets at
+        most `_BUSY_MACHINE` times the limit.
+        """
+        limit, elapsed = self.limits.wall, time.monotonic() - since
+        if limit < elapsed < _BUSY_MACHINE * limit:
+            # A process that has just ended tells nothing any more: what was seen of it stays.
+            self._runnable = max(self._runnable, _runnable_seconds(self.process.pid))
+            elapsed -= min(elapsed, self._runnable)
+        return max(0.0, limit - elapsed)
+
+    def end(self, kill: bool) -> Usage:
         """Wait for its end, or bring it about, and give what it has spent; any number of times."""
-        if self._spent is None:
+        if self._usage is None:
             if kill:
                 self._kill()
             _, status, used = os.wait4(self.process.pid, 0)
@@ -184,8 +201,8 @@ class Box:
             for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
                 if stream:
                     stream.close()
-            self._spent = _spent(self.process.returncode, used)
-        return self._spent
+            self._usage = _usage(self.process.returncode, used)
+        return self._usage
 
     def limit(self) -> Limit | None:
         """The limit that ended a box that has ended: CPU time or the length of a file."""
@@ -200,9 +217,7 @@ class Box:
     def _kill(self) -> None:
         """Kill process 1 of the box, so that bwrap still tells us what was spent; else bwrap."""
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children")
-        inside = children.read_text().split() if children.exists() else []
-        for target in map(int, inside or [str(pid)]):
+        for target in _children(pid) or [pid]:
             try:
                 os.kill(target, signal.SIGKILL)
             except ProcessLookupError:
@@ -210,6 +225,31 @@ class Box:
                 continue
 
 
-def _spent(exit_code: int, used: struct_rusage) -> Spent:
+def _children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:  # it has ended
+        return []
+
+
+def _runnable_seconds(pid: int) -> float:
+    """Seconds that the threads of a process and of all below it have run or waited for a processor.
+
+    From `schedstat` of proc(5): nanoseconds on a processor, nanoseconds on a run queue. 0.0 where
+    the kernel keeps no such figures.
+    """
+    seconds = sum(map(_runnable_seconds, _children(pid)))
+    for schedstat in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        try:
+            running, waiting, _ = schedstat.read_text().split()
+        except (OSError, ValueError):  # it has ended
+            continue
+        seconds += (int(running) + int(waiting)) / 1e9
+    return seconds
+
+
+def _usage(exit_code: int, used: struct_rusage) -> Usage:
     code = 128 - exit_code if exit_code < 0 else exit_code
-    return Spent(code, used.ru_utime + used.ru_stime)
+    return Usage(code, used.ru_utime + used.ru_stime)

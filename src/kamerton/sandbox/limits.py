@@ -1,4 +1,4 @@
-"""What a box may use, and what is said of it when it has ended."""
+"""What a box may use, and how the program in it has ended."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,8 @@ class Limits:
     cpu_seconds: int = 10
     """CPU time of the box, whole seconds. A process is killed somewhat later; past is past."""
     wall_seconds: float = 0.0
-    """Time by the clock; 0 means three times the CPU seconds and five more."""
+    """Time by the clock, without what the program waits for a processor; 0 means three times the
+    CPU seconds and five more."""
     memory_bytes: int = 512 * MIB
     processes: int = 8
     """Processes and threads at one time."""
@@ -40,7 +41,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Completed:
     """How a program ended."""
 
     exit: int

@@ -1,4 +1,4 @@
-"""Any program in a box of its own: what it says, how it ends, what it has spent."""
+"""Any program in a box of its own: its output, how it ended, what it used."""
 
 import os
 import selectors
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kamerton.formats.errors import InputError
 from kamerton.sandbox.box import Box
-from kamerton.sandbox.limits import Ended, Limit, Limits
+from kamerton.sandbox.limits import Completed, Limit, Limits
 from kamerton.sandbox.python import interpreter
 
 PROGRAM = "/box/program"
@@ -45,7 +45,7 @@ def run(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     files: Mapping[str, bytes] | None = None,
     stdin: bytes = b"",
-) -> Ended:
+) -> Completed:
     """Run a command line in a box.
 
     `files`: path in the box to content, readable and executable. Raises InputError where there is
@@ -60,21 +60,21 @@ def _run(
     limits: Limits,
     files: Mapping[str, bytes] | None = None,
     stdin: bytes = b"",
-) -> Ended:
+) -> Completed:
     given = os.memfd_create("stdin")
     with os.fdopen(given, "w+b") as stream:
         stream.write(stdin)
         stream.seek(0)
         box = Box([*_FIRST, *program], limits, files, given, subprocess.PIPE)
     try:
-        heard = _listen(box)
+        output = _read_output(box)
     except BaseException:
         box.end(kill=True)
         raise
-    return _ended(box, heard)
+    return _completed(box, output)
 
 
-def run_file(path: Path, limits: Limits = Limits()) -> Ended:  # noqa: B008 - frozen
+def run_file(path: Path, limits: Limits = Limits()) -> Completed:  # noqa: B008 - frozen
     """Run a file in a box: a program of its own (ELF, or `#!`), else Python.
 
     Raises InputError where the file is missing or there is no sandbox.
@@ -88,7 +88,7 @@ def run_file(path: Path, limits: Limits = Limits()) -> Ended:  # noqa: B008 - fr
 
 
 @dataclass
-class _Heard:
+class _Output:
     """What has come out of a box so far."""
 
     texts: dict[str, bytearray] = field(
@@ -97,10 +97,9 @@ class _Heard:
     limit: Limit | None = None
 
 
-def _listen(box: Box) -> _Heard:
+def _read_output(box: Box) -> _Output:
     """Read both outputs until the program ends, or says too much, or takes too long."""
-    heard = _Heard()
-    until = box.started + box.limits.wall
+    output = _Output()
     with selectors.DefaultSelector() as selector:
         ended = os.pidfd_open(box.process.pid)
         selector.register(ended, selectors.EVENT_READ, None)
@@ -108,17 +107,17 @@ def _listen(box: Box) -> _Heard:
             assert stream is not None
             selector.register(stream, selectors.EVENT_READ, name)
         try:
-            _follow(box, selector, heard, until)
+            _read_until(box, selector, output)
         finally:
             os.close(ended)
-    return heard
+    return output
 
 
-def _follow(box: Box, selector: selectors.BaseSelector, heard: _Heard, until: float) -> None:
+def _read_until(box: Box, selector: selectors.BaseSelector, output: _Output) -> None:
     while selector.get_map():
-        events = selector.select(max(0.0, until - time.monotonic()))
-        if not events:
-            heard.limit = "wall"
+        events = selector.select(left := box.time_left(box.started))
+        if not events and not left:
+            output.limit = "wall"
             return
         ready = [(key.data, key.fd) for key, _ in events]
         for name, stream in ready:
@@ -126,26 +125,28 @@ def _follow(box: Box, selector: selectors.BaseSelector, heard: _Heard, until: fl
                 continue  # what it said last comes first
             if name is None:
                 return
-            if not _hear(heard.texts[name], stream):
+            if not _read_piece(output.texts[name], stream):
                 selector.unregister(stream)
-            if len(heard.texts[name]) > box.limits.output_bytes:
-                heard.limit = "output"
+            if len(output.texts[name]) > box.limits.output_bytes:
+                output.limit = "output"
                 return
 
 
-def _hear(text: bytearray, stream: int) -> bool:
+def _read_piece(text: bytearray, stream: int) -> bool:
     """Read a piece; False at the end."""
     piece = os.read(stream, _PIECE)
     text += piece
     return bool(piece)
 
 
-def _ended(box: Box, heard: _Heard) -> Ended:
-    spent = box.end(kill=heard.limit is not None)
+def _completed(box: Box, output: _Output) -> Completed:
+    spent = box.end(kill=output.limit is not None)
     room = box.limits.output_bytes
-    out, err = (bytes(heard.texts[name][:room]).decode("utf-8", "replace") for name in heard.texts)
-    limit = heard.limit or box.limit()
+    out, err = (
+        bytes(output.texts[name][:room]).decode("utf-8", "replace") for name in output.texts
+    )
+    limit = output.limit or box.limit()
     if limit is None and spent.exit != 0 and err.rstrip().endswith("MemoryError"):
         limit = "memory"
     took = time.monotonic() - box.started
-    return Ended(spent.exit, out, err, spent.cpu_seconds, took, limit)
+    return Completed(spent.exit, out, err, spent.cpu_seconds, took, limit)

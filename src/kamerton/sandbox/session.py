@@ -1,4 +1,4 @@
-"""Functions of code that nobody trusts, called from outside its box: JSON in, JSON out.
+"""Functions of untrusted code, called from outside its box: JSON requests in, JSON replies out.
 
 The box holds the candidate and the arguments, nothing that is worth reading. Whatever it answers
 is data; a candidate that writes to the channel itself has only given another answer.
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from kamerton.formats.errors import InputError
-from kamerton.sandbox.box import Box, Spent
+from kamerton.sandbox.box import Box, Usage
 from kamerton.sandbox.limits import Limit, Limits
 from kamerton.sandbox.program import require
 from kamerton.sandbox.python import interpreter
@@ -105,12 +105,12 @@ class Session:
         """
         require()
         self.limits = limits
-        arguments = interpreter().command("-c", _START, str(limits.output_bytes), *_inside())
+        arguments = interpreter().command("-c", _START, str(limits.output_bytes), *_worker())
         self.box = Box(arguments, limits, stdin=subprocess.PIPE)
         self._rest = b""
         self._broken: Limit | None = None
         self._over = False
-        self._until = time.monotonic() + limits.wall
+        self._since = time.monotonic()
         self._settled = False
         self._first(warm)
 
@@ -133,7 +133,7 @@ class Session:
         The wall clock starts here, since a box may have waited.
         """
         self.settle()
-        self._until = time.monotonic() + self.limits.wall
+        self._since = time.monotonic()
         self._ask(["load", source])
         self._answer()
 
@@ -145,7 +145,7 @@ class Session:
         """
         if self._settled:
             return
-        self._until = time.monotonic() + self.limits.wall
+        self._since = time.monotonic()
         try:
             self._answer()
         except (BoxEnded, BrokenAnswer, CandidateError) as error:
@@ -160,7 +160,7 @@ class Session:
         self._send(f'["call",{json.dumps(name)},{",".join(texts)}]\n'.encode())
         return self._answer()
 
-    def close(self) -> Spent:
+    def close(self) -> Usage:
         """End the box, and say what it has spent."""
         return self.box.end(kill=True)
 
@@ -228,12 +228,18 @@ class Session:
         return line
 
     def _wait(self, descriptor: int, event: int) -> None:
-        """Wait until the box can be read or written, as long as the wall clock lets us."""
+        """Wait until the box can be read or written, as long as its wall clock lets us."""
+        if not self._happens(descriptor, event):
+            self._gone("wall")
+
+    def _happens(self, descriptor: int, event: int) -> bool:
+        """Whether the event comes before the box's time is up."""
         poll = select.poll()
         poll.register(descriptor, event)
-        left = self._until - time.monotonic()
-        if left <= 0 or not poll.poll(left * 1000):
-            self._gone("wall")
+        while left := self.box.time_left(self._since):
+            if poll.poll(max(1.0, left * 1000)):
+                return True
+        return False
 
     def _gone(self, limit: Limit | None = None) -> None:
         """The box is at its end, or is brought to it."""
@@ -247,10 +253,8 @@ class Session:
     def _ended(self) -> bool:
         """Whether a box that closed its channel ends in time: it may have done so to sleep."""
         ended = os.pidfd_open(self.box.process.pid)
-        poll = select.poll()
-        poll.register(ended, select.POLLIN)
         try:
-            return bool(poll.poll(max(0.0, self._until - time.monotonic()) * 1000))
+            return self._happens(ended, select.POLLIN)
         finally:
             os.close(ended)
 
@@ -321,10 +325,10 @@ def _no_constant(name: str) -> None:
 
 
 @cache
-def _inside() -> tuple[str, str]:
+def _worker() -> tuple[str, str]:
     """The program of a box, compiled here: the box has the same Python, and starts sooner."""
     here = files("kamerton.sandbox")
-    texts = {name: (here / name).read_text("utf-8") for name in ("wire.py", "inside.py")}
+    texts = {name: (here / name).read_text("utf-8") for name in ("wire.py", "worker.py")}
     codes = (compile(text, f"<{name}>", "exec", dont_inherit=True) for name, text in texts.items())
-    wire, inside = (marshal.dumps(code).hex() for code in codes)
-    return wire, inside
+    wire, worker = (marshal.dumps(code).hex() for code in codes)
+    return wire, worker

@@ -1,4 +1,4 @@
-"""The engines of a served folder: which kind of adaptation runs where, and how wide.
+"""The engines of a served folder: what runs where, how wide, and the proof that it acts.
 
 LoRA adapters share the base's process. A merged model is another model, with a process of its own.
 All soft prompts share one process of transformers. Slots and threads are those of the whole server,
@@ -6,62 +6,71 @@ divided among its engines: an arm is as fast while others are asked as it is alo
 slots does not grow with the number of models.
 """
 
-from collections.abc import Callable
-from dataclasses import astuple, dataclass
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from kamerton.engines import llamacpp, transformers
-from kamerton.engines.process import Engine
-from kamerton.formats.serving import Adapter, ServingSpec
+from kamerton.client.hosts import check_host, is_local
+from kamerton.engines.llamacpp.engine import LlamaCpp, LlamaCppSettings
+from kamerton.engines.protocol import Engine
+from kamerton.engines.remote import Remote, RemoteSettings
+from kamerton.engines.transformers.engine import SoftPromptSettings, Transformers
+from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.formats.progress import note
+from kamerton.formats.serving import BASE, RAG, Kind, RemoteServer, ServingSpec
+from kamerton.serve.gateway.arms import Arm
 from kamerton.serve.settings import ServeSettings
 
-
-@dataclass(frozen=True)
-class Member:
-    """One engine, the adapters that it answers for, and how a request names them to it."""
-
-    title: str
-    engine: Engine
-    adapters: tuple[str | None, ...]
-    """Names of adapters; None: the base of the folder."""
-    slots: int
-    """Answers that it computes at the same time."""
-    names: Callable[[str | None], dict[str, Any]]
-    """The fields of a request that switch an adapter on, and all others off."""
-    next_token: Callable[[str | None, str], dict[int, float]]
-    """Log-probabilities of the likeliest next tokens of a prompt, in nats; None: its bare base."""
-    has_base: bool = True
-    """Whether None gives its own base: a merged model has none."""
+_ROUNDING = 1e-5
+"""Nats by which float32 moves a log-probability where the same is computed in another order: at
+another length, or in another process. A smaller change is none."""
+_UNLIKELY = -30.0
+"""Log-probability, in nats, of a token that is not among the likeliest."""
+_PROMPT = "What is this?"
 
 
-@dataclass(frozen=True)
-class Width:
-    """How wide an engine of llama.cpp runs: tokens of each slot, slots, threads."""
-
-    context: int
-    slots: int
-    threads: int
-
-
-def fleet(folder: Path, spec: ServingSpec, settings: ServeSettings, weights: str) -> list[Member]:
-    """All engines of a folder, none started yet; the first one is the base's.
+def fleet(folder: Path, spec: ServingSpec, settings: ServeSettings, weights: str) -> list[Engine]:
+    """The engines that run here, none started yet; the first one is the base's.
 
     `weights` is the folder of the float base, needed where there are soft prompts only.
     """
-    lora, merged, prompts = (_kind(spec, kind) for kind in ("lora", "merged", "prompt"))
-    threads = shares(llamacpp.cores(settings.threads), 1 + len(merged) + bool(prompts))
+    if not spec.base:
+        return []
+    lora, merged, prompts = (_files(folder, spec, kind) for kind in ("lora", "merged", "prompt"))
+    cores = settings.threads or os.cpu_count() or 1
+    threads = shares(cores, 1 + len(merged) + bool(prompts))
     slots = shares(settings.slots, 1 + len(merged))
-    widths = [Width(spec.context, *pair) for pair in zip(slots, threads, strict=False)]
-    members = [_base(folder, spec.base, lora, widths[0])]
-    members += [_merged(folder, *pair) for pair in zip(merged, widths[1:], strict=True)]
+    base = str(folder / spec.base)
+    engines: list[Engine] = [
+        LlamaCpp(LlamaCppSettings(base, lora, spec.context, slots[0], threads[0]))
+    ]
+    for (name, file), count, cpus in zip(merged.items(), slots[1:], threads[1:], strict=False):
+        engines.append(LlamaCpp(LlamaCppSettings(file, {}, spec.context, count, cpus, name)))
     if prompts:
-        members.append(_prompted(folder, spec, prompts, weights, threads[-1]))
-    return members
+        soft = SoftPromptSettings(weights, prompts, spec.template, spec.context, threads[-1])
+        engines.append(Transformers(soft))
+    return engines
 
 
-def _kind(spec: ServingSpec, kind: str) -> list[Adapter]:
-    return [adapter for adapter in spec.adapters if adapter.kind == kind]
+def remotes(servers: Sequence[RemoteServer]) -> list[Remote]:
+    """The engines that run elsewhere, not asked yet.
+
+    InputError for a server that is neither this machine nor trusted, unless any is allowed.
+    """
+    for server in servers:
+        check_host(server.base_url, server.trusted_hosts, server.leaves_machine)
+        if not is_local(server.base_url):
+            note(say("serve.chats_leave", url=server.base_url))
+    return [
+        Remote(RemoteSettings(server.base_url, server.models, server.api_key_env))
+        for server in servers
+    ]
+
+
+def _files(folder: Path, spec: ServingSpec, kind: Kind) -> dict[str, str]:
+    """Name to file of all adaptations of one kind."""
+    return {one.name: str(folder / one.file) for one in spec.adapters if one.kind == kind}
 
 
 def shares(total: int, count: int) -> list[int]:
@@ -74,50 +83,46 @@ def shares(total: int, count: int) -> list[int]:
     return [max(1, total - each * (count - 1)), *[each] * (count - 1)]
 
 
-def _base(folder: Path, file: str, lora: list[Adapter], width: Width) -> Member:
-    names = tuple(adapter.name for adapter in lora)
-    engine = _llamacpp(folder / file, tuple(str(folder / one.file) for one in lora), width)
+def arms(spec: ServingSpec, engines: Sequence[Engine]) -> list[Arm]:
+    """All model ids: base, adaptations, other servers' models; with retrieval where an index is.
 
-    def on(adapter: str | None) -> dict[str, Any]:
-        return {"lora": llamacpp.scales(adapter, names)}
-
-    def next_token(adapter: str | None, prompt: str) -> dict[int, float]:
-        return llamacpp.next_token(engine, prompt, llamacpp.scales(adapter, names))
-
-    return Member("llama.cpp", engine, (None, *names), width.slots, on, next_token)
-
-
-def _merged(folder: Path, adapter: Adapter, width: Width) -> Member:
-    engine = _llamacpp(folder / adapter.file, (), width)
-
-    def next_token(_: str | None, prompt: str) -> dict[int, float]:
-        return llamacpp.next_token(engine, prompt, [])
-
-    title, own = "llama.cpp", (adapter.name,)
-    return Member(title, engine, own, width.slots, _no_adapters, next_token, has_base=False)
-
-
-def _llamacpp(file: Path, adapters: tuple[str, ...], width: Width) -> Engine:
-    return llamacpp.engine(llamacpp.EngineSettings(str(file), adapters, *astuple(width)))
+    Those of the folder stand in its order. InputError where two have one id.
+    """
+    owners = {model: engine for engine in engines for model in engine.models}
+    own: list[str | None] = [None, *(one.name for one in spec.adapters)] if spec.base else []
+    other = [model for engine in engines if isinstance(engine, Remote) for model in engine.models]
+    taken = {name or BASE for name in own}
+    for name in filter(None, other):
+        if name in taken or name.endswith(RAG) or name == BASE:
+            raise InputError("serve.id_taken", where="serve.remote", name=name)
+        taken.add(name)
+    plain = [
+        Arm(name or BASE, owners[name], name, False, spec.systems.get(name or "", spec.system))
+        for name in own + other
+    ]
+    if not spec.index:
+        return plain
+    return plain + [Arm(arm.id + RAG, arm.engine, arm.model, True, arm.system) for arm in plain]
 
 
-def _no_adapters(_: str | None) -> dict[str, Any]:
-    return {"lora": []}
+def prove(engines: Sequence[Engine]) -> None:
+    """Every adaptation must change what its base says next; one that does not is not served.
+
+    LoRA adapters and soft prompts are compared with their own engine without them, a merged model
+    with the first engine's base; the change must be more than an engine makes when it is asked
+    the same again. Raises InputError with the name of the one that is inert.
+    """
+    for engine in engines:
+        if not engine.capabilities.adapters:
+            continue
+        reference = engine if engine.capabilities.bare_base else engines[0]
+        plain, again = (reference.next_token(None, _PROMPT) for _ in range(2))
+        nothing = max(_ROUNDING, change(plain, again))
+        for name in filter(None, engine.models):
+            if not change(plain, engine.next_token(name, _PROMPT)) > nothing:
+                raise InputError("serve.adapter_inert", where=name)
 
 
-def _prompted(
-    folder: Path, spec: ServingSpec, prompts: list[Adapter], weights: str, threads: int
-) -> Member:
-    files = {adapter.name: str(folder / adapter.file) for adapter in prompts}
-    settings = transformers.PromptSettings(weights, files, spec.template, spec.context, threads)
-    engine = transformers.engine(settings)
-
-    def next_token(adapter: str | None, prompt: str) -> dict[int, float]:
-        return transformers.next_token(engine, prompt, adapter)
-
-    # One answer at a time: the gateway's queue stands before the engine's only slot.
-    return Member("transformers", engine, tuple(files), 1, _adapter, next_token)
-
-
-def _adapter(name: str | None) -> dict[str, Any]:
-    return {"adapter": name}
+def change(plain: Mapping[int, float], adapted: Mapping[int, float]) -> float:
+    """Largest change of a likely token's log-probability, in nats."""
+    return max(abs(adapted.get(token, _UNLIKELY) - value) for token, value in plain.items())

@@ -23,7 +23,10 @@ def load_spec(folder: Path) -> ServingSpec:
     path = folder / FILE
     spec = check_row(_object(path), ServingSpec, str(path))
     _check_names(spec, path)
-    files = [(spec.base, spec.base_sha256), *((a.file, a.sha256) for a in spec.adapters)]
+    if not spec.base and (spec.adapters or not spec.remote):
+        raise InputError("serve.no_base", where=str(path))
+    files = [(spec.base, spec.base_sha256)] if spec.base else []
+    files += [(adapter.file, adapter.sha256) for adapter in spec.adapters]
     for name, expected in files:
         file = folder / name
         if not file.is_file() or sha256(file) != expected:

@@ -1,12 +1,14 @@
-"""Passages for a question, out of the index that the data stage built."""
+"""The chat that an engine sees: the system prompt, and passages for the last question."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from kamerton.engines.errors import ApiError
+from kamerton.engines.openai_api import ApiError, Message, is_text, text_of
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
-from kamerton.formats.retrieval import DEFAULT, Chunk, How
+from kamerton.formats.retrieval import DEFAULT, Chunk, How, with_context
 from kamerton.retrieval.search import ForeignIndex, find, load
 
 
@@ -35,3 +37,32 @@ class Retriever:
         except InputError as error:
             raise ApiError(503, f"retrieval: {error}", type="server_error") from error
         return [hit.chunk for hit in hits]
+
+
+def question(messages: Sequence[Message]) -> str:
+    """The text of the last user turn: what retrieval searches for."""
+    texts = [text_of(message) for message in messages if message.role == "user"]
+    if not texts:
+        raise ApiError(400, "messages: a user turn is needed", param="messages")
+    return texts[-1]
+
+
+def build_chat(
+    messages: Sequence[Message], system: str, passages: Sequence[Chunk]
+) -> list[dict[str, Any]]:
+    """The chat for the engine; a system turn of the client's own stays as it is."""
+    chat = [message.model_dump(exclude_unset=True) for message in messages]
+    if passages:
+        last = max(i for i, message in enumerate(messages) if message.role == "user")
+        text = with_context(text_of(messages[last]), [passage.text for passage in passages])
+        chat[last] |= {"content": _with_text(messages[last].content, text)}
+    if system and messages[0].role != "system":
+        chat.insert(0, {"role": "system", "content": system})
+    return chat
+
+
+def _with_text(content: Any, text: str) -> Any:
+    """The content with another text; pictures beside it stay."""
+    if isinstance(content, str):
+        return text
+    return [{"type": "text", "text": text}, *(part for part in content if not is_text(part))]

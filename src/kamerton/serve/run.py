@@ -7,17 +7,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kamerton.engines.protocol import Engine
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 from kamerton.formats.serving import BASE, ServingSpec
-from kamerton.serve.fleet import Member, fleet
+from kamerton.serve.fleet import arms, fleet, prove, remotes
 from kamerton.serve.folder import load_spec, weights
-from kamerton.serve.proof import prove
+from kamerton.serve.gateway.arms import Arms
 from kamerton.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from kamerton.serve.gateway.app import Gateway
 
 Mount = Callable[["FastAPI", str, list[str]], "FastAPI"]
 """Puts pages on the gateway's app, given the base URL of its API and the model ids."""
@@ -25,47 +28,57 @@ Mount = Callable[["FastAPI", str, list[str]], "FastAPI"]
 Ready = Callable[[str], None]
 """Told the base URL once the port answers."""
 
-_QUEUE = 64
-
 
 def serve(
-    folder: Path,
+    folder: Path | None,
     settings: ServeSettings,
     mount: Mount | None = None,
     ready: Ready | None = None,
 ) -> None:
-    """Serve `folder` until a signal ends it; blocking.
+    """Serve `folder`, and what `settings.remote` names, until a signal ends it; blocking.
 
+    Without a folder the models of other servers are all there is.
     `ready` is called with the base URL when the port answers.
     Raises InputError for a port in use (before anything is loaded), for files that do not have
     the hash that serving.json says, for a soft prompt without its base, and for an adaptation
     that changes nothing.
     """
+    from kamerton.serve.gateway.app import Gateway
+    from kamerton.serve.retrieval import Retriever
+
     listener = _bind(settings)
-    spec = load_spec(folder)
-    members = fleet(folder, spec, settings, weights(folder, spec))
-    if len(members) > 1:
-        note(say("serve.engines", count=len(members), engines=_titles(members)))
-    with _ended_by_sigterm(), _running(members):
-        prove(members)
-        for member in members:
-            member.engine.watch()
-        _listen(folder, spec, settings, members, listener, mount, ready)
+    spec = load_spec(folder) if folder else ServingSpec()
+    engines: list[Engine] = [*remotes([*spec.remote, *settings.remote])]
+    if folder:
+        engines = [*fleet(folder, spec, settings, weights(folder, spec)), *engines]
+    if len(engines) > 1:
+        note(say("serve.engines", count=len(engines), engines=_titles(engines)))
+    with _ended_by_sigterm(), _running(engines):
+        prove(engines)
+        for engine in engines:
+            engine.watch()
+        retriever = None
+        if folder and spec.index:
+            retriever = Retriever(folder / spec.index, settings.retrieval)
+        gateway = Gateway(Arms(arms(spec, engines)), retriever, settings.passages)
+        _listen(gateway, listener, mount, ready)
 
 
-def _titles(members: Sequence[Member]) -> str:
-    arms = [", ".join(name or BASE for name in member.adapters) for member in members]
-    titles = [member.title for member in members]
-    return "; ".join(f"{title} ({names})" for title, names in zip(titles, arms, strict=True))
+def _titles(engines: Sequence[Engine]) -> str:
+    models = [", ".join(name or BASE for name in engine.models) for engine in engines]
+    return "; ".join(
+        f"{engine.title} ({names})" if names else engine.title
+        for engine, names in zip(engines, models, strict=True)
+    )
 
 
 @contextmanager
-def _running(members: Sequence[Member]) -> Iterator[None]:
+def _running(engines: Sequence[Engine]) -> Iterator[None]:
     """All engines started, and ended with the block, however it ends."""
     with ExitStack() as ends:
-        for member in members:
-            ends.callback(member.engine.stop)
-            member.engine.start()
+        for engine in engines:
+            ends.callback(engine.stop)
+            engine.start()
         yield
 
 
@@ -99,30 +112,19 @@ def _bind(settings: ServeSettings) -> socket.socket:
 
 
 def _listen(
-    folder: Path,
-    spec: ServingSpec,
-    settings: ServeSettings,
-    members: Sequence[Member],
-    listener: socket.socket,
-    mount: Mount | None,
-    ready: Ready | None,
+    gateway: "Gateway", listener: socket.socket, mount: Mount | None, ready: Ready | None
 ) -> None:
     import uvicorn
 
-    from kamerton.serve.gateway.app import Gateway, create
-    from kamerton.serve.gateway.upstream import Upstream
-    from kamerton.serve.retrieval import Retriever
+    from kamerton.serve.gateway.app import create
 
-    upstream = Upstream(members, _QUEUE)
-    retriever = Retriever(folder / spec.index, settings.retrieval) if spec.index else None
-    gateway = Gateway(spec, upstream, retriever, settings.passages)
     host, port = listener.getsockname()[:2]
     base_url = f"http://{host}:{port}"
-    app = create(gateway, upstream)
+    app = create(gateway)
     if mount:
-        app = mount(app, f"{base_url}/v1", list(gateway.arms))
+        app = mount(app, f"{base_url}/v1", gateway.arms.ids)
     server = _server(uvicorn, app, base_url, ready)
-    note(say("serve.serving", url=base_url, models=", ".join(gateway.arms)))
+    note(say("serve.serving", url=base_url, models=", ".join(gateway.arms.ids)))
     server.run(sockets=[listener])
 
 

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from kamerton.formats.recipe import Section
 from kamerton.formats.retrieval import DEFAULT, How
+from kamerton.formats.serving import RemoteServer
 
 
 class ServeSettings(Section):
@@ -22,3 +23,5 @@ class ServeSettings(Section):
     """Passages that retrieval puts before a question."""
     retrieval: How = DEFAULT
     """How passages are found: by meaning (cosine), by shared words (bm25), or by both (fused)."""
+    remote: list[RemoteServer] = []
+    """Models of other servers (Ollama, vLLM, a hosted one), offered beside the recipe's own."""

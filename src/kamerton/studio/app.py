@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kamerton.client.connection import Connection, Endpoint
+from kamerton.client.replies import content_text, delta
+from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.serving import RAG
-from kamerton.studio.client import Client, Turn
 from kamerton.studio.growing import Growing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+Turn = dict[str, Any]
 _STYLE = Path(__file__).with_name("style.css")
 
 
@@ -29,7 +32,7 @@ def mount(
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio
 
-    page = _page(Client(base_url), list(models), list(examples))
+    page = _page(base_url, list(models), list(examples))
     fonts = ["system-ui", "sans-serif"]
     theme = gradio.themes.Soft(
         primary_hue="teal", neutral_hue="stone", font=fonts, font_mono=["monospace"]
@@ -40,7 +43,7 @@ def mount(
     return app
 
 
-def _page(client: Client, models: list[str], examples: list[str]) -> Any:
+def _page(base_url: str, models: list[str], examples: list[str]) -> Any:
     import gradio
 
     with gradio.Blocks(title="Kamerton", analytics_enabled=False, fill_height=True) as page:
@@ -62,7 +65,7 @@ def _page(client: Client, models: list[str], examples: list[str]) -> Any:
         clear = gradio.Button(say("studio.clear"), size="sm", elem_id="clear")
         if examples:
             gradio.Examples(examples, text, label=say("studio.examples"), elem_id="examples")
-        _wire(client, both, left, right, text, send, clear)
+        _wire(base_url, both, left, right, text, send, clear)
     return page
 
 
@@ -91,7 +94,7 @@ def _column(models: list[str], chosen: str, side: str) -> tuple[Any, Any, Any]:
 
 
 def _wire(
-    client: Client,
+    base_url: str,
     both: Any,
     left: tuple[Any, Any, Any],
     right: tuple[Any, Any, Any],
@@ -114,7 +117,7 @@ def _wire(
         if not turns or turns[-1]["role"] != "user":
             yield turns
             return
-        async for grown in growing.while_wanted(_replies(client, model, turns)):
+        async for grown in growing.while_wanted(_replies(base_url, model, turns)):
             yield grown
 
     async def reply_beside(
@@ -141,13 +144,17 @@ def _wire(
     clear.click(empty, growing, [left_chat, right_chat])
 
 
-async def _replies(client: Client, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
+async def _replies(base_url: str, model: str, turns: list[Turn]) -> AsyncIterator[list[Turn]]:
     """The chat with the growing answer; a failure of the server becomes a line in it."""
-    from openai import OpenAIError
-
+    # The page's own messages carry more than an API takes.
+    messages = [{"role": turn["role"], "content": content_text(turn["content"])} for turn in turns]
+    body = {"model": model, "messages": messages, "temperature": 0.0, "max_tokens": 128}
+    text = ""
     try:
-        async for text in client.answer(model, turns):
-            yield [*turns, {"role": "assistant", "content": text}]
-    except OpenAIError as error:
+        async with Connection(Endpoint(base_url)) as server:
+            async for chunk in server.stream("chat/completions", body):
+                text += delta(chunk)
+                yield [*turns, {"role": "assistant", "content": text}]
+    except InputError as error:
         failed = say("studio.failed", why=str(error))
         yield [*turns, {"role": "assistant", "content": f"⚠ {failed}"}]

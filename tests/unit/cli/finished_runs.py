@@ -34,7 +34,7 @@ def finished_run(
     for folder in (compare, place):
         write_rows(folder / SAMPLES, given)
         write_text(folder / SUMMARY, told.model_dump_json() + "\n")
-    tree = {"name": name, "experiment": SETTINGS.model_dump(mode="json")} | (recipe or {})
+    tree = _recipe(name, "guide") | (recipe or {})
     write_text(place / folders.RECIPE, json.dumps(tree))
     if report:
         write_text(place / "report.html", "old")
@@ -62,9 +62,13 @@ def rows_run(gain: float, name: str = "ru", groups: int = 40) -> Path:
     summary = Summary(claims_verdict=True, comparisons=[], cells=[], arms=["base", name], seed=3)
     write_text(place / SUMMARY, summary.model_dump_json() + "\n")
     (place / SAMPLES).write_text("")
-    tree = {"name": name, "experiment": SETTINGS.model_dump(mode="json")}
-    write_text(place / folders.RECIPE, json.dumps(tree))
+    write_text(place / folders.RECIPE, json.dumps(_recipe(name, "rows")))
     return _recorded(place, name, {"data": data, "tune": tune, "compare": compare})
+
+
+def _recipe(name: str, kind: str) -> dict[str, object]:
+    settings = SETTINGS.model_dump(mode="json")
+    return {"name": name, "data": {"kind": kind}, "experiment": settings}
 
 
 def _trained(data: Path, number: str) -> Path:

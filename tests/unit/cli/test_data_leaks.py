@@ -31,7 +31,7 @@ def test_a_leak_blocks_with_exit_code_1(tmp_path: Path, train: Path, capsys: Cap
     held_out = write(tmp_path / "test.jsonl", ("Is it old, then?", "Yes."), (LONG.upper(), "No."))
     assert call(train, held_out) == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[0].split() == ["held", "out", "side", "level", "seen", "in", "likeness"]
+    assert told[0].split() == ["held", "out", "side", "level", "seen", "in", "similarity"]
     assert told[1].split() == ["blocks", "test.jsonl:2", "prompt", "exact", "train.jsonl:2", "1.00"]
     assert told[2].split() == ["told", "test.jsonl:1", "answer", "exact", "train.jsonl:1", "1.00"]
     assert "train 2, held_out 2" in told[3]
@@ -80,7 +80,7 @@ def test_json_is_the_whole_report(tmp_path: Path, train: Path, capsys: Capture) 
         "side": "prompt",
         "level": "exact",
         "seen_in": "train.jsonl:2",
-        "likeness": 1.0,
+        "similarity": 1.0,
     }
     assert report["checked"]["train"] == 2
 

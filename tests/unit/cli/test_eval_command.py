@@ -72,7 +72,7 @@ def test_what_cannot_be_done_is_said_before_anything_loads(
     def loaded(*_: Any) -> None:
         raise AssertionError("a model was started")
 
-    monkeypatch.setattr("kamerton.engines.batched.running", loaded)
+    monkeypatch.setattr("kamerton.engines.batched.engine.running", loaded)
     monkeypatch.delenv("KAMERTON_TEST_DATA", raising=False)
     given = (
         arguments if arguments in (["maths"], ["sums"]) else [*arguments, "--data", str(problems)]

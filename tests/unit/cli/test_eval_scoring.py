@@ -13,8 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import command_line
-from kamerton.engines.batched import BatchedSettings, running
-from kamerton.engines.process import Engine
+from kamerton.engines.batched.engine import BatchedSettings, running
+from kamerton.engines.child import ChildProcess
 from kamerton.formats.errors import InputError
 
 call = functools.partial(command_line.unguarded, "eval")
@@ -22,19 +22,19 @@ Capture = pytest.CaptureFixture[str]
 
 
 @pytest.fixture(scope="module")
-def started(tiny: Path) -> Iterator[Engine]:
+def started(tiny: Path) -> Iterator[ChildProcess]:
     """One engine for all calls: each start of a process costs more than what it computes here."""
     with running(BatchedSettings(str(tiny), "model", slots=4)) as engine:
         yield engine
 
 
 @pytest.fixture
-def engine(started: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def engine(started: ChildProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def given(settings: BatchedSettings) -> Iterator[Engine]:
+    def given(settings: BatchedSettings) -> Iterator[ChildProcess]:
         yield started
 
-    monkeypatch.setattr("kamerton.engines.batched.running", given)
+    monkeypatch.setattr("kamerton.engines.batched.engine.running", given)
 
 
 def likelihood(tiny: Path, before: list[int], scored: list[int]) -> float:
@@ -140,7 +140,7 @@ def test_what_cannot_be_done_is_said_before_anything_loads(
     def loaded(*_: Any) -> None:
         raise AssertionError("a model was started")
 
-    monkeypatch.setattr("kamerton.engines.batched.running", loaded)
+    monkeypatch.setattr("kamerton.engines.batched.engine.running", loaded)
     table = tmp_path / "t.jsonl"
     table.write_text('{"question": "One?", "choices": ["w", "x"], "answer": "w"}\n', "utf-8")
     with pytest.raises(InputError, match=says):

@@ -20,6 +20,7 @@ from kamerton.client.replies import (
     [
         ("yes", {}, "yes", "stop"),
         ("", {}, "", "stop"),
+        ({"type": "text", "text": "a"}, {}, "a", "stop"),
         ([{"type": "text", "text": "a"}, {"type": "image_url"}, "b"], {}, "ab", "stop"),
         (None, {}, "", NULL_CONTENT),
         (None, {"refusal": "I will not"}, "I will not", "stop"),
@@ -55,7 +56,7 @@ def test_a_text_completion() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": [1]}', b"\xff", said({"a": 1})],
+    [b"", b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": [1]}', b"\xff", said(7)],
 )
 def test_what_is_no_completion_is_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable):

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from kamerton.develop import hub
-from kamerton.develop.templates import template_for
-from kamerton.develop.training.checks import masks
-from kamerton.develop.training.turns import Example
+from kamerton.develop.hub import template_for
+from kamerton.develop.training.checks import Encoded, masks
 from kamerton.formats import templates
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
@@ -47,10 +46,10 @@ def answered(messages: Sequence[Message]) -> list[Message]:
     return [*messages, Message(role="assistant", content="In Nicosia,\n\n1/2 €. Где?")]
 
 
-def example(messages: Sequence[Message], tokenizer: Any) -> Example:
+def example(messages: Sequence[Message], tokenizer: Any) -> Encoded:
     from kamerton.develop.tune.encode import encode
 
-    return encode(ChatRow(id="row", messages=list(messages)), tokenizer).example
+    return encode(ChatRow(id="row", messages=list(messages)), tokenizer)
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -4,8 +4,7 @@ import codecs
 
 import pytest
 
-from kamerton.documents.charset import RUSSIAN, decode
-from kamerton.documents.russian import ALIKE, likeness
+from kamerton.documents.charset import ALIKE, RUSSIAN, decode, russian_score
 from kamerton.formats.errors import InputError
 
 LONG = (
@@ -81,7 +80,7 @@ def test_other_languages_are_read_too(text: str, charset: str) -> None:
 def test_a_wrong_charset_scores_far_below_the_right_one() -> None:
     for charset in RUSSIAN:
         data = LONG.encode(charset)
-        scores = {name: likeness(data.decode(name, "replace")) for name in RUSSIAN}
+        scores = {name: russian_score(data.decode(name, "replace")) for name in RUSSIAN}
         right = scores.pop(charset)
         assert right > ALIKE and right > max(scores.values()) + 0.3
         alike = {"cp1251", "mac-cyrillic"}  # they share the small letters

@@ -11,8 +11,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from kamerton.documents import lines
-from kamerton.documents import tables as tabular
+from kamerton.documents import tables
 from kamerton.documents.tables import read_table
 from kamerton.formats.errors import InputError
 
@@ -135,7 +134,7 @@ def test_a_parquet_file_that_is_damaged_inside_is_refused(tmp_path: Path) -> Non
 def test_a_line_over_the_limit_is_refused(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "LINE_LIMIT", 200)
+    monkeypatch.setattr(tables, "LINE_LIMIT", 200)
     fit = '{"a": "' + "x" * 191 + '"}' if name == "a.jsonl" else "a," + "x" * 197
     assert len(fit) == 200 - (name == "a.csv")
     path = put(
@@ -180,16 +179,16 @@ def test_two_gigabytes_without_a_line_end_take_little_memory(
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     said, kilobytes = done.stdout.splitlines()
     assert said == expected
-    assert int(kilobytes) < 4 * lines.LINE_LIMIT / 1024
+    assert int(kilobytes) < 4 * tables.LINE_LIMIT / 1024
 
 
 def test_a_packed_line_without_an_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lines, "LINE_LIMIT", 10_000)
+    monkeypatch.setattr(tables, "LINE_LIMIT", 10_000)
     path = put(tmp_path / "a.jsonl.gz", gzip.compress(b"x" * 1_000_000))
     assert error(path).key == "documents.long_line"
-    monkeypatch.setattr(tabular, "JSON_LIMIT", 100_000)
+    monkeypatch.setattr(tables, "JSON_LIMIT", 100_000)
     path = put(tmp_path / "a.json.gz", gzip.compress(b"[" * 1_000_000))
     assert error(path).key == "documents.big_json"
 

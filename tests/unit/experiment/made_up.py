@@ -7,7 +7,7 @@ from typing import Any
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
 from kamerton.experiment.generate import Reply
-from kamerton.experiment.report.material import Material
+from kamerton.experiment.report.guide import GuideRun
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.manifest import Manifest
 from kamerton.formats.questions import HeldOut, Question
@@ -107,10 +107,10 @@ def summary(
     )
 
 
-def make_material(
+def make_run(
     rates: dict[str, float] | None = None, claim: bool = True, known: int = 12
-) -> Material:
-    """Material of a report; `rates` are the shares of right answers of the arms."""
+) -> GuideRun:
+    """A finished run; `rates` are the shares of right answers of the arms."""
     asked = questions(known, 6)
     settings = ExperimentSettings(resamples=500)
     rates = rates or {"base": 0.1, "base+rag": 0.6, "museum": 0.75, "museum+rag": 0.85}
@@ -122,7 +122,7 @@ def make_material(
         "tune": {"rank": 16, "epochs": 5},
         "experiment": settings.model_dump(mode="json"),
     }
-    return Material(
+    return GuideRun(
         name="museum",
         recipe=recipe,
         command="kamerton run recipes/museum/recipe.yaml --set tune.rank=16",

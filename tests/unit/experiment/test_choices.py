@@ -138,7 +138,9 @@ def trip(folder: Path, known: list[ChoiceRow], both: bool = False) -> ReportInpu
     for name, manifest in manifests(*stages).items():
         manifest.write(stages[name])
     recipe = RECIPE | {"experiment": {"resamples": 500}}
-    return ReportInputs("ru", recipe, "kamerton run ru", {n: str(f) for n, f in stages.items()})
+    return ReportInputs(
+        "rows", "ru", recipe, "kamerton run ru", {n: str(f) for n, f in stages.items()}
+    )
 
 
 def written(inputs: ReportInputs, out: Path) -> dict[str, str]:
@@ -171,9 +173,8 @@ def test_the_same_verdict_stands_on_the_page_in_the_card_and_in_the_closing_word
     (pairs_row,) = [cells for cells in rows_of_table if cells[:1] == ["preferred"]]
     assert pairs_row[6] == "50", "the share of pairs under the base, in per cent"
     matter = yaml.safe_load(found["model_card.md"].split("---\n", 2)[1])
-    metrics = {
-        r["metrics"][0]["type"]: r["metrics"][0] for r in matter["model-index"][0]["results"]
-    }
+    (of_rows,) = matter["model-index"][0]["results"]
+    metrics = {metric["type"]: metric for metric in of_rows["metrics"]}
     assert 0 < metrics["choice_loss"]["value"] < COIN
     assert metrics[PREFERRED]["value"] == 1.0
 

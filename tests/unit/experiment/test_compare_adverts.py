@@ -128,7 +128,7 @@ def test_the_page_tells_them_in_both_languages(
     recipe = RECIPE | {"experiment": {"resamples": 500}}
     choose(language)
     try:
-        report(ReportInputs("ru", recipe, "kamerton run", folders), tmp_path)
+        report(ReportInputs("rows", "ru", recipe, "kamerton run", folders), tmp_path)
     finally:
         choose("en")
     page = visible((tmp_path / "report.html").read_text("utf-8"))

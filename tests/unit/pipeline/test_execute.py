@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kamerton.formats.events import read_events
 from kamerton.pipeline.child import StageFailed
 from kamerton.pipeline.execute import check_space, execute, forget
 from kamerton.pipeline.graph import Planned, Stage, State, plan, select
@@ -106,3 +107,14 @@ def test_a_stage_started_by_hand_leaves_its_caller_alive() -> None:
         ["sh", "-c", script], capture_output=True, text=True, start_new_session=True, check=False
     )
     assert done.stdout.strip() == "alive", done.stderr
+
+
+def test_each_attempt_is_among_the_stages_events(tmp_path: Path) -> None:
+    planned = trip(tmp_path)
+    with pytest.raises(StageFailed):
+        execute(planned, planned, lambda _: [sys.executable, "-c", "raise SystemExit(3)"])
+    told = read_events(planned[0].folder)[0]
+    assert [(event.kind, event.code) for event in told] == [("started", 0), ("failed", 3)]
+    made(tmp_path, "text")
+    told = read_events(planned[0].folder)[0]
+    assert [event.kind for event in told] == ["started", "finished"]

@@ -5,9 +5,8 @@ from unicodedata import normalize
 
 import pytest
 
-from kamerton.retrieval.bm25 import K1, B, Bm25
+from kamerton.retrieval.bm25 import K1, B, Bm25, stem, words
 from kamerton.retrieval.search import fused
-from kamerton.retrieval.words import stem, words
 
 
 @pytest.mark.parametrize(

@@ -61,5 +61,5 @@ def test_a_server_that_fails_leaves_no_index(tmp_path: Path, fake: FakeEmbedding
     fake.faults = lambda number: 401
     with pytest.raises(InputError) as caught:
         build(PASSAGES, tmp_path / "index", Endpoint(base_url=fake.url, model="m"))
-    assert caught.value.key == "formats.embed_refused"
+    assert caught.value.key == "client.denied"
     assert not (tmp_path / "index").exists()

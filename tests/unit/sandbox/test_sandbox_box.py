@@ -51,6 +51,23 @@ def test_sleep_ends_by_the_clock() -> None:
     assert ended.cpu_seconds < 0.5
 
 
+def test_a_busy_machine_changes_no_limit() -> None:
+    """Beside four busy programs for each processor, processor time still ends it, not the clock."""
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(4 * len(os.sched_getaffinity(0)))
+    ]
+    try:
+        limits = Limits(cpu_seconds=1, wall_seconds=2)
+        assert run(["/bin/sh", "-c", "while :; do :; done"], limits).limit == "cpu"
+        assert call("while True: pass", [("f", [])], limits).limit == "cpu"
+        assert run(["/bin/sleep", "60"], limits).limit == "wall"
+    finally:
+        for program in busy:
+            program.kill()
+            program.wait()
+
+
 def test_memory_ends_a_python_program(tmp_path: Path) -> None:
     file = tmp_path / "big.py"
     file.write_text("bytearray(2 * 2**30)")

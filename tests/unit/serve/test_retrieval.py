@@ -9,13 +9,14 @@ import pytest
 
 import tiny
 from fake_embeddings import FakeEmbeddings, serving
-from kamerton.engines.errors import ApiError
+from kamerton.client import connection
+from kamerton.engines.openai_api import ApiError, ChatRequest, Message, parse
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import validate
-from kamerton.formats.retrieval import DEFAULT, META, Endpoint, How
+from kamerton.formats.retrieval import DEFAULT, META, Chunk, Endpoint, How
 from kamerton.retrieval import embedding
 from kamerton.retrieval.embedding import dimensions, encode, top_k
-from kamerton.serve.retrieval import Retriever
+from kamerton.serve.retrieval import Retriever, build_chat, question
 from kamerton.serve.settings import ServeSettings
 
 Capture = pytest.CaptureFixture[str]
@@ -67,7 +68,7 @@ def test_an_index_of_another_encoder_is_refused_in_words(tmp_path: Path) -> None
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeEmbeddings]:
-    monkeypatch.setattr(embedding, "PAUSE", 0.0)
+    monkeypatch.setattr(connection, "PAUSE", 0.0)
     with serving(FakeEmbeddings()) as running:
         yield running
 
@@ -101,7 +102,7 @@ def test_a_server_that_went_away_is_a_503_and_one_that_never_was_stops_the_start
     assert caught.value.status == 503 and "500" in caught.value.message
     with pytest.raises(InputError) as refused:
         Retriever(tmp_path / "index")
-    assert refused.value.key == "formats.embed_refused"
+    assert refused.value.key == "retrieval.embed_refused"
 
 
 def test_vectors_are_unit_rows_of_float32() -> None:
@@ -114,3 +115,41 @@ def test_vectors_are_unit_rows_of_float32() -> None:
 def test_of_equal_cosines_the_first_row_wins() -> None:
     vectors = np.array([[0, 1], [1, 0], [1, 0]], np.float32)
     assert [row for row, _ in top_k(np.array([1, 0], np.float32), vectors, 2)] == [1, 2]
+
+
+PASSAGE = Chunk(id="a", text="The idol is of picrolite.", source="s")
+
+
+def messages(*given: dict[str, object]) -> list[Message]:
+    return parse({"model": "base", "messages": list(given)}, ChatRequest).messages
+
+
+def test_the_system_prompt_goes_before_chats_that_have_none() -> None:
+    asked = messages({"role": "user", "content": "hi"})
+    assert build_chat(asked, "Be kind.", [])[0] == {"role": "system", "content": "Be kind."}
+    own = messages({"role": "system", "content": "x"}, {"role": "user", "content": "hi"})
+    assert build_chat(own, "Be kind.", [])[0]["content"] == "x"
+
+
+def test_passages_stand_before_the_last_question() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "data:"}}
+    text = "Сведения: The idol is of picrolite.\n\nВопрос: Из чего идол?"
+    for content, expected in (
+        ("Из чего идол?", text),
+        ([{"type": "text", "text": "Из чего "}, picture, {"type": "text", "text": "идол?"}],
+         [{"type": "text", "text": text}, picture]),
+    ):  # fmt: skip
+        turns = [
+            {"role": "user", "content": "first"},
+            {"role": "assistant", "content": "yes"},
+            {"role": "user", "content": content},
+        ]
+        chat = build_chat(messages(*turns), "", [PASSAGE])
+        assert chat[0]["content"] == "first"
+        assert chat[2]["content"] == expected
+
+
+def test_retrieval_needs_a_question() -> None:
+    with pytest.raises(ApiError) as caught:
+        question(messages({"role": "system", "content": "x"}))
+    assert caught.value.status == 400

@@ -1,13 +1,18 @@
 """A served folder with something wrong is refused in words before anything is loaded."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from kamerton.engines.child import ChildProcess
 from kamerton.formats.errors import InputError
+from kamerton.formats.manifest import tree_sha256
 from kamerton.formats.serving import FILE
 from kamerton.serve.folder import load_spec, weights
+from kamerton.serve.run import serve
+from kamerton.serve.settings import ServeSettings
 from tiny import write_prompt, write_spec
 
 
@@ -154,3 +159,61 @@ def test_a_file_without_a_soft_prompt_is_told(folder: Path) -> None:
     save_file({"other": np.zeros(2, np.float32)}, file)
     replace_prompt(folder, file)
     assert "prompt_embeddings" in refused(folder, "serve.prompt_unreadable")
+
+
+def test_a_folder_may_name_other_servers_only(tmp_path: Path) -> None:
+    remote = {"base_url": "http://127.0.0.1:11434/v1", "models": {"small": "qwen3:0.6b"}}
+    (tmp_path / FILE).write_text(json.dumps({"remote": [remote]}))
+    spec = load_spec(tmp_path)
+    assert spec.remote[0].models == {"small": "qwen3:0.6b"} and weights(tmp_path, spec) == ""
+
+
+@pytest.mark.parametrize("given", [{}, {"adapters": [{"name": "a", "file": "a", "sha256": ""}]}])
+def test_a_folder_that_offers_nothing_is_refused(tmp_path: Path, given: dict[str, object]) -> None:
+    (tmp_path / FILE).write_text(json.dumps(given))
+    with pytest.raises(InputError) as caught:
+        load_spec(tmp_path)
+    assert caught.value.key == "serve.no_base"
+
+
+@pytest.fixture
+def brought(tiny: Path, tmp_path: Path) -> Path:
+    """A served folder with its float base in it, as an export leaves it."""
+    folder = write_spec(tmp_path / "spec", (), prompts=("soft",), weights="weights")
+    shutil.copytree(tiny, folder / "weights")
+    (folder / "weights" / "hashes.json").write_text(json.dumps(tree_sha256(folder / "weights")))
+    return folder
+
+
+def test_a_float_base_that_was_brought_along_may_move_with_its_folder(
+    brought: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = brought.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    for given in (moved, Path("moved")):
+        assert weights(given, load_spec(given)) == str(moved / "weights")
+
+
+@pytest.mark.parametrize("fault", ["gone", "cut off", "a bit turned", "a file gone"])
+def test_a_float_base_that_is_not_the_exports_is_told_before_any_engine_starts(
+    fault: str, brought: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(engine: object) -> None:
+        pytest.fail("an engine was started")
+
+    monkeypatch.setattr(ChildProcess, "start", started)
+    file = brought / "weights" / "model.safetensors"
+    if fault == "gone":
+        shutil.rmtree(brought / "weights")
+    elif fault == "a file gone":
+        file = brought / "weights" / "tokenizer.json"
+        file.unlink()
+    else:
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content[:-5] if fault == "cut off" else content)
+    with pytest.raises(InputError) as caught:
+        serve(brought, ServeSettings(port=0))
+    said = "serve.weights_missing" if fault == "gone" else "serve.corrupt"
+    assert caught.value.key == said
+    assert str(brought / "serving.json" if fault == "gone" else file) in str(caught.value)

@@ -10,15 +10,110 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from kamerton.develop.data.ratings import CLAIMS, ROWS, Claim, Form, TrainingRow
-from kamerton.formats.chat import ChatRow
+from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
-from kamerton.formats.feedback import FeedbackRow, is_held_out
+from kamerton.formats.feedback import Edit, FeedbackRow, Pair, Vote, is_held_out
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
+from kamerton.formats.preference import KtoRow, PreferenceRow
 from kamerton.formats.progress import note
+
+Form = Literal["sft", "dpo", "kto"]
+TrainingRow = ChatRow | PreferenceRow | KtoRow
+Silent = Literal["unused", "ties", "unchanged"]
+"""Why a rating says nothing: not in this form; neither answer is better; both are the same."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A rating as a form reads it: something of a prompt that holds or does not hold."""
+
+    row: FeedbackRow
+    texts: tuple[str, ...]
+    """The answer that is good, or two answers in the order of letters: the first is better."""
+    holds: bool
+
+    @property
+    def about(self) -> tuple[object, ...]:
+        """What is claimed, for or against."""
+        return (*((turn.role, turn.content) for turn in self.row.prompt), *self.texts)
+
+
+def _vote(row: FeedbackRow) -> Claim | Silent:
+    if not isinstance(row.rating, Vote):
+        return "unused"
+    return Claim(row, (row.answer,), row.rating.vote == "up")
+
+
+def _vote_or_edit(row: FeedbackRow) -> Claim | Silent:
+    """A vote on the answer, or the answer as it was edited."""
+    if not isinstance(row.rating, Edit):
+        return _vote(row)
+    text = row.rating.text
+    return Claim(row, (text,), True) if text != row.answer else "unchanged"
+
+
+def _choice(row: FeedbackRow) -> Claim | Silent:
+    """Which answer of a pair was chosen; an edit is better than what it edits."""
+    match row.rating:
+        case Edit(text=text):
+            better, worse = text, row.answer
+        case Pair(chosen="tie"):
+            return "ties"
+        case Pair(rival=rival, chosen=chosen):
+            better, worse = (row.answer, rival) if chosen == "answer" else (rival, row.answer)
+        case _:
+            return "unused"
+    if better == worse:
+        return "unchanged"
+    first, second = sorted((better, worse))
+    return Claim(row, (first, second), better == first)
+
+
+CLAIMS: dict[Form, Callable[[FeedbackRow], Claim | Silent]] = {
+    "sft": _vote_or_edit,
+    "dpo": _choice,
+    "kto": _vote,
+}
+"""How each form reads a rating."""
+
+
+def _chat(claim: Claim) -> ChatRow | None:
+    if not claim.holds:
+        return None
+    answer = Message(role="assistant", content=claim.texts[0])
+    return ChatRow(messages=[*claim.row.prompt, answer], **_origin(claim.row))
+
+
+def _preference(claim: Claim) -> PreferenceRow:
+    chosen, rejected = claim.texts if claim.holds else claim.texts[::-1]
+    return PreferenceRow(
+        prompt=claim.row.prompt, chosen=chosen, rejected=rejected, **_origin(claim.row)
+    )
+
+
+def _labelled(claim: Claim) -> KtoRow:
+    return KtoRow(
+        prompt=claim.row.prompt,
+        completion=claim.texts[0],
+        label=claim.holds,
+        **_origin(claim.row),
+    )
+
+
+def _origin(row: FeedbackRow) -> dict[str, Any]:
+    return {"id": row.id, "group": row.user, "origin": f"feedback:{row.id}"}
+
+
+_ROWS: dict[Form, Callable[[Claim], TrainingRow | None]] = {
+    "sft": _chat,
+    "dpo": _preference,
+    "kto": _labelled,
+}
+"""The row that a claim becomes; None where the form learns nothing from it: a bad answer in sft."""
+
 
 Left = Literal[
     "no_consent", "unused", "ties", "unchanged", "held_out_context", "duplicates", "cancelled"
@@ -81,7 +176,7 @@ def convert(rows: Iterable[FeedbackRow], form: Form, share_held_out: float, seed
         return (user, question) in flagged or is_held_out(user, question, share_held_out, seed)
 
     parts = _parts(_claims(ordered, form, left), held, left)
-    train, tests = (tuple(_rows(_agreed(part, left), form, left)) for part in parts)
+    train, tests = (tuple(_training_rows(_agreed(part, left), form, left)) for part in parts)
     report = Report(
         form=form,
         share_held_out=share_held_out,
@@ -173,9 +268,11 @@ def _agreed(claims: Sequence[Claim], left: Counter[Left]) -> list[Claim]:
     return agreed
 
 
-def _rows(claims: Iterable[Claim], form: Form, left: Counter[Left]) -> Iterable[TrainingRow]:
+def _training_rows(
+    claims: Iterable[Claim], form: Form, left: Counter[Left]
+) -> Iterable[TrainingRow]:
     for claim in claims:
-        row = ROWS[form](claim)
+        row = _ROWS[form](claim)
         if row is None:
             left["unused"] += 1
         else:

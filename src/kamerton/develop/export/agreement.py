@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kamerton.develop.export.engine import Answer
+from kamerton.engines.llamacpp.tokens import Answer
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,10 +8,10 @@ from typing import Any
 
 from kamerton.develop import hub
 from kamerton.develop.export import agreement, gguf, lora, merge, parity, soft, vocabulary
-from kamerton.develop.export.engine import Answer, Ids
 from kamerton.develop.export.plan import Planned
+from kamerton.develop.hub import template_for
 from kamerton.develop.settings import ExportSettings
-from kamerton.develop.templates import template_for
+from kamerton.engines.llamacpp.tokens import Answer, Ids
 from kamerton.formats.chat import Message
 from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import Adapter, Kind

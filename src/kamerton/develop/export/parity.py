@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.develop.export import agreement, gguf, lora, vocabulary
 from kamerton.develop.export.agreement import Agreement
-from kamerton.develop.export.engine import Answer, Engine, Ids
+from kamerton.engines.llamacpp.tokens import Answer, Ids, token_driver
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -82,7 +82,7 @@ def ask(
     arms: list[tuple[int | None, int]] = [(arm, TOKENS) for arm in (None, *range(len(adapters)))]
     arms.append((None, 1))
     with (
-        Engine(base, adapters, vocabulary.pieces(tokenizer), context, threads) as engine,
+        token_driver(base, adapters, vocabulary.pieces(tokenizer), context, threads) as engine,
         progress(say("develop.parity"), len(arms) * len(chats)) as bar,
     ):
         if engine.loaded() != [str(path) for path in adapters]:

@@ -20,8 +20,8 @@ from kamerton.develop.export import gguf, kinds, lora, parity, vocabulary, weigh
 from kamerton.develop.export.kinds import Base, Figures, Made
 from kamerton.develop.export.plan import Planned, Trained, plan
 from kamerton.develop.export.probes import probes
+from kamerton.develop.hub import template_for
 from kamerton.develop.settings import ExportSettings
-from kamerton.develop.templates import template_for
 from kamerton.formats import templates
 from kamerton.formats.chat import Message
 from kamerton.formats.jsonl import read_text, write_text

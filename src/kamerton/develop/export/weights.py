@@ -15,7 +15,7 @@ from typing import Any
 
 from kamerton.develop import hub
 from kamerton.develop.export import merge, parity
-from kamerton.develop.templates import template_for
+from kamerton.develop.hub import template_for
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text

@@ -1,7 +1,11 @@
-"""The held-out rows under the model: nats for each token, and for each character."""
+"""A model in training, evaluated: the loss of held-out rows, and continuations of prompts.
+
+Continuations are greedy, so that the same weights give the same texts. Their file grows with the
+training, is always whole, and holds each step once, however often a run was killed and resumed.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,8 @@ from kamerton.develop.pretrain.ngram import characters
 from kamerton.develop.pretrain.rows import NO_TARGET, Rows, batch_targets, collate
 from kamerton.develop.training.probe import undisturbed
 from kamerton.formats.errors import InputError
-from kamerton.formats.pretraining import Evaluation
+from kamerton.formats.jsonl import read_rows, read_text, write_rows
+from kamerton.formats.pretraining import CONTINUATIONS, Continuation, Evaluation
 
 _SHARE = 0.1
 """Most that evaluation in training may cost, as a share of the training's work."""
@@ -51,30 +56,27 @@ def part(held_out: HeldOut, tokenizer: Path, steps: int, batch_size: int, seed: 
     return HeldOut(rows, characters(rows.ids, tokenizer))
 
 
-def _quiet(_: int) -> None:
-    """Progress that nobody wants to see."""
-
-
 def evaluate(
     model: Any,
     held_out: HeldOut,
     step: int,
-    at_once: int,
+    micro_batch_size: int,
     half: bool,
-    done: Callable[[int], object] = _quiet,
+    done: Callable[[int], object] = lambda rows: None,
 ) -> Evaluation:
-    """The loss of `held_out` at this step, `at_once` rows in memory together.
+    """The loss of `held_out` at this step, `micro_batch_size` rows in memory together.
 
-    `half`: computed in bfloat16, as the training is. `done` hears of rows. The model and all
-    random states stay as they were.
+    `half`: computed in bfloat16, as the training is. `done` is called with numbers of rows. The
+    model and all random states stay as they were.
     """
     import torch
 
     total, targets, rows = 0.0, 0, held_out.rows
     with undisturbed(model), torch.no_grad():
         model.eval()
-        for start in range(0, len(rows), at_once):
-            chosen = [rows[n] for n in range(start, min(start + at_once, len(rows)))]
+        for start in range(0, len(rows), micro_batch_size):
+            end = min(start + micro_batch_size, len(rows))
+            chosen = [rows[n] for n in range(start, end)]
             batch = collate(chosen, rows.marks)
             total += float(nats(model, batch, half))
             targets += int(batch_targets([batch]))
@@ -96,3 +98,78 @@ def nats(model: Any, batch: dict[str, Any], half: bool) -> Any:
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), labels.flatten(), reduction="sum", ignore_index=NO_TARGET
     )
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt to continue, and its tokens."""
+
+    text: str
+    ids: tuple[int, ...]
+    """After BOS."""
+    room: int
+    """Tokens that may follow."""
+
+
+def read_prompts(path: Path) -> list[str]:
+    """One prompt a line; blank lines are passed over. InputError where there is no such file."""
+    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+
+
+def encode_prompts(
+    texts: Sequence[str], path: Path, tokenizer: Any, context: int, most: int
+) -> list[Prompt]:
+    """The prompts as tokens, each with room for up to `most`; InputError where none would fit."""
+    prompts = []
+    for number, text in enumerate(texts, start=1):
+        ids = (tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False))
+        room = min(most, context - len(ids))
+        if room < 1:
+            raise InputError(
+                "develop.pretrain_long_prompt",
+                where=str(path),
+                number=number,
+                prompt=text,
+                tokens=len(ids),
+                context=context,
+            )
+        prompts.append(Prompt(text, ids, room))
+    return prompts
+
+
+def continued(model: Any, prompts: Sequence[Prompt], tokenizer: Any) -> list[str]:
+    """The model's greedy continuation of each prompt, up to its end of text or the room.
+
+    With a cache of keys and values; each prompt alone, so that padding cannot change a word. The
+    model and all random states stay as they were.
+    """
+    import torch
+
+    texts: list[str] = []
+    with undisturbed(model), torch.no_grad():
+        model.eval()
+        for prompt in prompts:
+            ids = torch.tensor([prompt.ids], device=model.device)
+            out = model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=prompt.room,
+                do_sample=False,
+                use_cache=True,
+            )
+            texts.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
+    return texts
+
+
+def record(folder: Path, step: int, prompts: Sequence[Prompt], texts: Sequence[str]) -> None:
+    """Write the texts of `step` into `folder`/continuations.jsonl, after all earlier steps.
+
+    Rows of this or a later step are of a run that was killed, and are written again.
+    """
+    path = folder / CONTINUATIONS
+    earlier = read_rows(path, Continuation) if path.is_file() else []
+    now = [
+        Continuation(step=step, prompt=prompt.text, text=text)
+        for prompt, text in zip(prompts, texts, strict=True)
+    ]
+    write_rows(path, [*(row for row in earlier if row.step < step), *now])

@@ -1,6 +1,6 @@
-"""A model that knows nothing yet: any decoder-only architecture of transformers, from its fields.
+"""An untrained model: any decoder-only architecture of transformers, from its fields.
 
-Vocabulary, context and marks come from the data; everything is checked before training begins.
+Vocabulary, context, BOS, EOS and padding come from the data; all is checked before training.
 """
 
 import difflib
@@ -49,9 +49,10 @@ def configure(architecture: Mapping[str, Any], tokenizer: Any, context: int) -> 
                 field=field,
                 hint=hint,
             )
-    values = (len(tokenizer), context, *_marks(tokenizer))
-    told = {k: v for k, v in zip(_FROM_DATA, values, strict=True) if k in fields}
-    return _made(_with_range(_with_heads(dict(architecture) | told, fields), fields))
+    ids = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    values = zip(_FROM_DATA, (len(tokenizer), context, *ids), strict=True)
+    from_data = {name: value for name, value in values if name in fields}
+    return _made(_with_range(_with_heads(dict(architecture) | from_data, fields), fields))
 
 
 def _model_type(architecture: Mapping[str, Any]) -> str:
@@ -83,10 +84,6 @@ def _fields(name: str) -> set[str]:
 def _hint(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return say("formats.did_you_mean", name=close[0]) if close else ""
-
-
-def _marks(tokenizer: Any) -> tuple[int, int, int]:
-    return tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
 
 
 def _made(fields: dict[str, Any]) -> Any:

@@ -1,9 +1,9 @@
-"""The yardstick of a model trained from scratch: an interpolated modified Kneser-Ney n-gram model.
+"""The baseline of a model trained from scratch: an interpolated modified Kneser-Ney n-gram model.
 
 Chen and Goodman 1998 (TR-10-98), section 3: three discounts for each order, from counts of counts;
 lower orders count after how many tokens an n-gram stands, not how often. As in KenLM (Heafield et
-al. 2013), n-grams that begin with the mark of beginning keep their plain counts, for nothing
-stands before them, and unigrams are interpolated with the uniform distribution.
+al. 2013), n-grams that begin with BOS keep their plain counts, for nothing stands before them, and
+unigrams are interpolated with the uniform distribution.
 
 N-grams are numbers: the place of the first n - 1 tokens in the sorted list of the order below,
 times the vocabulary's size, plus the last token. So any order and vocabulary fit 64 bits, and
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kamerton.develop.pretrain.rows import Rows
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 NEVER = 2
-"""Tokens that follow nothing: the mark of beginning and padding."""
+"""Number of tokens that follow nothing: BOS and padding."""
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts of an order whose counts of counts give none (KenLM's `--discount_fallback`)."""
 NONE = -1
 """The place of an n-gram that training never saw."""
 _INSIDE = range(0x80, 0xC0)
-"""Bytes of UTF-8 that go on with a character."""
+"""Bytes of UTF-8 that continue a character."""
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 
 
@@ -46,7 +47,7 @@ class Runs:
     tokens: "Ids"
     """[tokens]"""
     age: "Ids"
-    """How far each token stands from its run's mark of beginning, whose age is 0. [tokens]"""
+    """How far each token stands from its run's BOS, whose age is 0. [tokens]"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Level:
 
     keys: "Ids"
     """Context times size of the vocabulary plus last token, sorted. [n-grams]"""
-    own: "Floats"
+    share: "Floats"
     """Discounted count of an n-gram over the count of its context. [n-grams]"""
     rest: "Floats"
     """What discounting leaves for the order below; 1 for a context that nothing follows.
@@ -79,23 +80,24 @@ class _Grams:
     keys: "Ids"
     """As in Level. [n-grams]"""
     times: "Ids"
-    """How often it stands there; the mark of beginning alone is never predicted: 0. [n-grams]"""
+    """How often it stands there; BOS alone is never predicted: 0. [n-grams]"""
     first: "Ids"
     """Where each ends for the first time. [n-grams]"""
     opening: "NDArray[np.bool_]"
-    """Whether it begins with the mark of beginning. [n-grams]"""
+    """Whether it begins with BOS. [n-grams]"""
     places: "Ids"
     """Which of them ends at each token of the runs, or NONE. [tokens]"""
 
 
-def nats_per_character(train: Path, held_out: Path, tokenizer: Path, order: int) -> float:
+def nats_per_character(
+    train: Rows, held_out: Rows, tokenizer: Path, size: int, order: int
+) -> float:
     """Nats that the n-gram model of `train` needs for each character of `held_out`.
 
-    Both files: uint16 [rows, context]. Every token of a run is a target, but its mark of
-    beginning. Raises InputError as `runs` does.
+    `tokenizer`: the folder of their tokenizer, of `size` tokens. Every token of a run is a target,
+    but its BOS. InputError as of `runs`.
     """
-    bos, pad, size = marks(tokenizer)
-    learnt, tried = (runs(path, bos, pad, size) for path in (train, held_out))
+    learnt, tried = (runs(one.ids, one.marks.bos, one.marks.pad) for one in (train, held_out))
     total = order * (len(learnt.tokens) + len(tried.tokens))
     label = say("develop.ngram_counting", order=order)
     with progress(label, total, say("develop.card_tokens")) as bar:
@@ -105,16 +107,8 @@ def nats_per_character(train: Path, held_out: Path, tokenizer: Path, order: int)
         )
 
 
-def marks(tokenizer: Path) -> tuple[int, int, int]:
-    """Ids of the mark of beginning and of padding, and the vocabulary's size, of a folder."""
-    from transformers import AutoTokenizer
-
-    loaded = AutoTokenizer.from_pretrained(tokenizer)
-    return loaded.bos_token_id, loaded.pad_token_id, len(loaded)
-
-
 def characters(rows: "NDArray[np.integer[Any]]", tokenizer: Path) -> int:
-    """Characters of the texts that token ids of any shape stand for; marks and padding have none.
+    """Characters of the texts that token ids of any shape stand for; special tokens have none.
 
     Exact where a run ends inside a character too: it counts where its first byte stands.
     `tokenizer`: the folder of a corpus's own tokenizer, byte-level or with a token for each byte.
@@ -128,59 +122,47 @@ def characters(rows: "NDArray[np.integer[Any]]", tokenizer: Path) -> int:
 def _begun(tokenizer: Path) -> list[int]:
     """How many characters begin in each token of the vocabulary."""
     from tokenizers import Tokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     loaded = Tokenizer.from_file(str(tokenizer / "tokenizer.json"))
     state = json.loads(loaded.to_str())
     special = {token["id"] for token in state["added_tokens"] if token["special"]}
-    count = _by_bytes() if state["decoder"]["type"] == "ByteLevel" else _by_characters
+    letters = bytes_to_unicode().items() if state["decoder"]["type"] == "ByteLevel" else ()
+    inside = {letter for byte, letter in letters if byte in _INSIDE}
+
+    def count(token: str) -> int:
+        byte = _BYTE.fullmatch(token)
+        if byte and not letters:  # a token for one byte
+            return int(int(byte[1], 16) not in _INSIDE)
+        return sum(letter not in inside for letter in token)
+
     every = (str(loaded.id_to_token(i)) for i in range(loaded.get_vocab_size()))
     return [0 if i in special else count(token) for i, token in enumerate(every)]
 
 
-def _by_bytes() -> Callable[[str], int]:
-    """Of a byte-level token, letters that stand for a byte with which a character begins."""
-    from transformers.convert_slow_tokenizer import bytes_to_unicode
+def runs(rows: "NDArray[np.integer[Any]]", bos: int, pad: int) -> Runs:
+    """The runs of packed rows [rows, context], of which each begins a run with BOS.
 
-    inside = {letter for byte, letter in bytes_to_unicode().items() if byte in _INSIDE}
-    return lambda token: sum(letter not in inside for letter in token)
-
-
-def _by_characters(token: str) -> int:
-    """All of a token's characters; of a token for one byte, whether a character begins with it."""
-    byte = _BYTE.fullmatch(token)
-    return int(int(byte[1], 16) not in _INSIDE) if byte else len(token)
-
-
-def runs(path: Path, bos: int, pad: int, size: int) -> Runs:
-    """The runs of a file of packed rows: uint16 [rows, context], each row beginning a run.
-
-    Raises InputError for rows that do not, for tokens outside a vocabulary of `size`, and where
-    no token is a target.
+    InputError where no token is a target.
     """
     import numpy as np
 
-    rows = np.load(path, mmap_mode="r")
-    if rows.size and (largest := int(rows.max())) >= size:
-        raise InputError("develop.ngram_other_tokenizer", str(path), token=largest, size=size)
-    if len(wrong := np.flatnonzero(rows[:, 0] != bos)):
-        raise InputError("develop.ngram_no_mark", str(path), row=int(wrong[0]))
     tokens = rows[rows != pad].astype(np.int64)
     if not (tokens != bos).any():
-        raise InputError("develop.ngram_no_runs", str(path))
+        raise InputError("develop.ngram_no_runs")
     places = np.arange(len(tokens))
     began = np.maximum.accumulate(np.where(tokens == bos, places, 0))
     return Runs(tokens, places - began)
 
 
-def _quiet(_: int) -> None:
-    """Progress that nobody wants to see."""
+def _no_progress(tokens: int) -> None: ...
 
 
-def fit(learnt: Runs, size: int, order: int, step: Callable[[int], object] = _quiet) -> Ngram:
-    """The model of an order over a vocabulary of `size`; `step` hears how many tokens were counted.
+def fit(learnt: Runs, size: int, order: int, step: Callable[[int], object] = _no_progress) -> Ngram:
+    """The model of an order over a vocabulary of `size`; `step` is called with tokens counted.
 
-    No order is higher than the longest run has tokens, its mark of beginning among them.
-    Raises ValueError for an order below 1.
+    No order is higher than the longest run has tokens, its BOS among them. ValueError for an order
+    below 1.
     """
     if order < 1:
         raise ValueError("an n-gram model has an order of 1 at least")
@@ -227,7 +209,7 @@ def _grams(learnt: Runs, below: _Grams | None, length: int, size: int) -> _Grams
 
 
 def _level(keys: "Ids", counts: "Ids", contexts: int, size: int) -> Level:
-    """Discounted shares of one order; a count of 0 is that of the mark of beginning alone."""
+    """Discounted shares of one order; a count of 0 is that of BOS alone."""
     import numpy as np
 
     context = keys // size
@@ -247,17 +229,17 @@ def _discounts(counts: "Ids") -> tuple[float, float, float]:
     if not all((one, two, three, four)):
         return FALLBACK
     share = one / (one + 2 * two)
-    found = (
+    discounts = (
         1 - 2 * share * two / one,
         2 - 3 * share * three / two,
         3 - 4 * share * four / three,
     )
-    fits = all(0 < discount <= count for count, discount in enumerate(found, start=1))
-    return found if fits else FALLBACK
+    fits = all(0 < discount <= count for count, discount in enumerate(discounts, start=1))
+    return discounts if fits else FALLBACK
 
 
 def log_probabilities(
-    model: Ngram, tried: Runs, step: Callable[[int], object] = _quiet
+    model: Ngram, tried: Runs, step: Callable[[int], object] = _no_progress
 ) -> "Floats":
     """Natural logarithm of the probability of every target [targets], in the order of the runs."""
     import numpy as np
@@ -271,7 +253,7 @@ def log_probabilities(
         keys = context * model.size + tried.tokens[whole]
         found = np.minimum(np.searchsorted(level.keys, keys), len(level.keys) - 1)
         seen = level.keys[found] == keys
-        likely[whole] = np.where(seen, level.own[found], 0) + level.rest[context] * likely[whole]
+        likely[whole] = np.where(seen, level.share[found], 0) + level.rest[context] * likely[whole]
         places = np.full(len(tried.tokens), NONE)
         places[whole[seen]] = found[seen]
         step(len(tried.tokens))

@@ -1,10 +1,10 @@
 """Packed rows as a training set: what is a target, and where a document begins.
 
-A row is runs "<bos> tokens <eos>", then padding. Every token of a run but its <bos> is a target;
-padding never is. Positions begin anew with each run, which is how attention knows its documents.
+A row is runs "BOS tokens EOS", then padding. Every token of a run but its BOS is a target;
+padding never is. Positions restart with each run, which is how attention knows its documents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ _CHUNK = 4096
 
 @dataclass(frozen=True)
 class Marks:
-    """Token ids of the marks in a row."""
+    """Token ids of BOS, EOS and padding."""
 
     bos: int
     eos: int
@@ -68,11 +68,6 @@ def load_tokenizer(data: Path) -> Any:
     return tokenizer
 
 
-def marks(tokenizer: Any) -> Marks:
-    """The ids of a tokenizer's marks."""
-    return Marks(tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
-
-
 def load(path: Path, tokenizer: Any) -> Rows:
     """The rows of a file: uint16 [rows, context]; InputError where it is another thing."""
     import numpy as np
@@ -85,13 +80,14 @@ def load(path: Path, tokenizer: Any) -> Rows:
         raise InputError("develop.pretrain_no_rows", where=str(path)) from error
     if ids.dtype != np.uint16 or ids.ndim != 2 or not ids.size or ids.shape[1] < 2:
         raise InputError("develop.pretrain_no_rows", where=str(path))
-    rows = Rows(ids, marks(tokenizer))
+    bos, eos, pad = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
+    rows = Rows(ids, Marks(bos, eos, pad))
     _check(rows, path, len(tokenizer))
     return rows
 
 
 def _check(rows: Rows, path: Path, size: int) -> None:
-    """Every token has its place in the vocabulary, and every row begins a run."""
+    """InputError where a token is outside the vocabulary, or a row does not begin a run."""
     for start in range(0, len(rows), _CHUNK):
         part = rows.ids[start : start + _CHUNK]
         largest = int(part.max())
@@ -107,12 +103,12 @@ def _check(rows: Rows, path: Path, size: int) -> None:
 
 
 def targets(rows: Rows) -> int:
-    """Tokens that are learnt in one pass: of each run all but its <bos>."""
+    """Tokens that are learnt in one pass: of each run all but its BOS."""
     return _count(rows, (rows.marks.bos, rows.marks.pad))
 
 
 def tokens(rows: Rows) -> int:
-    """Tokens of the texts, without any mark."""
+    """Tokens of the texts, without BOS, EOS and padding."""
     return _count(rows, (rows.marks.bos, rows.marks.eos, rows.marks.pad))
 
 
@@ -141,7 +137,7 @@ def collate(rows: Sequence[dict[str, Any]], marks: Marks) -> dict[str, Any]:
 
 
 def positions(ids: Any, bos: int) -> Any:
-    """Places of tokens in their run: 0 at each <bos>; `ids` and result [rows, length].
+    """Places of tokens in their run: 0 at each BOS; `ids` and result [rows, length].
 
     Padding goes on counting: it follows the last run, and no token of a run sees it.
     """
@@ -155,3 +151,16 @@ def positions(ids: Any, bos: int) -> Any:
 def batch_targets(batches: Sequence[dict[str, Any]]) -> Any:
     """Targets of several batches together, a tensor []: what a step's loss is divided by."""
     return sum((batch["labels"][:, 1:] != NO_TARGET).sum() for batch in batches)
+
+
+def packed_logits(model: Any, marks: Marks) -> Callable[[Sequence[Sequence[int]]], Any]:
+    """Logits [tokens, vocabulary] of documents in one row, each after its BOS, for `checks`."""
+
+    def logits(documents: Sequence[Sequence[int]]) -> Any:
+        runs = [[marks.bos, *ids] for ids in documents]
+        kept = [place > 0 for run in runs for place in range(len(run))]
+        batch = collate([{"input_ids": [token for run in runs for token in run]}], marks)
+        batch.pop("labels")
+        return model(**batch, use_cache=False).logits[0][kept]
+
+    return logits

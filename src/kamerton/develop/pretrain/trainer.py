@@ -1,10 +1,10 @@
-"""transformers' Trainer over packed rows, and what happens between its steps.
+"""Pretraining itself: transformers' Trainer over packed rows, evaluated between its steps.
 
 This module imports torch at its top: it is itself imported only when training starts.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,30 +14,116 @@ from transformers import (  # noqa: TID253
     PrinterCallback,
     Trainer,
     TrainerCallback,
+    TrainerState,
     TrainingArguments,
 )
 from transformers.utils import logging  # noqa: TID253
 
-from kamerton.develop.pretrain.evaluate import nats
-from kamerton.develop.pretrain.rows import Rows, batch_targets, collate
-from kamerton.develop.pretrain.work import LOOKED
+from kamerton.develop.pretrain import evaluate, model, rows
+from kamerton.develop.pretrain.work import LOOKED, Work
 from kamerton.develop.settings import PretrainSettings
-from kamerton.develop.training.arguments import common
-from kamerton.develop.training.callbacks import Watch, Watched, with_ids
+from kamerton.develop.training import trainer
+from kamerton.develop.training.probe import probe, tell
+from kamerton.develop.training.resume import newest_checkpoint, step_of
+from kamerton.develop.training.threads import repeatable
+from kamerton.formats.language import say
+from kamerton.formats.progress import note
 
+_LONG_RUN, _PROBED_STEPS, _PROBED_ROWS = 40, 6, 4
+"""Steps from which a run's time is told beforehand, and by how much of it."""
 _BETA2 = 0.95
 """AdamW's memory of squared gradients, as in GPT-3 (Brown et al. 2020) and Llama."""
 
 
+def train(work: Work, made: Any, micro_batch_size: int) -> list[dict[str, Any]]:
+    """Train `made` in place, from the newest checkpoint on; the Trainer's records of all steps."""
+    settings, checkpoint = work.settings, newest_checkpoint(work.checkpoints)
+    if checkpoint and step_of(checkpoint) >= work.total:
+        note(say("develop.resumed", step=step_of(checkpoint)))
+        return _trained(made, checkpoint)
+    told = arguments(settings, work.checkpoints, micro_batch_size, work.total, work.seed)
+    training = build(made, work.train, told)
+    training.half = model.computes_bf16(told.device.type)
+    if not checkpoint:
+        _expect(made, work, micro_batch_size, training.half)
+    repeatable(work.seed, work.threads)
+    held_out, every = work.held_out, settings.eval_steps
+    if held_out is not None:
+        tokenizer, batch = work.data / rows.TOKENIZER, settings.batch_size
+        held_out = evaluate.part(held_out, tokenizer, every, batch, work.seed)
+
+    def evaluations(bar: Any) -> list[Evaluations]:
+        look = partial(_look, work, made, held_out, micro_batch_size, training.half, bar)
+        return [Evaluations(training.watch, every, look)]
+
+    label, count = say("develop.pretraining"), len(work.train)
+    return trainer.train(training, label, work.rows, count, work.checkpoints, evaluations)
+
+
+def _trained(made: Any, checkpoint: Path) -> list[dict[str, Any]]:
+    """A training that ended, but was killed before its figures: the Trainer would train on."""
+    from safetensors.torch import load_model
+
+    load_model(made, checkpoint / "model.safetensors")
+    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+    history: list[dict[str, Any]] = state.log_history
+    return history
+
+
+def _expect(made: Any, work: Work, micro_batch_size: int, half: bool) -> None:
+    """Say what a longer run will take, by some steps of it."""
+    if work.total < _LONG_RUN:
+        return
+
+    def backward(made: Any, batches: list[dict[str, Any]]) -> None:
+        for batch in batches:
+            (evaluate.nats(made, batch, half) / rows.batch_targets(batches)).backward()
+
+    steps = _probed(work, micro_batch_size)
+    tell(probe(made, steps, backward, work.rows * work.context, work.total))
+
+
+def _probed(work: Work, micro_batch_size: int) -> Iterator[list[dict[str, Any]]]:
+    """One part of a step as large as they will be, then small ones, which alone are timed.
+
+    So memory that does not suffice runs out here, and not after the first evaluation.
+    """
+    small = min(micro_batch_size, _PROBED_ROWS)
+    for size in (micro_batch_size, *[small] * _PROBED_STEPS):
+        chosen = [work.train[n % len(work.train)] for n in range(size)]
+        yield [rows.collate(chosen, work.train.marks)]
+
+
+def _look(
+    work: Work,
+    made: Any,
+    held_out: evaluate.HeldOut | None,
+    micro_batch_size: int,
+    half: bool,
+    bar: Any,
+    step: int,
+) -> dict[str, float]:
+    """Evaluate at a step: on held-out rows, and by continuing the prompts."""
+    if work.prompts:
+        texts = evaluate.continued(made, work.prompts, work.tokenizer)
+        evaluate.record(work.out, step, work.prompts, texts)
+    if held_out is None:
+        return {}
+    result = evaluate.evaluate(made, held_out, step, micro_batch_size, half)
+    bar.clear()
+    note(say("develop.pretrain_step", **result.model_dump()))
+    return result.model_dump(exclude={"step"})
+
+
 def arguments(
-    settings: PretrainSettings, folder: Path, rows_at_once: int, total: int, seed: int
+    settings: PretrainSettings, folder: Path, micro_batch_size: int, total: int, seed: int
 ) -> TrainingArguments:
-    """What the Trainer is told; precision and device are not among it: see `Pretrainer`."""
+    """The Trainer's arguments; precision is set on the `Pretrainer`."""
     told = TrainingArguments(
-        **common(settings, folder, total, seed),
+        **trainer.arguments(settings, folder, total, seed),
         max_steps=total,
-        per_device_train_batch_size=rows_at_once,
-        gradient_accumulation_steps=settings.batch_size // rows_at_once,
+        per_device_train_batch_size=micro_batch_size,
+        gradient_accumulation_steps=settings.batch_size // micro_batch_size,
         adam_beta2=_BETA2,
         optim="adamw_torch_fused",
         use_cache=True,  # of the saved model; no training step uses one
@@ -46,23 +132,23 @@ def arguments(
     return told
 
 
-def build(model: Any, rows: Rows, told: TrainingArguments) -> "Pretrainer":
+def build(model: Any, train: rows.Rows, told: TrainingArguments) -> "Pretrainer":
     """A Trainer of `model` on packed rows."""
     # Such as that a file system's times may not be reliable: nothing for a user to act on.
     logging.set_verbosity_error()
     logging.disable_progress_bar()  # of writing weights, in the midst of our own
-    trainer = Pretrainer(
+    made = Pretrainer(
         model=model,
         args=told,
-        train_dataset=rows,
-        data_collator=with_ids(partial(collate, marks=rows.marks)),
+        train_dataset=train,
+        data_collator=trainer.with_ids(partial(rows.collate, marks=train.marks)),
     )
-    trainer.watch = Watch()
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    made.watch = trainer.Watch()
+    made.remove_callback(PrinterCallback)
+    return made
 
 
-class Pretrainer(Watched, Trainer):  # type: ignore[misc]
+class Pretrainer(trainer.Watched, Trainer):  # type: ignore[misc]
     """The loss over the targets of a whole optimiser step, in bfloat16 where that is faster."""
 
     loss_is_scaled_for_ga = True
@@ -78,13 +164,13 @@ class Pretrainer(Watched, Trainer):  # type: ignore[misc]
         num_items_in_batch: Any = None,
     ) -> Any:
         """One part's share of the step's mean loss, a tensor []."""
-        items = batch_targets([inputs]) if num_items_in_batch is None else num_items_in_batch
-        loss = nats(model, inputs, self.half) / items
+        items = rows.batch_targets([inputs]) if num_items_in_batch is None else num_items_in_batch
+        loss = evaluate.nats(model, inputs, self.half) / items
         return (loss, None) if return_outputs else loss
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         """Targets of one optimiser step."""
-        return batch_targets(batch_samples)
+        return rows.batch_targets(batch_samples)
 
     def get_decay_parameter_names(self, model: Any) -> list[str]:
         """Matrices that multiply; not norms, biases and embeddings (a tied head is one)."""
@@ -100,14 +186,16 @@ class Pretrainer(Watched, Trainer):  # type: ignore[misc]
         ]
 
 
-class Diary(TrainerCallback):  # type: ignore[misc]
+class Evaluations(TrainerCallback):  # type: ignore[misc]
     """Evaluates at step 0 and every so many steps, and keeps seconds and targets across kills.
 
     Everything stands in the Trainer's own records, so that a checkpoint holds exactly what was
     known at its step.
     """
 
-    def __init__(self, watch: Watch, every: int, look: Callable[[int], dict[str, float]]) -> None:
+    def __init__(
+        self, watch: trainer.Watch, every: int, look: Callable[[int], dict[str, float]]
+    ) -> None:
         """`look` evaluates at a step, and gives figures to record; `every`: its steps."""
         self._watch, self._every, self._look = watch, every, look
         self._start, self._seconds, self._seen = time.monotonic(), 0.0, 0
@@ -133,7 +221,7 @@ class Diary(TrainerCallback):  # type: ignore[misc]
     def _look_at(self, state: Any) -> None:
         """A checkpoint saved on SIGTERM may lack its step's evaluation: made up for here."""
         step = state.global_step
-        known = {entry["step"] for entry in state.log_history if LOOKED in entry}
-        if step % self._every or step in known or step >= state.max_steps:
+        done = {entry["step"] for entry in state.log_history if LOOKED in entry}
+        if step % self._every or step in done or step >= state.max_steps:
             return
         state.log_history.append({"step": step, LOOKED: True, **self._look(step)})

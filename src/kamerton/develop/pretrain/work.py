@@ -1,4 +1,4 @@
-"""What one pretraining is told and reads; whatever can be wrong without weights is found here."""
+"""One pretraining as data: its settings and inputs, and whatever can be wrong without weights."""
 
 import math
 import shutil
@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop.pretrain import evaluate, model, rows
-from kamerton.develop.pretrain.continuations import Prompt, encode, read_prompts
+from kamerton.develop.pretrain.evaluate import Prompt, encode_prompts, read_prompts
 from kamerton.develop.settings import PretrainSettings
 from kamerton.develop.training.resume import facts, hold_to, newest_checkpoint
 
-CHECKPOINTS, LOOKED = "checkpoints", "looked"
-"""The Trainer's folder, and what marks an evaluation among the records that it keeps there."""
+LOOKED = "looked"
+"""The key that marks an evaluation among the Trainer's records."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """One pretraining: what it is told, and what it reads."""
+    """One pretraining: its settings, and what it reads."""
 
     settings: PretrainSettings
     tokenizer: Any
@@ -33,12 +33,13 @@ class Work:
     @property
     def checkpoints(self) -> Path:
         """Where a killed run goes on from."""
-        return self.out / CHECKPOINTS
+        return self.out / "checkpoints"
 
     @property
     def total(self) -> int:
         """Optimiser steps of the whole run."""
-        return steps(len(self.train), self.settings)
+        batches = math.ceil(len(self.train) / self.settings.batch_size)
+        return self.settings.steps or math.ceil(batches * self.settings.epochs)
 
     @property
     def context(self) -> int:
@@ -53,11 +54,6 @@ class Work:
         return epochs * count + min(rest * batch, count)
 
 
-def steps(count: int, settings: PretrainSettings) -> int:
-    """Optimiser steps over `count` rows: as many as settings say, or as the epochs make."""
-    return settings.steps or math.ceil(math.ceil(count / settings.batch_size) * settings.epochs)
-
-
 def prepare(
     settings: PretrainSettings, data: Path, home: Path, out: Path, seed: int, threads: int
 ) -> Work:
@@ -68,17 +64,16 @@ def prepare(
     config = model.configure(settings.architecture, tokenizer, context)
     held_out, prompts = None, list[Prompt]()
     if (data / rows.HELD_OUT).is_file():
-        kept = rows.load(data / rows.HELD_OUT, tokenizer)
-        held_out = evaluate.whole(kept, data / rows.TOKENIZER)
+        held_out = evaluate.whole(rows.load(data / rows.HELD_OUT, tokenizer), data / rows.TOKENIZER)
     if settings.prompts:
         path = home / settings.prompts
         most = settings.continuation_tokens
-        prompts = encode(read_prompts(path), path, tokenizer, context, most)
+        prompts = encode_prompts(read_prompts(path), path, tokenizer, context, most)
     return Work(settings, tokenizer, config, train, held_out, prompts, data, out, seed, threads)
 
 
-def same_as_before(work: Work, home: Path) -> None:
-    """A checkpoint is gone on from only by the training that left it."""
+def hold_to_start(work: Work, home: Path) -> None:
+    """InputError where a checkpoint was left by another training than this one."""
     import torch
 
     names = [rows.TRAIN, f"{rows.TOKENIZER}/tokenizer.json"]
@@ -86,8 +81,8 @@ def same_as_before(work: Work, home: Path) -> None:
     files = {name: work.data / name for name in names}
     if work.prompts:
         files["prompts"] = home / work.settings.prompts
-    found = facts(work.settings, work.seed, work.threads, files)
-    named = {name.replace("settings.", "pretrain.", 1): value for name, value in found.items()}
+    flat = facts(work.settings, work.seed, work.threads, files)
+    named = {name.replace("settings.", "pretrain.", 1): value for name, value in flat.items()}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if newest_checkpoint(work.checkpoints) is None:
         shutil.rmtree(work.checkpoints, ignore_errors=True)  # nothing was trained yet

@@ -1,6 +1,6 @@
 """What a recipe says about pretraining, tuning and export. No heavy import lives here."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,14 @@ from kamerton.formats.recipe import Section
 class TrainingSettings(Section):
     """What every kind of training needs to know."""
 
+    renamed: ClassVar[dict[str, str]] = {"micro_batch_size": "micro_batch_size"}
+
     epochs: float = Field(5, gt=0)
     """Passes over the training rows."""
     batch_size: int = Field(12, ge=1)
     """Rows for each optimiser step."""
-    rows_at_once: int | Literal["auto"] = "auto"
-    """Rows of a batch that are in memory at the same time; `auto` begins with all of them, and
+    micro_batch_size: int | Literal["auto"] = "auto"
+    """Rows of a batch that are in memory at the same time; `auto` starts with all of them, and
     halves them where memory runs out. Results do not depend on it but for rounding."""
     learning_rate: float = Field(1e-3, gt=0)
     """Peak learning rate; it warms up, then decays to zero along a cosine."""
@@ -27,9 +29,10 @@ class TrainingSettings(Section):
     """Optimiser steps between two checkpoints; a killed run goes on from the last."""
 
     @model_validator(mode="after")
-    def _rows_fit(self) -> "TrainingSettings":
-        if isinstance(self.rows_at_once, int) and not 1 <= self.rows_at_once <= self.batch_size:
-            raise ValueError("rows_at_once: between 1 and batch_size, or auto")
+    def _micro_batch_fits(self) -> "TrainingSettings":
+        size = self.micro_batch_size
+        if isinstance(size, int) and not 1 <= size <= self.batch_size:
+            raise ValueError("micro_batch_size: between 1 and batch_size, or auto")
         return self
 
 

@@ -6,15 +6,21 @@ that see each other, or a loss that depends on how a batch is cut all give a nor
 two. They know nothing of the trainer: what they check is handed to them.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
-from kamerton.develop.templates import adds_bos
+from kamerton.develop.hub import adds_bos
 from kamerton.develop.training.probe import undisturbed
-from kamerton.develop.training.turns import Example, owners, spans
+from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_text
 
+CHECKS = "checks.json"
 BOUND = 1e-5
 """Largest difference that float32 may make: of a logit, or relative, of a loss and a gradient.
 Measured on a random Llama of 110 million weights in 30 layers: 0, 4e-8 and 2e-7."""
@@ -27,6 +33,20 @@ _FAULTS = {
 
 
 @dataclass(frozen=True)
+class Encoded:
+    """One training row as tokens."""
+
+    id: str
+    ids: tuple[int, ...]
+    supervised: tuple[bool, ...]
+    """Whether each token is a target, [length]."""
+    group: str | None = None
+    """What the row belongs to: a document, a user."""
+    messages: tuple[Message, ...] = ()
+    """The chat that was encoded."""
+
+
+@dataclass(frozen=True)
 class Masks:
     """The masks of the rows are right."""
 
@@ -35,7 +55,7 @@ class Masks:
     supervised_share: float
     """Of their tokens, those that are learnt: between 0 and 1."""
     bos: int
-    """Marks of beginning at the start of each row."""
+    """BOS tokens at the start of each row."""
     spans: tuple[str, ...]
     """The first rows decoded, what is learnt between ⟦ and ⟧."""
 
@@ -60,32 +80,33 @@ class Accumulation:
     """Length of the gradients' difference over the length of the gradient."""
 
 
-def as_json(**found: Masks | Isolation | Accumulation) -> dict[str, object]:
-    """What checks.json holds: each check's name and its figures."""
-    return {name: asdict(result) for name, result in found.items()}
+def write(out: Path, **results: Any) -> None:
+    """Write `out`/checks.json: each check's name and its figures; `results` are dataclasses."""
+    figures = {name: asdict(result) for name, result in results.items()}
+    write_text(out / CHECKS, json.dumps(figures, indent=2, ensure_ascii=False) + "\n")
 
 
-def masks(rows: Sequence[Example], tokenizer: Any, **template: Any) -> Masks:
+def masks(rows: Sequence[Encoded], tokenizer: Any, **template: Any) -> Masks:
     """Exactly the assistant's answers are learnt, each with its end-of-turn token, and no more.
 
-    Where turns begin and end is found by rendering the chat turn by turn (`turns.owners`), not by
-    the template's marks, from which the masks were made. Looks at the first 64 rows. `template`:
-    what else `apply_chat_template` was given.
+    Where turns begin and end is found by rendering the chat turn by turn (`owners`), not by the
+    template's marks, from which the masks were made. Looks at the first 64 rows. `template`: what
+    else `apply_chat_template` was given.
     """
-    looked = rows[:_ROWS]
-    bos = max((_leading(row, tokenizer) for row in looked), default=0)
-    learnt = sum(sum(map(bool, row.supervised)) for row in looked)
-    share = learnt / max(sum(len(row.ids) for row in looked), 1)
+    checked = rows[:_ROWS]
+    bos = max((_leading_bos(row, tokenizer) for row in checked), default=0)
+    learnt = sum(sum(map(bool, row.supervised)) for row in checked)
+    share = learnt / max(sum(len(row.ids) for row in checked), 1)
     if not 0 < share < 1:
         raise InputError("develop.training_mask_share", share=share)
-    for row in looked:
+    for row in checked:
         _check_mask(row, tokenizer, template)
-    shown = tuple(spans(row, tokenizer) for row in looked[:_SHOWN])
-    return Masks(len(looked), share, bos, shown)
+    shown = tuple(spans(row, tokenizer) for row in checked[:_SHOWN])
+    return Masks(len(checked), share, bos, shown)
 
 
-def _leading(row: Example, tokenizer: Any) -> int:
-    """Marks of beginning at the start of a row; InputError where they are doubled, or lacking."""
+def _leading_bos(row: Encoded, tokenizer: Any) -> int:
+    """BOS tokens at the start of a row; InputError where one is doubled or lacking."""
     bos = tokenizer.bos_token_id
     if bos is None:
         return 0
@@ -96,7 +117,7 @@ def _leading(row: Example, tokenizer: Any) -> int:
     return count
 
 
-def _check_mask(row: Example, tokenizer: Any, template: dict[str, Any]) -> None:
+def _check_mask(row: Encoded, tokenizer: Any, template: dict[str, Any]) -> None:
     places = zip(row.supervised, owners(row, tokenizer, template), strict=True)
     for place, (learnt, owner) in enumerate(places):
         wanted = owner in ("answer", "end")
@@ -152,7 +173,7 @@ def _moved(logits: Any, documents: Any, vocabulary: int, before: Any, changed: i
 
 
 def windows(rows: Sequence[dict[str, Any]], count: int = 8) -> list[dict[str, Any]]:
-    """Beginnings of rows with uneven lengths, all learnt, for `accumulation`: short, so cheap.
+    """Prefixes of rows, of uneven lengths and all learnt, for `accumulation`: short, so cheap.
 
     Gives `count` rows of input_ids and supervised, of 3, 4, 5 ... tokens where rows are as long.
     """
@@ -181,18 +202,7 @@ def accumulation(
         model.eval()
         whole, gradient = _step(model, [collate(list(rows))], loss, items)
         parts, other = _step(model, [collate([row]) for row in rows], loss, items)
-    apart, length = _distance(gradient, other)
-    if length == 0:
-        raise InputError("develop.training_no_gradient")
-    found = Accumulation(len(rows), abs(whole - parts) / max(abs(whole), 1e-30), apart / length)
-    if not max(found.loss_difference, found.gradient_difference) <= bound:
-        raise InputError(
-            "develop.training_accumulation",
-            loss=found.loss_difference,
-            gradient=found.gradient_difference,
-            bound=bound,
-        )
-    return found
+    return same_step(len(rows), (whole, gradient), (parts, other), bound)
 
 
 def _step(model: Any, batches: list[Any], loss: Any, items: Any) -> tuple[float, list[Any]]:
@@ -207,9 +217,81 @@ def _step(model: Any, batches: list[Any], loss: Any, items: Any) -> tuple[float,
     return total, gradients
 
 
-def _distance(gradient: list[Any], other: list[Any]) -> tuple[float, float]:
-    """Length of their difference, and of the first, over all tensors."""
+def same_step(
+    rows: int, whole: tuple[float, list[Any]], parts: tuple[float, list[Any]], bound: float
+) -> Accumulation:
+    """Compare loss and gradients of a step, whole and in parts; InputError where they differ."""
     from torch.nn.utils import get_total_norm
 
-    apart = [one - two for one, two in zip(gradient, other, strict=True)]
-    return float(get_total_norm(apart)), float(get_total_norm(gradient))
+    (loss, gradient), (other_loss, other) = whole, parts
+    length = float(get_total_norm(gradient))
+    if length == 0:
+        raise InputError("develop.training_no_gradient")
+    apart = float(get_total_norm([a - b for a, b in zip(gradient, other, strict=True)]))
+    result = Accumulation(rows, abs(loss - other_loss) / max(abs(loss), 1e-30), apart / length)
+    if not max(result.loss_difference, result.gradient_difference) <= bound:
+        raise InputError(
+            "develop.training_accumulation",
+            loss=result.loss_difference,
+            gradient=result.gradient_difference,
+            bound=bound,
+        )
+    return result
+
+
+def owners(row: Encoded, tokenizer: Any, template: dict[str, Any]) -> list[str]:
+    """For each token of `row` its part of the chat, [length].
+
+    `answer` and `end` (its end-of-turn token) are what the assistant has to say; `system`, `user`
+    and `assistant` are all else of such a turn. The chat is rendered up to each turn; InputError
+    where a rendered prefix is not the row's own tokens. A row that was cut at its end is read as
+    far as it goes.
+    """
+    first = row.messages[:1]
+    opened = _render(first, tokenizer, template | {"add_generation_prompt": True})
+    prompt = opened[len(_render(first, tokenizer, template)) :]  # what opens an assistant's turn
+    parts: list[str] = []
+    for number, message in enumerate(row.messages, start=1):
+        rendered = _render(row.messages[:number], tokenizer, template)
+        if list(row.ids[: len(rendered)]) != rendered[: len(row.ids)]:
+            raise InputError("develop.training_turns", row=row.id, turn=number)
+        turn = rendered[len(parts) :]
+        if message.role != "assistant":
+            parts += [message.role] * len(turn)
+            continue
+        if turn[: len(prompt)] != prompt:
+            raise InputError("develop.training_turns", row=row.id, turn=number)
+        parts += _answer(turn, len(prompt), row.id, message.content, tokenizer)
+    if len(parts) < len(row.ids):
+        raise InputError("develop.training_turns", row=row.id, turn=len(row.messages) + 1)
+    return parts[: len(row.ids)]
+
+
+def _answer(turn: list[int], opening: int, row: str, content: str, tokenizer: Any) -> list[str]:
+    """Parts of an assistant's turn: what opens it, the answer, its end, what follows."""
+    if tokenizer.decode(turn[opening:]).strip().endswith(content.strip()):
+        raise InputError("develop.training_no_end_mark", row=row)
+    # Blanks after the mark (a line break) are no part of it.
+    last = max(place for place, token in enumerate(turn) if tokenizer.decode([token]).strip())
+    before, after = ["assistant"] * opening, ["assistant"] * (len(turn) - last - 1)
+    return before + ["answer"] * (last - opening) + ["end"] + after
+
+
+def _render(messages: Sequence[Message], tokenizer: Any, template: dict[str, Any]) -> list[int]:
+    turns = [{"role": message.role, "content": message.content} for message in messages]
+    rendered = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **template)
+    return list(rendered["input_ids"])
+
+
+def spans(row: Encoded, tokenizer: Any) -> str:
+    """The decoded row with what is learnt between ⟦ and ⟧."""
+    ids, text, before, end = list(row.ids), "", "", 0
+    for learnt, run in groupby(zip(ids, row.supervised, strict=True), itemgetter(1)):
+        start, end = end, end + len(list(run))
+        # Not token by token: one may be half a letter. Nor each run by itself where the row up to
+        # it decodes to the same text: SentencePiece's decoder takes away the blank before a text.
+        decoded = tokenizer.decode(ids[:end])
+        goes_on = decoded.startswith(before)
+        part = decoded[len(before) :] if goes_on else tokenizer.decode(ids[start:end])
+        text, before = text + (f"⟦{part}⟧" if learnt else part), decoded
+    return text

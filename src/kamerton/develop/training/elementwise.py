@@ -14,8 +14,8 @@ from typing import Any
 import torch  # noqa: TID253
 from torch.nn.functional import silu  # noqa: TID253
 
-from kamerton.develop.training.layouts import fit, replace
-from kamerton.develop.training.layouts import undo as _undo
+from kamerton.develop.training.attention import whole
+from kamerton.develop.training.linear import fit, put_back, replace
 
 _BOUND = 1e-5
 """Largest difference from a layer's own forward pass, relative, that rounding explains."""
@@ -99,14 +99,14 @@ def use(model: Any) -> int:
     norms = [layer for layer in layers if _is_norm(layer) and _same(layer, _norm)]
     gated = [layer for layer in layers if _is_gated(layer) and _same(layer, _gated)]
     count = replace(norms, _norm) + replace(gated, _gated)
-    return count + _turn_in(_home(model))
+    return count + _turn_in(sys.modules[type(whole(model)).__module__])
 
 
 def undo(model: Any) -> None:
     """The layers' own forward passes again, and the architecture's own rotations."""
-    _undo(model, _norm)
-    _undo(model, _gated)
-    home = _home(model)
+    put_back(model, _norm)
+    put_back(model, _gated)
+    home: Any = sys.modules[type(whole(model)).__module__]
     turn: Any = getattr(home, "apply_rotary_pos_emb", None)
     if hasattr(turn, "own"):
         home.apply_rotary_pos_emb = turn.own
@@ -151,12 +151,6 @@ def _same(layer: Any, ours: Any) -> bool:
 
 def _close(one: Any, other: Any) -> bool:
     return bool((one - other).abs().max() <= _BOUND * one.abs().max().clamp(min=1))
-
-
-def _home(model: Any) -> Any:
-    """The module that the model's architecture is written in."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return sys.modules[type(base).__module__]
 
 
 def _turn_in(home: Any) -> int:

@@ -95,7 +95,7 @@ def _update_seconds(parameters: int) -> float:
 
 @contextmanager
 def undisturbed(model: Any) -> Iterator[None]:
-    """Afterwards the random states and the model's gradients, buffers and mode are as before."""
+    """After the block the random states and the model's gradients, buffers, mode are as before."""
     import numpy
     import torch
 
@@ -111,19 +111,13 @@ def undisturbed(model: Any) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         numpy.random.set_state(states[1])
-        _put_back(modes, gradients, buffers)
-
-
-def _put_back(modes: dict[Any, bool], gradients: list[Any], buffers: list[Any]) -> None:
-    import torch
-
-    for module, training in modes.items():
-        module.training = training
-    for parameter, gradient in gradients:
-        parameter.grad = gradient
-    with torch.no_grad():
-        for buffer, was in buffers:
-            buffer.copy_(was)
+        for module, training in modes.items():
+            module.training = training
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
+        with torch.no_grad():
+            for buffer, was in buffers:
+                buffer.copy_(was)
 
 
 def peak_gib() -> float:
@@ -132,16 +126,10 @@ def peak_gib() -> float:
     return peak / (2**30 if sys.platform == "darwin" else 2**20)  # bytes there, KiB elsewhere
 
 
-def tell(found: Probe) -> None:
+def tell(result: Probe) -> None:
     """The expectation as one line on stderr, before the run."""
-    minutes, seconds = divmod(round(found.seconds), 60)
+    minutes, seconds = divmod(round(result.seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    note(
-        say(
-            "develop.training_expected",
-            time=f"{hours}:{minutes:02}:{seconds:02}",
-            rate=found.tokens_per_second,
-            steps=found.steps,
-            gib=found.peak_gib,
-        )
-    )
+    time = f"{hours}:{minutes:02}:{seconds:02}"
+    rate, gib = result.tokens_per_second, result.peak_gib
+    note(say("develop.training_expected", time=time, rate=rate, steps=result.steps, gib=gib))

@@ -7,7 +7,7 @@ other data or settings is a common complaint (hiyouga/LlamaFactory#7085, peft#85
 
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -28,22 +28,23 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
     One cut off by a kill or a full disk is passed over: a file is missing, or it ends too early.
     """
-    found = (p for p in folder.glob("checkpoint-*") if p.name.rsplit("-", 1)[-1].isdigit())
-    newest_first = sorted(found, key=lambda p: int(p.name.rsplit("-", 1)[-1]), reverse=True)
-    return next((p for p in newest_first if _whole(p)), None)
+    every = (p for p in folder.glob("checkpoint-*") if p.name.rsplit("-", 1)[-1].isdigit())
+    return next((p for p in sorted(every, key=step_of, reverse=True) if _whole(p)), None)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The optimiser step after which a Trainer wrote a checkpoint."""
+    return int(checkpoint.name.rsplit("-", 1)[-1])
 
 
 def _whole(checkpoint: Path) -> bool:
     weights = [*checkpoint.glob("*.safetensors"), *checkpoint.glob("pytorch_model*.bin")]
     # torch.save writes a zip archive, whose directory stands at its end.
     packed = all(zipfile.is_zipfile(checkpoint / name) for name in _PACKED)
-    return packed and bool(weights) and all(map(_weights_whole, weights)) and _state(checkpoint)
-
-
-def _state(checkpoint: Path) -> bool:
-    """Whether the Trainer's own record is there to its last brace; it is written last."""
-    path = checkpoint / _STATE
-    return path.is_file() and path.read_text("utf-8", "replace").rstrip().endswith("}")
+    if not (packed and weights and all(map(_weights_whole, weights))):
+        return False
+    state = checkpoint / _STATE  # written last: it must be there to its last brace
+    return state.is_file() and state.read_text("utf-8", "replace").rstrip().endswith("}")
 
 
 def _weights_whole(path: Path) -> bool:
@@ -86,10 +87,9 @@ def weights(folder: str) -> dict[str, Path]:
     """
     from transformers.utils.hub import cached_file
 
-    config = cached_file(folder, "config.json", local_files_only=True)
-    where = Path(config).parent
-    found: Iterable[Path] = sorted([*where.glob("*.safetensors"), *where.glob("*.bin")])
-    return {f"weights.{path.name}": path for path in found}
+    where = Path(cached_file(folder, "config.json", local_files_only=True)).parent
+    files = sorted([*where.glob("*.safetensors"), *where.glob("*.bin")])
+    return {f"weights.{path.name}": path for path in files}
 
 
 def hold_to(folder: Path, facts: Mapping[str, object]) -> None:
@@ -103,15 +103,10 @@ def hold_to(folder: Path, facts: Mapping[str, object]) -> None:
         write_text(path, json.dumps(now, indent=2, ensure_ascii=False) + "\n")
         return
     was = json.loads(read_text(path))
-    for name in [*now, *(name for name in was if name not in now)]:
+    for name in now | was:
         if name not in was or name not in now or was[name] != now[name]:
-            raise InputError(
-                "develop.training_changed",
-                where=str(path),
-                field=name,
-                was=_shown(was, name),
-                now=_shown(now, name),
-            )
+            values = {"was": _shown(was, name), "now": _shown(now, name)}
+            raise InputError("develop.training_changed", where=str(path), field=name, **values)
 
 
 def _shown(facts: Mapping[str, object], name: str) -> str:

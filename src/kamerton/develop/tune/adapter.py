@@ -1,5 +1,6 @@
-"""What is trained on a base: an adapter, a soft prompt, or all weights; and how it is saved."""
+"""What is trained on a base: an adapter, a soft prompt, or all weights; saved, and loaded again."""
 
+import json
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -10,15 +11,17 @@ from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.encode import end_of_turn
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text
 
 ADAPTER, MODEL = "adapter", "model"
 """Folders in the stage's output: a PEFT folder, or a whole Hugging Face folder."""
+TRAINING = "training.json"
 
 
 def attach(model: Any, settings: TuneSettings, text: Sequence[int] = ()) -> Any:
     """The base with what the method trains, fresh; all other weights are frozen.
 
-    `text`: token ids that a soft prompt begins as; needed by method prompt only.
+    `text`: token ids whose embeddings initialise a soft prompt; for method prompt only.
     """
     return METHODS[settings.method](model, settings, text)
 
@@ -51,10 +54,11 @@ def _qlora(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
 
 
 def _prompt(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
-    """Prompt tuning (Lester et al. 2021): trained embeddings before every prompt, first a text's.
+    """Prompt tuning (Lester et al. 2021): trained embeddings before every prompt.
 
-    peft would load a tokenizer of its own for that text and write its path into the adapter; here
-    the ids are given. A text shorter than `virtual_tokens` is repeated.
+    Initialised with a text's embeddings. peft would load a tokenizer of its own for that text and
+    write its path into the adapter; here the ids are given. A text shorter than `virtual_tokens`
+    is repeated.
     """
     import torch
     from peft import PromptTuningConfig, get_peft_model
@@ -85,13 +89,6 @@ METHODS: dict[str, Callable[[Any, TuneSettings, Sequence[int]], Any]] = {
     "prompt": _prompt,
     "full": _full,
 }
-
-
-def used(settings: TuneSettings) -> dict[str, object]:
-    """The settings that the method reads, by name, for training.json."""
-    return {name: getattr(settings, name) for name in _USED[settings.method]}
-
-
 _LORA = ("rank", "alpha", "dropout", "target_modules")
 _USED: dict[str, tuple[str, ...]] = {
     "lora": _LORA,
@@ -100,6 +97,11 @@ _USED: dict[str, tuple[str, ...]] = {
     "prompt": ("virtual_tokens",),
     "full": (),
 }
+
+
+def used(settings: TuneSettings) -> dict[str, object]:
+    """The settings that the method reads, by name, for training.json."""
+    return {name: getattr(settings, name) for name in _USED[settings.method]}
 
 
 def targets(model: Any, names: list[str]) -> list[str]:
@@ -115,8 +117,8 @@ def targets(model: Any, names: list[str]) -> list[str]:
     wanted = linear if "all-linear" in names else set(names) & linear
     missing = set() if "all-linear" in names else set(names) - linear
     if missing or not wanted:
-        known = ", ".join(sorted(linear))
-        raise InputError("develop.not_trainable_modules", names=sorted(missing), known=known)
+        names_there = ", ".join(sorted(linear))
+        raise InputError("develop.not_trainable_modules", names=sorted(missing), known=names_there)
     return sorted(wanted)
 
 
@@ -136,24 +138,40 @@ def save(model: Any, tokenizer: Any, base: str, out: Path) -> None:
         model.save_pretrained(fresh)
         tokenizer.save_pretrained(fresh)
     else:
-        _save_adapter(model, base, fresh)
+        for config in model.peft_config.values():  # named without a path of this machine
+            config.base_model_name_or_path = hub.known_as(base)
+        model.save_pretrained(fresh, save_embedding_layers=False)  # no look-up at any hub
+        (fresh / "README.md").unlink(missing_ok=True)  # the run writes its own card
     shutil.rmtree(folder, ignore_errors=True)
     fresh.rename(folder)
-
-
-def _save_adapter(model: Any, base: str, folder: Path) -> None:
-    """The base is named without a path of this machine."""
-    for config in model.peft_config.values():
-        config.base_model_name_or_path = hub.known_as(base)
-    model.save_pretrained(folder, save_embedding_layers=False)  # no look-up at any hub
-    (folder / "README.md").unlink(missing_ok=True)  # the run writes its own card
 
 
 def stop_at_end_of_turn(model: Any, tokenizer: Any) -> None:
     """`generate` stops where the chat template ends an answer, and where the base stopped."""
     end, config = end_of_turn(tokenizer), model.generation_config
-    known = config.eos_token_id
-    known = known if isinstance(known, list) else [] if known is None else [known]
-    config.eos_token_id = [*known, end] if end not in known else config.eos_token_id
+    eos = config.eos_token_id
+    eos = eos if isinstance(eos, list) else [] if eos is None else [eos]
+    config.eos_token_id = [*eos, end] if end not in eos else config.eos_token_id
     if config.pad_token_id is None:
-        config.pad_token_id = end  # what follows the end of a shorter row, and is not looked at
+        config.pad_token_id = end  # pads shorter rows; never attended to
+
+
+def load(base: str, tuned: Path, as_trained: bool = True) -> Any:
+    """The model ready to generate, in evaluation mode; `tuned` is the tune stage's output.
+
+    With qlora it stands on the quantised base that it was trained on, or on the float32 base that
+    is served where `as_trained` is false. A soft prompt acts in `generate` and in forward passes,
+    whose logits then begin with those of the virtual tokens.
+    """
+    from peft import PeftModel
+
+    figures = json.loads(read_text(tuned / TRAINING))
+    method = figures["method"]
+    if method == "full":
+        return hub.load_model(str(tuned / MODEL)).eval()
+    if method == "qlora" and as_trained:
+        model = hub.load_quantised(base, figures["method_settings"]["bits"])
+    else:
+        model = hub.load_model(base)
+    stop_at_end_of_turn(model, hub.load_tokenizer(base))
+    return PeftModel.from_pretrained(model, tuned / ADAPTER).eval()

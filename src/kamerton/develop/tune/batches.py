@@ -9,7 +9,7 @@ from typing import Any
 import torch  # noqa: TID253
 from torch.utils.data import Sampler  # noqa: TID253
 
-from kamerton.develop.tune.encode import Encoded
+from kamerton.develop.training.checks import Encoded
 
 _EPOCH_SEEDS = 1_000_003
 """Seeds of two runs do not meet within so many epochs."""
@@ -21,17 +21,17 @@ class Batches(Sampler[list[int]]):  # type: ignore[misc]
     Batches hold rows of like length, the longest first (where memory runs out, it does so at
     once). Their order follows from seed and epoch alone, not from the state of a generator, so
     that a run resumed within an epoch sees the rows that are left, and no others. A batch is cut
-    into parts of at most `rows_at_once`: which rows share a step does not depend on that.
+    into parts of at most `micro_batch_size`: which rows share a step does not depend on that.
     """
 
     drop_last = False
 
     def __init__(
-        self, lengths: Sequence[int], batch_size: int, rows_at_once: int, seed: int
+        self, lengths: Sequence[int], batch_size: int, micro_batch_size: int, seed: int
     ) -> None:
         """`lengths`: tokens of each row."""
         self._lengths, self._step, self._seed, self._epoch = list(lengths), batch_size, seed, 0
-        self.parts = -(-batch_size // rows_at_once)
+        self.parts = -(-batch_size // micro_batch_size)
         self.batch_size = -(-batch_size // self.parts)  # parts of like size
 
     def set_epoch(self, epoch: int) -> None:

@@ -1,35 +1,18 @@
 """Chats to token ids with a mask of what is learnt; masks go by position, never by token id."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.checks import Masks
-from kamerton.develop.training.turns import Example
-from kamerton.formats.chat import ChatRow, Message, chat
+from kamerton.develop.training.checks import Encoded, Masks
+from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
-
-@dataclass(frozen=True)
-class Encoded:
-    """One row as tokens; `supervised[i]` says whether token i is a target."""
-
-    id: str
-    ids: tuple[int, ...]
-    supervised: tuple[bool, ...]
-    group: str | None = None
-    """What the row belongs to: a document, a user."""
-    messages: tuple[Message, ...] = ()
-    """The chat that it was made of."""
-
-    @property
-    def example(self) -> Example:
-        """The row as the self-tests read it."""
-        said = [{"role": turn.role, "content": turn.content} for turn in self.messages]
-        return Example(self.id, self.ids, self.supervised, said)
+TRAIN, HELD_OUT = "train.jsonl", "held_out.jsonl"
+"""Rows in the folder of the data stage."""
 
 
 def encode(row: ChatRow, tokenizer: Any) -> Encoded:
@@ -85,16 +68,15 @@ def shortened(rows: Sequence[Encoded], settings: TuneSettings) -> list[Encoded]:
     return left
 
 
-def show(right: Masks) -> None:
+def show(checked: Masks) -> None:
     """The first rows on stderr, with what is learnt between ⟦ and ⟧."""
-    for number, shown in enumerate(right.spans, start=1):
+    for number, shown in enumerate(checked.spans, start=1):
         note(say("develop.example", number=number))
         note("  " + shown.strip().replace("\n", "\n  "))
 
 
 def end_of_turn(tokenizer: Any) -> int:
     """Id of the token that ends an answer, as the chat template has it."""
-    row = ChatRow(id="", messages=chat("", "a", "b"))
-    encoded = encode(row, tokenizer)
-    learnt = [token for token, is_it in zip(encoded.ids, encoded.supervised, strict=True) if is_it]
-    return learnt[-1]
+    encoded = encode(ChatRow(id="", messages=chat("", "a", "b")), tokenizer)
+    pairs = zip(encoded.ids, encoded.supervised, strict=True)
+    return [token for token, learnt in pairs if learnt][-1]

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.encode import Encoded, encode, shortened
+from kamerton.develop.training.checks import Encoded
+from kamerton.develop.tune.encode import encode, shortened
 from kamerton.formats.chat import ChatRow
 
 _TOKENS_PER_SECOND = 390 * 135e6
 """Tokens per second times parameters, LoRA in float32 on two cores (docs/decisions/0005)."""
 _BYTES = {"lora": 4.0, "dora": 4.0, "prompt": 4.0, "full": 16.0}
 """Bytes for each weight of the base: float32; with full its gradient and two moments of Adam."""
+_WORK = {"full": 1.5, "dora": 1.4}
+"""Of a step, in steps of LoRA: full goes back to all weights, DoRA to its columns' lengths."""
 _KEPT, _LOGITS = 30, 3
 """Float32 values kept for a token: of each layer's width, and of the vocabulary where it is learnt
 (logits, their normal form, its gradient). Fitted to a measured peak: docs/decisions/0005."""
@@ -44,6 +47,7 @@ def estimate(settings: TuneSettings, base: str, rows: Sequence[ChatRow]) -> Esti
     fit = encoded if settings.on_overflow == "stop" else shortened(encoded, settings)
     tokens, learnt = _tokens(fit)
     weights = parameters(hub.folder(base))
+    work = tokens * settings.epochs * weights * _WORK.get(settings.method, 1.0)
     return Estimate(
         rows=len(fit),
         tokens=tokens,
@@ -52,7 +56,7 @@ def estimate(settings: TuneSettings, base: str, rows: Sequence[ChatRow]) -> Esti
         truncated=sum(len(row.ids) > settings.max_length for row in encoded),
         steps=steps(len(fit), settings),
         memory_gib=round(_memory(settings, base, weights, fit), 1),
-        seconds=round(tokens * settings.epochs * weights * _work(settings) / _TOKENS_PER_SECOND),
+        seconds=round(work / _TOKENS_PER_SECOND),
     )
 
 
@@ -67,25 +71,17 @@ def _memory(settings: TuneSettings, base: str, weights: int, rows: Sequence[Enco
 
     An architecture whose rows have to be padded (`attention.use`) takes more.
     """
-    config = hub.load_config(base)
-    at_once = settings.rows_at_once if settings.rows_at_once != "auto" else settings.batch_size
-    longest = sorted(rows, key=lambda row: len(row.ids), reverse=True)[:at_once]
+    config, size = hub.load_config(base), settings.micro_batch_size
+    count = settings.batch_size if size == "auto" else size
+    longest = sorted(rows, key=lambda row: len(row.ids), reverse=True)[:count]
     tokens, learnt = _tokens(longest)
     if settings.pads:
         before = settings.virtual_tokens if settings.method == "prompt" else 0
         tokens = len(longest) * (before + len(longest[0].ids))
     values = _KEPT * int(config.num_hidden_layers) * int(config.hidden_size) * tokens
     values += _LOGITS * int(config.vocab_size) * learnt
-    return (weights * _bytes(settings) + 4 * values) / 2**30 + _LIBRARIES
-
-
-def _bytes(settings: TuneSettings) -> float:
-    return settings.bits / 8 if settings.method == "qlora" else _BYTES[settings.method]
-
-
-def _work(settings: TuneSettings) -> float:
-    """Of a step, in steps of LoRA: full goes back to all weights, DoRA to its columns' lengths."""
-    return {"full": 1.5, "dora": 1.4}.get(settings.method, 1.0)
+    of_weight = settings.bits / 8 if settings.method == "qlora" else _BYTES[settings.method]
+    return (weights * of_weight + 4 * values) / 2**30 + _LIBRARIES
 
 
 def steps(rows: int, settings: TuneSettings) -> int:

@@ -27,10 +27,10 @@ def folder(settings: TuneSettings) -> Path | None:
     named = Path(settings.start_from)
     if settings.method == "full":
         raise InputError("develop.tune_start_full", where=_FIELD, path=named)
-    found = find(named)
-    if found is None:
+    adapter = find(named)
+    if adapter is None:
         raise InputError("develop.tune_start_missing", where=_FIELD, path=named)
-    return found
+    return adapter
 
 
 def find(named: Path) -> Path | None:
@@ -59,20 +59,13 @@ def _facts(
     """Field, value of the adapter, value of the recipe."""
     trained = hub.known_as(str(config.get("base_model_name_or_path")))
     yield "base", trained, hub.known_as(base)
-    yield "tune.method", _method(config), _kind(settings.method)
-    for field, name in (_PROMPT if settings.method == "prompt" else _LORA).items():
-        yield f"tune.{field}", config.get(name), getattr(settings, field)
-
-
-def _method(config: dict[str, Any]) -> str:
     kind = str(config.get("peft_type"))
     names = {"PROMPT_TUNING": "prompt", "LORA": "dora" if config.get("use_dora") else "lora"}
-    return names.get(kind, kind)
-
-
-def _kind(method: str) -> str:
-    """An adapter does not tell whether its base was quantised, and need not."""
-    return "lora" if method == "qlora" else method
+    # An adapter does not tell whether its base was quantised, and need not.
+    method = "lora" if settings.method == "qlora" else settings.method
+    yield "tune.method", names.get(kind, kind), method
+    for field, name in (_PROMPT if settings.method == "prompt" else _LORA).items():
+        yield f"tune.{field}", config.get(name), getattr(settings, field)
 
 
 def take_over(model: Any, adapter: Path) -> None:

@@ -32,6 +32,7 @@ from kamerton.experiment.ask.scoring import (
     score_all,
     tokenized,
 )
+from kamerton.experiment.report.blocks import Page, html
 from kamerton.formats.jsonl import write_rows, write_text
 
 RESULTS, PAGE = "results.json", "report.html"
@@ -57,8 +58,7 @@ class Report:
     results: Results
     lines: Sequence[str]
     """What a person reads, in the language in force."""
-    page: str
-    """The same as HTML."""
+    page: Page
     files: Mapping[str, Sequence[BaseModel] | str]
     """Further files by name: rows, or a text."""
     notes: tuple[str, ...] = ()
@@ -119,5 +119,5 @@ def evaluate(evaluation: Evaluation, model: Model, out: Path) -> Report:
         else:
             write_rows(out / name, content)
     write_text(out / RESULTS, report.results.model_dump_json(indent=2) + "\n")
-    write_text(out / PAGE, report.page)
+    write_text(out / PAGE, html(report.page))
     return report

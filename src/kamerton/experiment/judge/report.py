@@ -1,4 +1,4 @@
-"""What the judge found for each criterion, whether it may be believed, and that in words."""
+"""What the judge found for each criterion, and whether it may be believed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import SCORE
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.experiment.settings import Criterion
-from kamerton.formats.language import say
 
 FILE = "judge.json"
 FEW = 20
@@ -85,23 +84,6 @@ def silenced(found: JudgeReport) -> JudgeReport:
     return found.model_copy(update={"criteria": plain})
 
 
-def sentences(one: Judged) -> list[str]:
-    """The verdict in words, then every doubt about it, in the language in force."""
-    name = say(f"experiment.criterion_{one.criterion}")
-    if one.withheld:
-        reasons = [
-            say(f"experiment.judge_withheld_{code}", **_values(one)) for code in one.withheld
-        ]
-        lines = [say("experiment.judge_no_verdict", criterion=name, why="; ".join(reasons))]
-    else:
-        effect = one.decision.effect
-        assert effect is not None, "a verdict without ratings is withheld"
-        points = {k: _points(v) for k, v in effect.model_dump().items()}
-        key = f"experiment.judge_says_{one.decision.verdict.replace(' ', '_')}"
-        lines = [say(key, criterion=name, **points, **_values(one))]
-    return lines + [say(f"experiment.judge_note_{code}", **_values(one)) for code in _notes(one)]
-
-
 def _scored(one: Outcome) -> Scored:
     score = None if one.choice == "unrated" else SCORE[one.choice]
     return Scored(one.pair.unit, score, one.note in {"flipped", "changed"})
@@ -152,60 +134,6 @@ def _withheld(one: Judged, settings: JudgeSettings) -> list[str]:
     if settings.most_unrated == 0:
         tests["unrated"] = one.unrated > 0
     return [code for code, applies in tests.items() if applies]
-
-
-def _notes(one: Judged) -> list[str]:
-    """Doubts and facts that are said beside any verdict."""
-    more = one.decision.more_questions
-    tests = {
-        "unrated": one.unrated > 0,
-        "flips": one.flipped + one.changed > 0,
-        "identical": one.identical > 0,
-        "position": one.first_won is not None,
-        "length": one.length.longer_won is not None,
-        "length_explains": one.length.explains,
-        "no_people": one.calibration is None,
-        "kappa": one.calibration is not None and one.calibration.kappa is not None,
-        "more": not one.withheld and more is not None,
-    }
-    return [code for code, applies in tests.items() if applies]
-
-
-def _values(one: Judged) -> dict[str, object]:
-    """What the sentences may name."""
-    why = ", ".join(
-        f"{say(f'experiment.judge_why_{code}')} ({count})"
-        for code, count in one.unrated_why.items()
-    )
-    longer, people = one.length.longer_won, one.calibration
-    kappa = people.kappa if people else None
-    return {
-        "pairs": one.pairs,
-        "tuned": one.tuned,
-        "base": one.base,
-        "ties": one.ties,
-        "identical": one.identical,
-        "unrated": one.unrated,
-        "reasons": why or "-",
-        "changed": one.flipped + one.changed,
-        "flips": round(100 * one.flip_share),
-        "first": round(100 * (one.first_won or 0.0)),
-        "longer": round(100 * longer.mean) if longer else "-",
-        "longer_low": round(100 * longer.low) if longer else "-",
-        "longer_high": round(100 * longer.high) if longer else "-",
-        "balanced": round(100 * (one.length.balanced or 0.0)),
-        "people": people.pairs if people else 0,
-        "kappa": f"{kappa.mean:.2f}" if kappa else "-",
-        "kappa_low": f"{kappa.low:.2f}" if kappa else "-",
-        "kappa_high": f"{kappa.high:.2f}" if kappa else "-",
-        "more": one.decision.more_questions or 0,
-        "groups": one.decision.groups,
-        "p": f"{one.decision.p_holm:.3g}",
-    }
-
-
-def _points(share: float) -> str:
-    return f"{100 * share:+.1f}"
 
 
 def _people(

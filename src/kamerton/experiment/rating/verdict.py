@@ -17,7 +17,6 @@ from kamerton.experiment.rating.read import Rating, Said, read_key, read_ratings
 from kamerton.experiment.rating.sheet import Key, Secret
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.jsonl import write_text
-from kamerton.formats.language import say
 from kamerton.formats.scores import Interval
 
 FILE = "ratings.json"
@@ -128,44 +127,6 @@ def rated(ratings: Sequence[Rating], key: Key, rule: Rule = RULE) -> list[Rated]
         _rated(name, ratings, opinions, tables[name], key, decision)
         for name, decision in zip(key.criteria, decisions, strict=True)
     ]
-
-
-def sentences(one: Rated) -> list[str]:
-    """The verdict in words, then every doubt about it, in the language in force."""
-    effect = one.decision.effect
-    values: dict[str, object] = {
-        "criterion": say(f"experiment.criterion_{one.criterion}"),
-        "raters": one.raters,
-        "questions": one.questions,
-        "unrated": one.unrated,
-        "identical": one.identical,
-        "units": one.compared,
-        "more": one.decision.more_questions,
-        "p": f"{one.decision.p_holm:.3g}",
-    }
-    if one.alpha:
-        ends = {"alpha": one.alpha.mean, "alpha_low": one.alpha.low, "alpha_high": one.alpha.high}
-        values |= {name: f"{value:.2f}" for name, value in ends.items()}
-    if not one.raters or effect is None:
-        lines = [say("experiment.rating_says_nothing", **values)]
-    else:
-        points = {name: f"{100 * value:+.1f}" for name, value in effect.model_dump().items()}
-        key = f"experiment.rating_says_{one.decision.verdict.replace(' ', '_')}"
-        lines = [say(key, **values, **points)]
-    return lines + [say(f"experiment.{note}", **values) for note in _notes(one)]
-
-
-def _notes(one: Rated) -> list[str]:
-    tests = {
-        "rating_note_agreement": one.alpha is not None,
-        "rating_note_no_agreement": one.alpha is None,
-        "rating_note_disagree": one.alpha is not None and one.alpha.low <= 0,
-        "rating_note_unrated": one.unrated > 0,
-        "rating_note_identical": one.identical > 0,
-        "judge_note_more": one.raters > 0 and one.decision.more_questions is not None,
-        "rating_note_scope": one.raters > 0,
-    }
-    return [note for note, applies in tests.items() if applies]
 
 
 def _choice(said: Said, secret: Secret) -> Choice:

@@ -1,99 +1,147 @@
-"""The model card: the same figures as the report, in the form that model hubs read."""
+"""The model card: the same figures as the report, in the form that the hub reads."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import yaml
+from kamerton.experiment.report.blocks import Bullets, Code, Section, Text, markdown
+from kamerton.experiment.report.feedback import lines
+from kamerton.experiment.report.material import ComparedRun, Run, scalars
+from kamerton.experiment.report.sections import HeldOutSet, stage_name, text
+from kamerton.formats.scores import Cell
 
-from kamerton.experiment.report import view, words
-from kamerton.experiment.report.material import Compared, Material, Trip
-from kamerton.experiment.report.table import plain_table
-from kamerton.experiment.report.weights import weights
-from kamerton.experiment.voices import lines
-from kamerton.formats.language import say
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult, ModelCardData
+
+_BITS = {4: "NF4", 8: "int8"}
+"""How QLoRA rounds its base to so many bits."""
 
 
-def card(material: Material) -> str:
-    """Markdown with the front matter of a Hugging Face model card."""
-    front = yaml.safe_dump(_front(material), allow_unicode=True, sort_keys=False)
+@dataclass(frozen=True)
+class Card:
+    """Metadata for the hub, then the sections."""
+
+    data: "ModelCardData"
+    sections: Sequence[Section]
+
+
+def model_card(card: Card) -> str:
+    """The card as README.md of a model repository; the hub's own class reads it back."""
+    from huggingface_hub import ModelCard
+
+    return str(ModelCard(f"---\n{card.data.to_yaml()}\n---\n\n{markdown(card.sections)}"))
+
+
+def card_data(
+    run: Run,
+    language: str,
+    library: str,
+    tags: Sequence[str],
+    results: "Sequence[EvalResult]",
+    base: str | None = None,
+) -> "ModelCardData":
+    """What the hub knows a model by; what no record tells is left out."""
+    from huggingface_hub import ModelCardData
+
+    return ModelCardData(
+        language=[language],
+        license=run.licence or None,
+        base_model=base,
+        datasets=list(run.datasets) or None,
+        library_name=library,
+        pipeline_tag="text-generation",
+        tags=[*tags, "kamerton"],
+        model_name=run.name,
+        eval_results=list(results),
+    )
+
+
+def result(name: str, held_out: str, dataset_type: str, metric: str, value: float) -> "EvalResult":
+    """One measured figure; the metrics of one held-out set stand together."""
+    from huggingface_hub import EvalResult
+
+    return EvalResult(
+        task_type="text-generation",
+        dataset_type=dataset_type,
+        dataset_name=f"{name}, {held_out}",
+        dataset_split=held_out,
+        metric_type=metric,
+        metric_name=metric,
+        metric_value=round(value, 4),
+    )
+
+
+def results_of(name: str, cells: Sequence[Cell], dataset_type: str) -> "list[EvalResult]":
+    """The mean of each cell."""
+    return [
+        result(name, cell.held_out, dataset_type, cell.criterion, cell.score.mean) for cell in cells
+    ]
+
+
+def compared_card(
+    run: ComparedRun,
+    *,
+    language: str,
+    library: str,
+    tags: Sequence[str],
+    results: "Sequence[EvalResult]",
+    intro: str,
+    verdict: str,
+    harm: Sequence[str],
+    use: str,
+    sets: Sequence[HeldOutSet],
+    table: str,
+    notes: Sequence[str],
+) -> Card:
+    """The card of a model that was compared with its base."""
+    settings = [(key, str(value)) for key, value in (run.recipe.get("tune") or {}).items()]
+    training = dict(settings) | dict(scalars(run.training))
+    found = [
+        Text(intro),
+        Text(f"**{text('verdict_label')}:** {verdict}"),
+        *(Text(f"**{text('harm_title')}.** {sentence}") for sentence in harm),
+        *map(Text, lines(run.feedback)),
+    ]
     sections = [
-        f"---\n{front}---",
-        "# " + say("experiment.card_title", name=material.name),
-        say("experiment.card_intro", base=material.base),
-        f"**{say('experiment.verdict_label')}:** {words.verdict_sentence(material.summary)}",
-        *(f"**{say('experiment.harm_title')}.** {text}" for text in words.harm(material.summary)),
-        *lines(material.voices),
-        section("card_use", say("experiment.card_use")),
-        section(
-            "card_data", bullets([f"{what} {count}." for _, what, count in view.sets(material)])
-        ),
-        section("card_training", training(material)),
-        section("card_weights", weights(material)),
-        section("card_results", f"```text\n{plain_table(material.summary)}\n```"),
-        section("card_limits", bullets(view.notes(material))),
-        section("card_lineage", lineage(material)),
+        title(run.name),
+        Section("", found),
+        section("card_use", Text(use)),
+        section("card_data", Bullets([f"{what} {counts}." for _, what, counts in sets])),
+        section("card_training", Bullets([f"`{k}`: {v}" for k, v in training.items()])),
+        section("card_weights", Bullets(weights(run))),
+        section("card_results", Code(table)),
+        section("card_limits", Bullets(notes)),
+        lineage(run),
     ]
-    return joined(sections)
+    return Card(card_data(run, language, library, tags, results, run.base), sections)
 
 
-def _front(material: Material) -> dict[str, Any]:
-    """Front matter; the results in the form of `model-index`."""
-    results = [
-        {
-            "task": {"type": "text-generation"},
-            "dataset": {"name": f"{material.name}, {cell.held_out}", "type": "held-out questions"},
-            "metrics": [
-                {"type": cell.criterion, "name": cell.criterion, "value": round(cell.score.mean, 4)}
-            ],
-        }
-        for cell in material.summary.cells
-        if cell.arm == material.name
-    ]
-    return {
-        "language": [language_of(question.question for question in material.questions)],
-        "base_model": material.base,
-        "library_name": "peft",
-        "pipeline_tag": "text-generation",
-        "tags": ["lora", "kamerton"],
-        "model-index": [{"name": material.name, "results": results}],
-    }
+def title(name: str) -> Section:
+    """The card's heading."""
+    return Section("", [Text("# " + text("card_title", name=name))])
 
 
-def language_of(texts: Iterable[str]) -> str:
-    """The language that a model was asked in, which need not be the card's."""
-    text = "".join(texts).casefold()
-    cyrillic = sum("а" <= letter <= "я" for letter in text)
-    return "ru" if 2 * cyrillic > sum(letter.isalpha() for letter in text) else "en"
+def section(key: str, block: Text | Bullets | Code) -> Section:
+    """A section of one block."""
+    return Section(text(f"{key}_title"), [block])
 
 
-def training(material: Compared) -> str:
-    """Settings and figures of the training, as a list."""
-    settings = material.recipe.get("tune") or {}
-    rows = {**settings, **scalars(material.training)}
-    return bullets([f"`{key}`: {value}" for key, value in rows.items()])
-
-
-def lineage(material: Trip) -> str:
+def lineage(run: Run) -> Section:
     """Hashes of the stages, and the command that makes them again."""
-    stages = [f"{view.stage_name(s)}: `{m.hash}`" for s, m in material.manifests.items()]
-    return bullets(stages) + f"\n\n```sh\n{material.command}\n```"
+    stages = [f"{stage_name(stage)}: `{m.hash}`" for stage, m in run.manifests.items()]
+    return Section(text("card_lineage_title"), [Bullets(stages), Code(run.command, "sh")])
 
 
-def joined(sections: Iterable[str]) -> str:
-    """The card of its sections, empty ones left out."""
-    return "\n\n".join(section for section in sections if section) + "\n"
+def weights(run: ComparedRun) -> list[str]:
+    """On which weights a QLoRA adapter was trained and is served; empty for any other method.
 
-
-def section(key: str, body: str) -> str:
-    """A section under its title; empty where its body is."""
-    return f"## {say(f'experiment.{key}_title')}\n\n{body}" if body else ""
-
-
-def bullets(lines: Iterable[str]) -> str:
-    """A Markdown list."""
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def scalars(figures: dict[str, Any]) -> dict[str, Any]:
-    """The entries that are one figure or word, for a list of figures."""
-    return {k: v for k, v in figures.items() if isinstance(v, str | int | float)}
+    An export of several adapters proves them all; the card is of one, and tells of that one.
+    """
+    figures = (run.parity.get("adaptations") or {}).get(run.name) or {}
+    bits = figures.get("trained_on_bits")
+    if bits is None:
+        return []
+    values = {"name": run.name, "bits": bits, "kind": _BITS.get(bits, "")}
+    stored = text("weights_qlora", **values, quantisation=run.parity.get("quantisation"))
+    apart = figures.get("quantised_trainer")
+    return [f"{stored} {text('weights_apart' if apart else 'weights_unmeasured', **(apart or {}))}"]

@@ -1,90 +1,127 @@
-"""A stage's report in JSON as figures, lists and tables, whatever it names."""
+"""How figures are written, and a stage's JSON of figures as blocks."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kamerton.experiment.report.blocks import Block, Figures, Heading, Table, Tokens
 from kamerton.formats.language import catalogue, current
+from kamerton.formats.scores import Interval
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of one form."""
-
-    title: str
-    columns: list[str]
-    rows: list[tuple[str, list[str]]]
-    """Name of the row, empty where it has none, and its cells."""
+def percent(share: float) -> str:
+    """A share as whole per cent: `69 %`, with a space that does not break."""
+    return f"{100 * share:.0f}\u00a0%"
 
 
-@dataclass(frozen=True)
-class Told:
-    """A report in the forms in which a page shows it."""
-
-    figures: dict[str, str] = field(default_factory=dict)
-    lists: dict[str, list[str]] = field(default_factory=dict)
-    tables: list[Table] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        """Whether there is anything to show."""
-        return bool(self.figures or self.lists or self.tables)
+def points(difference: float) -> str:
+    """A signed difference in whole percentage points, with a true minus sign."""
+    rounded = round(100 * difference)
+    return "0" if rounded == 0 else f"{rounded:+d}".replace("-", "\u2212")
 
 
-def told(report: dict[str, Any], kind: str) -> Told:
-    """Scalars as figures, lists of scalars as lists, mappings or lists of one form as tables.
-
-    A key is called by the text `<kind>_<key>` of the catalogue, else by itself. What has another
-    form (deeper than two levels) is left out: it stands in the file.
-    """
-    found = Told()
-    for key, value in report.items():
-        name = label(key, kind)
-        if isinstance(value, dict):
-            _inner(name, value, kind, found)
-        elif isinstance(value, list):
-            _list(name, value, kind, found)
-        elif plain(value):
-            found.figures[name] = figure(value)
-    return found
+def in_points(effect: Interval) -> dict[str, str]:
+    """A difference with its interval in points, under the names of the texts."""
+    return {
+        "effect": points(effect.mean),
+        "low": points(effect.low),
+        "high": points(effect.high),
+    }
 
 
-def label(key: str, kind: str) -> str:
-    """How a reader calls a key."""
-    return catalogue("experiment", current()).get(f"{kind}_{key}", key.replace("_", " "))
+def p_value(p: float) -> str:
+    """A p value with its sign of relation: `= 0.012`, `< 0.001`."""
+    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}"
 
 
-def plain(value: object) -> bool:
-    """Whether a value is one figure or word."""
-    return isinstance(value, str | int | float)
+def duration(seconds: float) -> str:
+    """Minutes and seconds: `4:05`; with hours `1:02:03`."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+def count(value: float) -> str:
+    """A whole number with narrow spaces between thousands, as both languages write it."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def short(value: float) -> str:
+    """Three digits of a figure that may be large: 0.0213, 12.3, 1 230."""
+    return f"{value:#.3g}".rstrip(".") if value < 1000 else count(value)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """A signed figure, with a true minus sign."""
+    return f"{value:+.{digits}f}".replace("-", "\u2212")
+
+
+def decimal(text: str) -> str:
+    """A figure with the decimal sign of the language in force."""
+    return text.replace(".", ",") if current() == "ru" else text
+
+
+def capital(text: str) -> str:
+    """The text with its first letter large."""
+    return text[:1].upper() + text[1:]
 
 
 def figure(value: object) -> str:
     """A figure, or a word, as it is shown; an em dash for none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "—" if value is None else str(value)
-    return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else f"{value:.4g}"
+    return count(value) if isinstance(value, int) else f"{value:.4g}"
 
 
-def _inner(name: str, value: dict[str, Any], kind: str, found: Told) -> None:
-    """A mapping: a table where its values are mappings with the same keys, else figures."""
-    inner = list(value.values())
-    if inner and all(isinstance(one, dict) and one.keys() == inner[0].keys() for one in inner):
-        rows = [(label(key, kind), one) for key, one in value.items()]
-        _table(name, rows, kind, found)
-        return
-    for key, one in value.items():
-        if plain(one):
-            found.figures[f"{name}: {label(key, kind)}"] = figure(one)
+def label(key: str, kind: str) -> str:
+    """How a reader calls a key: by the text `<kind>_<key>`, else by itself."""
+    return catalogue("experiment", current()).get(f"{kind}_{key}", key.replace("_", " "))
 
 
-def _list(name: str, value: list[Any], kind: str, found: Told) -> None:
-    if value and all(plain(one) for one in value):
-        found.lists[name] = [str(one) for one in value]
-    elif value and all(isinstance(one, dict) and one.keys() == value[0].keys() for one in value):
-        _table(name, [("", one) for one in value], kind, found)
+def blocks_of(report: Mapping[str, Any], kind: str) -> list[Block]:
+    """Scalars as figures, lists of scalars as tokens, mappings or lists of one form as tables.
+
+    What has another form (deeper than two levels) is left out: it stands in the file.
+    """
+    pairs: list[tuple[str, str]] = []
+    tables: list[Block] = []
+    lists: list[Block] = []
+    for key, value in report.items():
+        name = label(key, kind)
+        inner = list(value.values() if isinstance(value, dict) else value) if _many(value) else []
+        if _one_form(inner):
+            names = list(value) if isinstance(value, dict) else [""] * len(inner)
+            tables += _table(name, list(zip(names, inner, strict=True)), kind)
+        elif isinstance(value, dict):
+            of = ((k, v) for k, v in value.items() if _plain(v))
+            pairs += [(f"{name}: {label(k, kind)}", figure(v)) for k, v in of]
+        elif inner and all(map(_plain, inner)):
+            lists += [Heading(name), Tokens([str(one) for one in inner])]
+        elif _plain(value):
+            pairs.append((name, figure(value)))
+    return [*([Figures(pairs)] if pairs else []), *tables, *lists]
 
 
-def _table(name: str, rows: list[tuple[str, dict[str, Any]]], kind: str, found: Told) -> None:
-    columns = [key for key, value in rows[0][1].items() if plain(value)]
-    if columns:
-        cells = [(row, [figure(one[key]) for key in columns]) for row, one in rows]
-        found.tables.append(Table(name, [label(key, kind) for key in columns], cells))
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _many(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _one_form(values: Sequence[object]) -> bool:
+    """Whether they are mappings with the same keys."""
+    first = values[0] if values else None
+    return isinstance(first, dict) and all(
+        isinstance(one, dict) and one.keys() == first.keys() for one in values
+    )
+
+
+def _table(name: str, rows: Sequence[tuple[str, dict[str, Any]]], kind: str) -> list[Block]:
+    columns = [key for key, value in rows[0][1].items() if _plain(value)]
+    cells = [
+        (label(key, kind) if key else "", [figure(row[column]) for column in columns])
+        for key, row in rows
+    ]
+    heads = [label(key, kind) for key in columns]
+    return [Table(heads, cells, caption=name)] if columns else []

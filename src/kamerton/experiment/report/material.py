@@ -1,28 +1,30 @@
-"""Everything that a report is made of, read from the finished stages."""
+"""What a report is made of, read from the stages of a finished run."""
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kamerton.experiment import lineage
-from kamerton.experiment.design import Design, design
-from kamerton.experiment.run import read_questions
+from kamerton.experiment.report.feedback import Feedback, read_feedback
 from kamerton.experiment.settings import ExperimentSettings
-from kamerton.experiment.voices import Voice, voices
 from kamerton.formats.jsonl import read_rows, read_text
 from kamerton.formats.manifest import Manifest
 from kamerton.formats.manifest import read as read_manifest
-from kamerton.formats.questions import Question
 from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
 from kamerton.formats.serving import FILE as SERVING
 from kamerton.formats.serving import ServingSpec
+
+Kind = Literal["guide", "rows", "corpus"]
+"""What the data stage made: questions about subjects, rows of chats, or a corpus of texts."""
+CHECKS = "checks.json"
 
 
 @dataclass(frozen=True)
 class ReportInputs:
     """What the report stage is told."""
 
+    kind: Kind
     name: str
     """Name of the recipe and of the tuned arm."""
     recipe: dict[str, Any]
@@ -31,8 +33,10 @@ class ReportInputs:
     """The command that made this run."""
     stages: dict[str, str]
     """Stage name to the folder of its outputs; data must be there, and compare or pretrain."""
-    beside: Path | None = None
+    run: Path | None = None
     """The run's folder, where judge.json and ratings.json may lie; None for a run's first page."""
+    licence: str = ""
+    """Of the base, as its maker states it; empty where that is not known."""
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -41,18 +45,31 @@ class ReportInputs:
 
 
 @dataclass(frozen=True)
-class Trip:
-    """What every report shows: how it was made."""
+class Run:
+    """What every report shows: how the run was made."""
 
     name: str
     recipe: dict[str, Any]
     command: str
     manifests: dict[str, Manifest]
     """Finished stages in their order."""
+    licence: str = field(default="", kw_only=True)
+    datasets: list[str] = field(default_factory=list, kw_only=True)
+    """Sets of the hub that the data stage read, by their ids."""
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """Every file outside the run that any stage read, with its SHA-256."""
+        return sorted({k: v for m in self.manifests.values() for k, v in m.sources.items()}.items())
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Software versions that the stages noted."""
+        return {k: v for m in self.manifests.values() for k, v in m.versions.items()}
 
 
 @dataclass(frozen=True)
-class Compared(Trip):
+class ComparedRun(Run):
     """What a report of a comparison shows, whatever was compared."""
 
     summary: Summary
@@ -61,60 +78,47 @@ class Compared(Trip):
     """Name of the base model, as its maker calls it where that is known."""
     training: dict[str, Any]
     parity: dict[str, Any]
-    voices: list[Voice] = field(default_factory=list, kw_only=True)
+    feedback: list[Feedback] = field(default_factory=list, kw_only=True)
     """What a judge model and people said later."""
 
     @property
     def settings(self) -> ExperimentSettings:
         """The recipe's section about the comparison."""
-        return settings_of(self.recipe)
+        return ExperimentSettings.model_validate(self.recipe.get("experiment") or {})
 
 
-@dataclass(frozen=True)
-class Material(Compared):
-    """What a guide's report shows, in memory."""
-
-    questions: list[Question]
-    design: Design
-
-
-def load(inputs: ReportInputs) -> Material:
-    """Read what the stages left; tune and export may be missing (a comparison alone)."""
-    questions = read_questions(inputs.folders["data"])
-    planned = design(settings_of(inputs.recipe), questions, inputs.name)
-    return Material(**vars(compared(inputs)), questions=questions, design=planned)
-
-
-def compared(inputs: ReportInputs) -> Compared:
-    """What every comparison leaves, whatever was compared."""
-    folders = inputs.folders
-    samples = folders["compare"] / SAMPLES
-    told = Summary.model_validate_json(read_text(folders["compare"] / SUMMARY))
-    # Read again, whatever the comparison found.
-    unfit = lineage.of_comparison(folders["data"], folders.get("tune"), told.arms, inputs.name)
-    summary = lineage.silenced(told, unfit)
-    return Compared(
-        **vars(trip(inputs)),
-        summary=summary,
-        # A comparison of losses alone asked nothing.
-        samples=read_rows(samples, Sample) if samples.stat().st_size else [],
-        base=_base(folders.get("export"), inputs.recipe),
-        training=figures(folders.get("tune"), "training.json"),
-        parity=figures(folders.get("export"), "parity.json"),
-        voices=voices(inputs.beside, summary.claims_verdict),
+def read_run(inputs: ReportInputs) -> Run:
+    """The recipe, and the manifests of the stages that are finished."""
+    manifests = {stage: read_manifest(folder) for stage, folder in inputs.folders.items()}
+    finished = {stage: manifest for stage, manifest in manifests.items() if manifest}
+    card = read_json(inputs.folders.get("data"), "card.json")
+    return Run(
+        inputs.name,
+        inputs.recipe,
+        inputs.command,
+        finished,
+        licence=inputs.licence,
+        datasets=list(card.get("datasets") or []),
     )
 
 
-def trip(inputs: ReportInputs) -> Trip:
-    """The recipe, and the manifests of the stages that are finished."""
-    found = {stage: read_manifest(folder) for stage, folder in inputs.folders.items()}
-    done = {stage: manifest for stage, manifest in found.items() if manifest}
-    return Trip(inputs.name, inputs.recipe, inputs.command, done)
-
-
-def settings_of(recipe: dict[str, Any]) -> ExperimentSettings:
-    """The recipe's section about the comparison."""
-    return ExperimentSettings.model_validate(recipe.get("experiment") or {})
+def read_compared(inputs: ReportInputs) -> ComparedRun:
+    """What every comparison leaves; tune and export may be missing (a comparison alone)."""
+    folders = inputs.folders
+    samples = folders["compare"] / SAMPLES
+    summary = Summary.model_validate_json(read_text(folders["compare"] / SUMMARY))
+    # The lineage is read again, whatever the comparison found.
+    unfit = lineage.of_comparison(folders["data"], folders.get("tune"), summary.arms, inputs.name)
+    return ComparedRun(
+        **vars(read_run(inputs)),
+        summary=lineage.silenced(summary, unfit),
+        # A comparison of losses alone asked nothing.
+        samples=read_rows(samples, Sample) if samples.stat().st_size else [],
+        base=_base(folders.get("export"), inputs.recipe),
+        training=read_json(folders.get("tune"), "training.json"),
+        parity=read_json(folders.get("export"), "parity.json"),
+        feedback=read_feedback(inputs.run, summary.claims_verdict and not unfit),
+    )
 
 
 def _base(export: Path | None, recipe: dict[str, Any]) -> str:
@@ -123,9 +127,15 @@ def _base(export: Path | None, recipe: dict[str, Any]) -> str:
     return str(recipe.get("base", ""))
 
 
-def figures(folder: Path | None, name: str) -> dict[str, Any]:
+def read_json(folder: Path | None, name: str) -> dict[str, Any]:
     """A JSON file of figures; empty where there is none."""
     if not folder or not (folder / name).is_file():
         return {}
-    found = json.loads(read_text(folder / name))
-    return found if isinstance(found, dict) else {}
+    figures = json.loads(read_text(folder / name))
+    return figures if isinstance(figures, dict) else {}
+
+
+def scalars(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """The entries that are one figure or word, as they stand in the file."""
+    plain = {k: v for k, v in figures.items() if not isinstance(v, dict | list)}
+    return [(key, str(value)) for key, value in plain.items()]

@@ -1,52 +1,93 @@
-"""The table and the verdict that `kamerton run` prints at its end."""
+"""Tables for the terminal, for cards and for other people's documents."""
 
+import csv
+import io
 import textwrap
+from collections.abc import Callable, Sequence
 
-from kamerton.experiment.report.words import harm, verdict_sentence
+from kamerton.experiment.report.words import criterion
 from kamerton.formats.language import say
 from kamerton.formats.scores import Cell, Summary
 
-_WIDTH = 88
+Rows = Sequence[Sequence[str]]
+"""The head, then the rows, all of one length."""
+WIDTH = 88
+_ESCAPED = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{mark: "\\" + mark for mark in "&%$#_{}"},
+}
 
 
-def plain_table(summary: Summary) -> str:
-    """Arms as columns, criteria of each held-out set as rows; means with intervals."""
-    head = [say("experiment.table_head"), *summary.arms]
-    rows: list[list[str]] = [head]
-    for held_out, criterion in dict.fromkeys((c.held_out, c.criterion) for c in summary.cells):
-        found = {
-            c.arm: c for c in summary.cells if (c.held_out, c.criterion) == (held_out, criterion)
-        }
-        name = f"{say(f'experiment.set_{held_out}')}: {say(f'experiment.criterion_{criterion}')}"
-        rows.append([name, *(_cell(found.get(arm)) for arm in summary.arms)])
-    return aligned(rows)
-
-
-def closing_words(summary: Summary) -> str:
-    """The table, what became worse, and the verdict in one sentence."""
-    label = say("experiment.verdict_label")
-    texts = [*harm(summary), f"{label}: {verdict_sentence(summary)}"]
-    wrapped = [textwrap.fill(text, _WIDTH, break_on_hyphens=False) for text in texts]
-    return "\n\n".join([plain_table(summary), *wrapped]) + "\n"
-
-
-def _cell(cell: Cell | None) -> str:
-    if cell is None:
-        return ""
-    low, mean, high = (round(100 * v) for v in (cell.score.low, cell.score.mean, cell.score.high))
-    return f"{mean} [{low}-{high}]"
-
-
-def aligned(rows: list[list[str]]) -> str:
+def aligned(rows: Rows) -> str:
     """A table in plain text: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            [
-                row[0].ljust(widths[0]),
-                *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True)),
-            ]
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def markdown(rows: Rows) -> str:
+    """A table in Markdown."""
+    lines = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)
+
+
+def latex(rows: Rows) -> str:
+    """A tabular that needs no package."""
+    escaped = [
+        " & ".join("".join(_ESCAPED.get(letter, letter) for letter in cell) for cell in row)
+        for row in rows
+    ]
+    lines = [escaped[0] + r" \\ \hline", *(line + r" \\" for line in escaped[1:])]
+    start = rf"\begin{{tabular}}{{{'l' * len(rows[0])}}}"
+    return "\n".join([start, *lines, r"\end{tabular}"])
+
+
+def comma_separated(rows: Sequence[Sequence[object]]) -> str:
+    """A table as CSV, without a last line's end."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue().rstrip("\n")
+
+
+FORMS: dict[str, Callable[[Rows], str]] = {
+    "text": aligned,
+    "markdown": markdown,
+    "latex": latex,
+}
+
+
+def plain_table(summary: Summary) -> str:
+    """Arms as columns, criteria of each held-out set as rows; means with intervals."""
+    cells = {(c.held_out, c.criterion, c.arm): c for c in summary.cells}
+    places = dict.fromkeys((c.held_out, c.criterion) for c in summary.cells)
+    rows = [[say("experiment.table_head"), *summary.arms]]
+    for held_out, name in places:
+        scores = [cells.get((held_out, name, arm)) for arm in summary.arms]
+        title = f"{say(f'experiment.set_{held_out}')}: {criterion(name)}"
+        rows.append([title, *(share(cell) if cell else "" for cell in scores)])
+    return aligned(rows)
+
+
+def share(cell: Cell) -> str:
+    """A share in whole per cent, with its interval."""
+    low, mean, high = (round(100 * v) for v in (cell.score.low, cell.score.mean, cell.score.high))
+    return f"{mean} [{low}-{high}]"
+
+
+def closing_words(table: str, harm: Sequence[str], verdict: str) -> str:
+    """What ends a run in the terminal: the table, what became worse, and the verdict."""
+    texts = [*harm, f"{say('experiment.verdict_label')}: {verdict}"]
+    return "\n\n".join([table, *map(wrapped, texts)]) + "\n"
+
+
+def wrapped(text: str) -> str:
+    """A text in lines that fit a terminal."""
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)

@@ -1,13 +1,13 @@
-"""Figures and verdicts in words: the same sentences on the page, the card and the terminal."""
+"""The verdict of a comparison in words: the same sentences on page, card and terminal."""
 
 from typing import Literal
 
 from kamerton.experiment.compare import interval_of
+from kamerton.experiment.report.figures import capital, in_points, percent
 from kamerton.formats.language import say
 from kamerton.formats.scores import Comparison, Summary, Verdict
 from kamerton.formats.serving import RAG
 
-Change = Literal["tuning", "retrieval", "other"]
 _CODES: dict[Verdict, str] = {
     "better": "better",
     "worse": "worse",
@@ -21,31 +21,12 @@ def verdict_code(verdict: Verdict) -> str:
     return _CODES[verdict]
 
 
-def percent(share: float) -> str:
-    """A share as whole per cent: `69 %`, with a space that does not break."""
-    return f"{100 * share:.0f}\u00a0%"
+def criterion(name: str) -> str:
+    """A criterion as a reader calls it."""
+    return say(f"experiment.criterion_{name}")
 
 
-def points(difference: float) -> str:
-    """A signed difference in whole percentage points, with a true minus sign."""
-    rounded = round(100 * difference)
-    return "0" if rounded == 0 else f"{rounded:+d}".replace("-", "\u2212")
-
-
-def p_value(p: float) -> str:
-    """A p value with its sign of relation: `= 0.012`, `< 0.001`."""
-    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}"
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds: `4:05`."""
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
-
-
-def change(comparison: Comparison) -> Change:
+def change(comparison: Comparison) -> Literal["tuning", "retrieval", "other"]:
     """What differs between the two arms of a comparison."""
     arm, against = comparison.arm, comparison.against
     if arm == against + RAG:
@@ -59,42 +40,45 @@ def finding(comparison: Comparison) -> str:
     return say(key, arm=comparison.arm, against=comparison.against)
 
 
-def figures(comparison: Comparison, summary: Summary) -> str:
-    """What was measured, as a clause."""
-    means = {
-        f"of_{side}": percent(
-            interval_of(summary.cells, arm, comparison.held_out, comparison.criterion).mean
-        )
+def means(comparison: Comparison, summary: Summary) -> dict[str, float]:
+    """Mean score of both arms, under the names of the texts."""
+    return {
+        f"of_{side}": interval_of(
+            summary.cells, arm, comparison.held_out, comparison.criterion
+        ).mean
         for side, arm in (("arm", comparison.arm), ("against", comparison.against))
     }
+
+
+def figures(comparison: Comparison, summary: Summary) -> str:
+    """What was measured, as a clause."""
     return say(
         "experiment.figures",
         held_out=say(f"experiment.on_{comparison.held_out}"),
         arm=comparison.arm,
         against=comparison.against,
-        criterion=say(f"experiment.criterion_{comparison.criterion}"),
-        **means,
-        **effect(comparison),
+        criterion=criterion(comparison.criterion),
+        **{name: percent(mean) for name, mean in means(comparison, summary).items()},
+        **in_points(comparison.effect),
     )
 
 
-def effect(comparison: Comparison) -> dict[str, str]:
-    """Difference and interval in points, for the texts that name them."""
-    found = comparison.effect
-    return {"effect": points(found.mean), "low": points(found.low), "high": points(found.high)}
-
-
 def primary(summary: Summary) -> list[Comparison]:
-    """The declared hypotheses."""
+    """The declared hypotheses, in the order in which they are told."""
     return [c for c in summary.comparisons if c.family == "primary"]
 
 
 def headline(summary: Summary) -> str:
     """The findings alone, in one line, or why none is claimed."""
     if not summary.claims_verdict:
-        return capital(say("experiment.no_claims", why=reason(summary.why_no_verdict, "why")))
-    found = [finding(comparison) for comparison in primary(summary)]
-    return capital("; ".join(dict.fromkeys(found)) or say("experiment.nothing_compared"))
+        return silence(summary)
+    findings = dict.fromkeys(finding(comparison) for comparison in primary(summary))
+    return capital("; ".join(findings) or say("experiment.nothing_compared"))
+
+
+def silence(summary: Summary) -> str:
+    """Why no verdict is claimed."""
+    return capital(say("experiment.no_claims", why=reason(summary.why_no_verdict, "why")))
 
 
 def verdict_sentence(summary: Summary) -> str:
@@ -114,9 +98,9 @@ def harm(summary: Summary) -> list[str]:
             "experiment.harm",
             arm=c.arm,
             against=c.against,
-            criterion=say(f"experiment.criterion_{c.criterion}"),
+            criterion=criterion(c.criterion),
             held_out=say(f"experiment.on_{c.held_out}"),
-            **effect(c),
+            **in_points(c.effect),
         )
         for c in summary.comparisons
         if c.verdict == "worse"
@@ -127,8 +111,3 @@ def reason(code: str, prefix: str = "reason") -> str:
     """The text of a code, or of `code: value`."""
     name, _, value = code.partition(": ")
     return say(f"experiment.{prefix}_{name}", value=value)
-
-
-def capital(text: str) -> str:
-    """The text with its first letter large."""
-    return text[:1].upper() + text[1:]

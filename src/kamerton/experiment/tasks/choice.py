@@ -7,19 +7,22 @@ one blank; with `letters` that of MMLU: the choices are listed, and their letter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton import stats
 from kamerton.client.connection import Model
-from kamerton.experiment.ask.evaluate import Report, Results, Scoring
-from kamerton.experiment.ask.page import percent, render, share_with_interval, text
+from kamerton.experiment.ask.evaluate import Report, Scoring
 from kamerton.experiment.ask.scoring import Likelihood, Part, Scored, Text, Tokens
-from kamerton.experiment.report.plot import SHARES, strip
 from kamerton.experiment.scorers.likelihood_rows import ChoiceRow, Norm, Option, score_choices
+from kamerton.experiment.tasks.choice_report import (
+    ChoiceFigures,
+    ChoiceResults,
+    Position,
+    choice_lines,
+    choice_page,
+)
 from kamerton.experiment.tasks.choice_table import CYRILLIC, LETTERS, Item, Items, read_items
 from kamerton.experiment.tasks.task import Options, Task
 from kamerton.formats.errors import InputError
-from kamerton.formats.language import Language, say
+from kamerton.formats.language import Language
 from kamerton.formats.manifest import digest
 from kamerton.formats.scores import Interval
 
@@ -46,59 +49,6 @@ class MultipleChoiceConfig:
     limit: int | None = None
     seed: int = 0
     """Of the bootstrap."""
-
-
-class Position(BaseModel):
-    """One place among the choices (the letter A, B, …)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    letter: str
-    right: float
-    """Share of the questions whose right choice stands here."""
-    chosen: float
-    """Share of the questions in which the model finds this one likeliest (ties are divided)."""
-    chosen_norm: float
-    """The same by likelihood for each character."""
-    leans: bool
-    """Whether it is chosen more often than it is right, beyond chance."""
-
-
-class ChoiceFigures(BaseModel):
-    """What an evaluation found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    questions: int
-    groups: int
-    accuracy: Interval
-    """Share of questions whose right choice is the likeliest (`acc`)."""
-    accuracy_norm: Interval
-    """The same by likelihood for each character (`acc_norm`)."""
-    method: str
-    """How the intervals were made: `wilson`, or `bootstrap` over groups."""
-    chance: float
-    """What guessing gets."""
-    always: float
-    """What always naming the place that is right most often gets."""
-    ties: int
-    """Questions with several likeliest choices; each counts 1 / their number."""
-    positions: list[Position]
-
-
-class ChoiceResults(Results):
-    """`results.json` of multiple choice."""
-
-    prompts: str
-    """Digest of all that was scored, choices included."""
-    language: str
-    shots: int
-    letters: bool
-    """Whether letters behind listed choices were scored, and not their texts."""
-    read_as: str
-    """How the table's answers were read."""
-    signature: str
-    tokens: int
-    """Of all prompts with their choices."""
-    figures: ChoiceFigures
 
 
 class Chosen(ChoiceRow):
@@ -321,74 +271,3 @@ def _positions(rows: Sequence[ChoiceRow], language: Language) -> list[Position]:
         )
         for place, letter in enumerate(letters(count, language))
     ]
-
-
-def choice_lines(results: ChoiceResults) -> list[str]:
-    """What a person reads, in the language in force, one statement a line."""
-    figures = results.figures
-    form = say(f"experiment.choice_form_{'letters' if results.letters else 'texts'}")
-    asked = {"questions": figures.questions, "groups": figures.groups, "shots": results.shots}
-    method = say(f"experiment.score_by_{figures.method}")
-    guessed = {"chance": _percent(figures.chance), "always": _percent(figures.always)}
-    return [
-        say("experiment.choice_asked", **asked, form=form),
-        say(
-            "experiment.choice_accuracy",
-            share=share_with_interval(figures.accuracy),
-            method=method,
-        ),
-        say("experiment.choice_accuracy_norm", share=share_with_interval(figures.accuracy_norm)),
-        say("experiment.choice_chance", **guessed),
-        say("experiment.choice_read", how=say(f"experiment.choice_as_{results.read_as}")),
-        *([say("experiment.choice_ties", count=figures.ties)] if figures.ties else []),
-        say("experiment.choice_positions"),
-        *(
-            "  "
-            + say(
-                "experiment.choice_position",
-                letter=one.letter,
-                right=_percent(one.right),
-                chosen=_percent(one.chosen),
-                norm=_percent(one.chosen_norm),
-            )
-            for one in figures.positions
-        ),
-        *_leaning(figures),
-    ]
-
-
-def _leaning(figures: ChoiceFigures) -> list[str]:
-    """A remark for each place that is chosen more often than it is right."""
-    return [
-        say(
-            "experiment.choice_leans",
-            letter=one.letter,
-            chosen=_percent(one.chosen),
-            right=_percent(one.right),
-        )
-        for one in figures.positions
-        if one.leans
-    ]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def choice_page(results: ChoiceResults) -> str:
-    """The page, in the language in force."""
-    figures, lines = results.figures, choice_lines(results)
-    shares = (("choice_name", figures.accuracy), ("choice_name_norm", figures.accuracy_norm))
-    return render(
-        "scores",
-        results=results,
-        title=text("ask_title", task=text("choice_title"), model=results.model),
-        headline=text("ask_headline", share=percent(figures.accuracy.mean)),
-        lead=lines[0],
-        remarks=_leaning(figures),
-        plots=[(text(name), share_with_interval(s), strip(s, SHARES)) for name, s in shares],
-        ticks=SHARES.ticks(),
-        positions=figures.positions,
-        lines=lines,
-        digest=results.prompts,
-    )

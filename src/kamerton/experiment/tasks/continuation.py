@@ -8,7 +8,20 @@ from kamerton import stats
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.asking import Asked, Prompt, SamplingParams
 from kamerton.experiment.ask.evaluate import Generation, Report, Results
-from kamerton.experiment.ask.page import render, share_with_interval, text
+from kamerton.experiment.report import evaluation
+from kamerton.experiment.report.blocks import (
+    Answer,
+    Answers,
+    Block,
+    Page,
+    Question,
+    Section,
+    Term,
+    Terms,
+    Text,
+)
+from kamerton.experiment.report.evaluation import share_with_interval
+from kamerton.experiment.report.sections import text
 from kamerton.experiment.tasks.maths.grading import AnswerRow
 from kamerton.experiment.tasks.maths.text import looped
 from kamerton.experiment.tasks.perplexity import TXT
@@ -147,12 +160,30 @@ def _lines(results: ContinuationResults) -> list[str]:
     ]
 
 
-def continuation_page(results: ContinuationResults, rows: Sequence[Continued]) -> str:
-    """Prompts and continuations side by side, in the language in force."""
-    return render(
-        "continuations",
-        results=results,
-        rows=rows,
-        title=text("ask_title", task=text("continue_title"), model=results.model),
-        lines=_lines(results),
+def continuation_page(results: ContinuationResults, rows: Sequence[Continued]) -> Page:
+    """Prompts and their continuations, side by side."""
+    title = text("ask_title", task=text("continue_title"), model=results.model)
+    terms = [
+        evaluation.weights(results.fingerprint),
+        Term(text("ask_prompts"), codes=[results.prompts]),
+        *evaluation.settings(results.settings, results.prompt_tokens, results.completion_tokens),
+    ]
+    lines: list[Block] = [Text(line) for line in _lines(results)]
+    return Page(
+        title=title,
+        kicker=title,
+        headline=text("continue_headline"),
+        sections=[
+            Section("", [*lines, Answers([_continued(row) for row in rows])]),
+            Section(text("ask_figures"), [Terms(terms)]),
+        ],
     )
+
+
+def _continued(row: Continued) -> Question:
+    answers = []
+    for answer, reason, loop in zip(row.answers, row.finish_reasons, row.loops, strict=True):
+        stopped = text("continue_stopped" if reason == "stop" else "continue_cut")
+        notes = [stopped, text("continue_loop")] if loop else [stopped]
+        answers.append(Answer("", answer, None, [" · ".join(notes)]))
+    return Question(row.question or "", answers, title=str(row.id))

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import Report, Results, Scoring
-from kamerton.experiment.ask.page import figure, render, scale_of, text
 from kamerton.experiment.ask.scoring import Likelihood, Part, Scored, Text, Tokens
-from kamerton.experiment.report.plot import strip
+from kamerton.experiment.report import evaluation, plot
+from kamerton.experiment.report.blocks import Page
+from kamerton.experiment.report.figures import decimal
+from kamerton.experiment.report.sections import text
 from kamerton.experiment.scorers.likelihood_rows import TextRow, score_perplexity
 from kamerton.experiment.tasks.tables import IDS, Columns, read_table
 from kamerton.experiment.tasks.task import Options, Task
@@ -305,22 +307,18 @@ def _value(rate: Rate) -> str:
     return say("experiment.score_interval", mean=f"{rate.value:.4f}", low=low, high=high)
 
 
-def text_page(results: TextResults) -> str:
-    """The page, in the language in force."""
+def text_page(results: TextResults) -> Page:
+    """Nats for each token, character and byte."""
     rates, lines = results.figures.rates, text_lines(results)
-    drawn = [(rate, rate.interval) for rate in rates if rate.interval is not None]
-    scale = scale_of([spread for _, spread in drawn])
+    measured = [(_unit(one), _value(one), one.interval) for one in rates if one.interval]
     byte = next(rate for rate in rates if rate.unit == "byte")
-    return render(
-        "scores",
-        results=results,
-        title=text("ask_title", task=text("texts_title"), model=results.model),
-        headline=text("texts_headline", value=figure(f"{byte.value:.4f}")),
-        lead=lines[0],
-        remarks=[],
-        plots=[(_unit(rate), _value(rate), strip(spread, scale)) for rate, spread in drawn],
-        ticks=scale.ticks(),
-        positions=[],
-        lines=lines,
-        digest=results.texts,
+    scale = plot.from_zero(max((spread.high for _, _, spread in measured), default=1.0))
+    title = text("ask_title", task=text("texts_title"), model=results.model)
+    terms = [evaluation.weights(results.fingerprint), evaluation.scored_texts(results.texts)]
+    return Page(
+        title=title,
+        kicker=title,
+        headline=text("texts_headline", value=decimal(f"{byte.value:.4f}")),
+        leads=lines[:1],
+        sections=[*evaluation.values(measured, scale), evaluation.figures(lines, terms)],
     )

@@ -1,93 +1,100 @@
 """The gateway: /v1/models, /v1/chat/completions, /health."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
+from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-from kamerton.engines.errors import ApiError
-from kamerton.engines.listening import while_connected
-from kamerton.engines.request import Turn
-from kamerton.formats.serving import ServingSpec
-from kamerton.serve.arms import Arm, arms
-from kamerton.serve.gateway.prompt import OWN_FIELDS, ChatRequest, build, parse, question
-from kamerton.serve.gateway.upstream import Upstream
-from kamerton.serve.retrieval import Retriever
+from kamerton.engines.child_server import error_response, while_connected
+from kamerton.engines.openai_api import (
+    DONE,
+    ENGINE_FIELDS,
+    ApiError,
+    ChatRequest,
+    Message,
+    event,
+    parse,
+    parse_json,
+)
+from kamerton.engines.protocol import Json, Request
+from kamerton.serve.gateway.arms import Arm, Arms
+from kamerton.serve.retrieval import Retriever, build_chat, question
 
 _FRESH = 5.0
 """Seconds for which a proof of health is believed."""
+_OWN_FIELDS = {"model", "messages", "stream", *ENGINE_FIELDS}
+"""Fields of a request that the gateway decides; all others pass through to the engine."""
 
 
 class Gateway:
-    """One served folder behind the OpenAI API."""
+    """The arms of a server behind the OpenAI API."""
 
-    def __init__(
-        self, spec: ServingSpec, upstream: Upstream, retriever: Retriever | None, passages: int
-    ) -> None:
-        self._spec, self._upstream = spec, upstream
-        self._retriever, self._passages = retriever, passages
-        self.arms = arms(spec)
-        self._proof: tuple[float, dict[str, str]] = (0.0, {})
+    def __init__(self, arms: Arms, retriever: Retriever | None = None, passages: int = 1) -> None:
+        """`passages`: how many of them retrieval puts before a question."""
+        self.arms, self._retriever, self._passages = arms, retriever, passages
+        self._health: tuple[float, dict[str, str]] = (0.0, {})
 
-    async def models(self) -> dict[str, Any]:
+    async def models(self) -> Json:
         """GET /v1/models."""
-        rows = [{"id": name, "object": "model", "owned_by": "kamerton"} for name in self.arms]
+        rows = [{"id": name, "object": "model", "owned_by": "kamerton"} for name in self.arms.ids]
         return {"object": "list", "data": rows}
 
-    async def chat(self, request: Request) -> Response:
+    async def chat(self, request: HttpRequest) -> Response:
         """POST /v1/chat/completions."""
-        try:
-            asked = parse(json.loads(await request.body()))
-        except ValueError as error:
-            raise ApiError(400, "the body is not JSON") from error
-        arm = self._arm(asked.model)
-        body, found = await self._body(asked, arm)
-        extra = {"kamerton": {"passages": found}} if arm.retrieval else {}
-        if not asked.stream:
-            answer = await while_connected(request, self._upstream.complete(arm, body))
-            return JSONResponse(answer | extra)
-        chunks = self._upstream.stream(arm, body)
+        chat = parse(parse_json(await request.body()), ChatRequest)
+        if not chat.model:
+            raise ApiError(400, "model: the id of one of /v1/models is needed", param="model")
+        if chat.n not in (None, 1):
+            raise ApiError(400, "n: one answer a request; ask again for another", param="n")
+        if not chat.stream:
+            return JSONResponse(await while_connected(request, self.complete(chat)))
+        chunks = self.stream(chat)
         first = await anext(chunks)  # an error before the first token is still a status
-        events = _events(first | extra, chunks)
-        return StreamingResponse(events, media_type="text/event-stream")
+        return StreamingResponse(_events(first, chunks), media_type="text/event-stream")
 
-    def _arm(self, model: str) -> Arm:
-        if model not in self.arms:
-            known = ", ".join(self.arms)
-            message = f"the model '{model}' does not exist; there are: {known}"
-            raise ApiError(404, message, param="model", code="model_not_found")
-        return self.arms[model]
+    async def complete(self, chat: ChatRequest) -> Json:
+        """One whole answer."""
+        with self.arms.use(chat.model) as arm:
+            request, extra = await self._request(chat, arm)
+            return await arm.engine.complete(request) | {"model": arm.id} | extra
 
-    async def _body(self, asked: ChatRequest, arm: Arm) -> tuple[dict[str, Any], list[str]]:
-        found = []
+    async def stream(self, chat: ChatRequest) -> AsyncIterator[Json]:
+        """The chunks of an answer."""
+        with self.arms.use(chat.model) as arm:
+            request, extra = await self._request(chat, arm)
+            async for chunk in arm.engine.stream(request):
+                yield chunk | {"model": arm.id} | extra
+                extra = {}  # in the first one only
+
+    async def _request(self, chat: ChatRequest, arm: Arm) -> tuple[Request, Json]:
+        """What the arm's engine is asked, and what the answer tells of the passages in it."""
+        passages = []
         if arm.retrieval and self._retriever:
-            text = question(asked.messages)
-            found = await asyncio.to_thread(self._retriever.find, text, self._passages)
-        others = {k: v for k, v in (asked.model_extra or {}).items() if k not in OWN_FIELDS}
-        system = self._spec.systems.get(arm.adapter or "", self._spec.system)
-        chat = build(asked.messages, system, found)
-        return others | {"messages": chat}, [chunk.id for chunk in found]
+            text = question(chat.messages)
+            passages = await asyncio.to_thread(self._retriever.find, text, self._passages)
+        body = chat.model_dump(exclude_unset=True, exclude=_OWN_FIELDS)
+        body["messages"] = build_chat(chat.messages, arm.system, passages)
+        names = {"kamerton": {"passages": [passage.id for passage in passages]}}
+        return Request(body, arm.model, arm.id), names if arm.retrieval else {}
 
     async def health(self) -> JSONResponse:
         """GET /health: every arm answers one token, or 503 and which one does not."""
-        made, state = self._proof
-        if time.monotonic() - made > _FRESH:
-            state = {name: await self._ask(arm) for name, arm in self.arms.items()}
-            self._proof = (time.monotonic(), state)
+        made, state = self._health
+        if time.monotonic() - made > _FRESH or list(state) != self.arms.ids:
+            state = {arm.id: await self._state(arm) for arm in self.arms}
+            self._health = (time.monotonic(), state)
         good = all(value == "ok" for value in state.values())
         status = {"status": "ok" if good else "unavailable", "models": state}
         return JSONResponse(status, 200 if good else 503)
 
-    async def _ask(self, arm: Arm) -> str:
-        asked = ChatRequest(model=arm.id, messages=[Turn(role="user", content="?")])
+    async def _state(self, arm: Arm) -> str:
+        message = Message(role="user", content="?")
+        chat = ChatRequest(model=arm.id, messages=[message], max_tokens=1)
         try:
-            body = {**(await self._body(asked, arm))[0], "max_tokens": 1}
-            await asyncio.wait_for(self._upstream.complete(arm, body), 30)
+            await asyncio.wait_for(self.complete(chat), 30)
         except ApiError as error:
             return error.message
         except TimeoutError:
@@ -95,31 +102,21 @@ class Gateway:
         return "ok"
 
 
-async def _events(first: dict[str, Any], rest: AsyncIterator[dict[str, Any]]) -> AsyncIterator[str]:
-    yield f"data: {json.dumps(first, ensure_ascii=False)}\n\n"
+async def _events(first: Json, rest: AsyncIterator[Json]) -> AsyncIterator[str]:
+    yield event(first)
     try:
         async for chunk in rest:
-            yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+            yield event(chunk)
     except ApiError as error:
-        yield f"data: {json.dumps(error.body())}\n\n"
-    yield "data: [DONE]\n\n"
+        yield event(error.body())
+    yield DONE
 
 
-def create(gateway: Gateway, upstream: Upstream) -> FastAPI:
+def create(gateway: Gateway) -> FastAPI:
     """The application with its routes."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await upstream.close()
-
-    app = FastAPI(title="Kamerton", lifespan=lifespan)
+    app = FastAPI(title="Kamerton")
     app.add_api_route("/v1/models", gateway.models)
     app.add_api_route("/v1/chat/completions", gateway.chat, methods=["POST"], response_model=None)
     app.add_api_route("/health", gateway.health, response_model=None)
-
-    @app.exception_handler(ApiError)
-    async def refused(_: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.body(), error.status)
-
+    app.add_exception_handler(ApiError, error_response)
     return app

@@ -15,11 +15,12 @@ from kamerton.develop.data.feedback import (
     REPORT,
     TRAIN,
     Converted,
+    Form,
     Left,
+    TrainingRow,
     convert,
     write,
 )
-from kamerton.develop.data.ratings import Form, TrainingRow
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import Edit, FeedbackRow, Pair, Vote, same_prompt

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kamerton.develop.export.agreement import compare, divergence
-from kamerton.develop.export.engine import Answer, _placed
+from kamerton.engines.llamacpp.tokens import Answer
 
 
 def logprobs(seed: int, size: int = 50) -> np.ndarray:
@@ -58,22 +58,3 @@ def test_nothing_to_compare_is_no_agreement() -> None:
     found = compare([answer([None])], lambda _: np.zeros((1, 50)), set())
     assert found.positions == 0
     assert math.isnan(found.kl_mean)
-
-
-def entry(token: int) -> dict[str, object]:
-    return {"id": token, "top_logprobs": [{"id": token, "logprob": -1.0}]}
-
-
-def test_probabilities_are_placed_at_the_tokens_that_they_were_told_for() -> None:
-    # The engine tells none while a character is cut: three bytes of a three-byte sign, twice 0x80.
-    pieces = {7: b"\xe2", 8: b"\x80", 9: b"a"}
-    found = _placed([9, 7, 8, 8, 9], [entry(9), entry(8), entry(9)], pieces)
-    assert [None if one is None else dict(one) for one in found] == [
-        {9: -1.0},
-        None,
-        None,
-        {8: -1.0},
-        {9: -1.0},
-    ]
-    with pytest.raises(RuntimeError):
-        _placed([9, 9], [entry(9), entry(8)], pieces)

@@ -12,7 +12,7 @@ from small_models import CHATS, save_model
 
 from kamerton.develop import hub
 from kamerton.develop.export import gguf, lora, merge, parity, vocabulary
-from kamerton.develop.export.engine import Answer
+from kamerton.engines.llamacpp.tokens import Answer
 from kamerton.formats.errors import InputError
 
 Weights = dict[str, Any]
@@ -172,10 +172,10 @@ def test_zeros_that_merging_would_round_are_found_before(adapter: Path, tmp_path
 def test_an_engine_that_leaves_the_adapter_off_is_found(
     base: str, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kamerton.develop.export.engine import Engine
+    from kamerton.engines.llamacpp.tokens import TokenDriver
 
-    ask = Engine.answer
-    monkeypatch.setattr(Engine, "answer", lambda self, ids, _, n: ask(self, ids, None, n))
+    ask = TokenDriver.answer
+    monkeypatch.setattr(TokenDriver, "answer", lambda self, ids, _, n: ask(self, ids, None, n))
     with pytest.raises(InputError) as error:
         proven(base, adapter, adapter, tmp_path)
     assert error.value.key == "develop.adapter_inert"
@@ -184,9 +184,9 @@ def test_an_engine_that_leaves_the_adapter_off_is_found(
 def test_an_adapter_that_the_engine_does_not_hold_is_found(
     base: str, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kamerton.develop.export.engine import Engine
+    from kamerton.engines.llamacpp.tokens import TokenDriver
 
-    monkeypatch.setattr(Engine, "loaded", lambda self: [])
+    monkeypatch.setattr(TokenDriver, "loaded", lambda self: [])
     with pytest.raises(InputError) as error:
         proven(base, adapter, adapter, tmp_path)
     assert error.value.key == "develop.export_not_loaded"

@@ -9,7 +9,7 @@ from small_models import CHATS, save_model
 
 from kamerton.develop import hub
 from kamerton.develop.export import gguf, parity, vocabulary
-from kamerton.develop.templates import template_for
+from kamerton.develop.hub import template_for
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from template_tokenizers import MADE

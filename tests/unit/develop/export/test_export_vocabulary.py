@@ -9,7 +9,7 @@ from small_models import save_model
 
 from kamerton.develop import hub
 from kamerton.develop.export import gguf, vocabulary
-from kamerton.develop.export.engine import Engine, unfinished
+from kamerton.engines.llamacpp.tokens import token_driver
 from kamerton.formats.errors import InputError
 from tiny_model import SPECIAL, TEXT, make_tokenizer
 
@@ -96,7 +96,7 @@ def differences(tokenizer: Any, folder: Path) -> list[str]:
     base = save_model(folder / "model", "llama", tokenizer, num_hidden_layers=1)
     loaded, file = hub.load_tokenizer(base), folder / "model.gguf"
     gguf.write_model(hub.load_model(base), loaded, "chatml", "f16", file)
-    with Engine(file, [], vocabulary.pieces(loaded), 64, 1) as engine:
+    with token_driver(file, [], vocabulary.pieces(loaded), 64, 1) as engine:
         return [
             text
             for text in texts(150)
@@ -173,14 +173,6 @@ def test_an_answer_that_no_single_token_ends_is_refused() -> None:
     with pytest.raises(InputError) as error:
         vocabulary.end_of_turn(tokenizer)
     assert error.value.key == "develop.export_no_end"
-
-
-@pytest.mark.parametrize("text", ["№", "я", "🏺", "a", "🏺я№"])
-def test_a_text_is_unfinished_until_its_last_byte(text: str) -> None:
-    whole, last = text.encode(), len(text[-1].encode())
-    assert not unfinished(whole)
-    for missing in range(1, last):
-        assert unfinished(whole[:-missing])
 
 
 @pytest.mark.parametrize("name", ["smollm", "of the corpus, characters"])

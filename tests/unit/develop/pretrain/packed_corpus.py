@@ -4,10 +4,9 @@ import random
 from pathlib import Path
 
 import russian_prose
-from kamerton.develop.data.corpus.encoding import encode
-from kamerton.develop.data.corpus.packing import pack
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.develop.data.corpus.tokenizer import train_tokenizer
+from kamerton.develop.data.corpus.tokens import encode, pack
 from kamerton.develop.settings import PretrainSettings
 
 ARCHITECTURE = {

@@ -8,15 +8,15 @@ import torch
 from packed_corpus import ARCHITECTURE, make_corpus
 
 from kamerton.develop.pretrain import evaluate, rows
-from kamerton.develop.pretrain.continuations import (
+from kamerton.develop.pretrain.evaluate import (
     Prompt,
     continued,
-    encode,
+    encode_prompts,
     read_prompts,
     record,
 )
-from kamerton.develop.pretrain.figures import evaluations, generation, losses
 from kamerton.develop.pretrain.model import build, configure
+from kamerton.develop.pretrain.run import evaluations, generation, losses
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.pretraining import CONTINUATIONS, Continuation
@@ -66,7 +66,7 @@ def test_the_loss_is_the_mean_over_each_runs_own_targets(
             total -= float(chosen.sum())
             targets += len(run) - 1
             characters += len(tokenizer.decode(run, skip_special_tokens=True))
-    found = evaluate.evaluate(model, kept, 5, at_once=3, half=False)
+    found = evaluate.evaluate(model, kept, 5, micro_batch_size=3, half=False)
     assert found.step == 5 and found.loss == pytest.approx(total / targets, rel=1e-5)
     # Runs that end inside a character decode to a sign for it on both sides of the cut.
     assert found.nats_per_character == pytest.approx(total / kept.characters, rel=1e-5)
@@ -78,7 +78,7 @@ def test_evaluating_disturbs_nothing_and_depends_on_no_batch(
 ) -> None:
     model.train()
     before = torch.random.get_rng_state()
-    one = evaluate.evaluate(model, held_out(data), 0, at_once=1, half=False)
+    one = evaluate.evaluate(model, held_out(data), 0, micro_batch_size=1, half=False)
     told: list[int] = []
     many = evaluate.evaluate(model, held_out(data), 0, 64, half=False, done=told.append)
     assert one.loss == pytest.approx(many.loss, rel=1e-5)
@@ -106,7 +106,7 @@ def test_rows_of_nothing_but_marks_are_refused(data: Path, tmp_path: Path) -> No
 
 
 def prompts(data: Path, most: int = 6) -> list[Prompt]:
-    return encode(PROMPTS, Path("prompts.txt"), rows.load_tokenizer(data), 64, most)
+    return encode_prompts(PROMPTS, Path("prompts.txt"), rows.load_tokenizer(data), 64, most)
 
 
 def test_continuations_are_the_likeliest_tokens_one_by_one(
@@ -131,10 +131,10 @@ def test_continuations_are_the_likeliest_tokens_one_by_one(
 def test_a_prompt_keeps_within_the_context_or_is_refused(data: Path) -> None:
     tokenizer, path = rows.load_tokenizer(data), Path("prompts.txt")
     length = len(prompts(data)[0].ids)
-    [short] = encode(PROMPTS[:1], path, tokenizer, length + 2, 6)
+    [short] = encode_prompts(PROMPTS[:1], path, tokenizer, length + 2, 6)
     assert short.room == 2
     with pytest.raises(InputError, match=r"prompts\.txt: prompt 1 \('Старый дом'\)"):
-        encode(PROMPTS, path, tokenizer, length, 6)
+        encode_prompts(PROMPTS, path, tokenizer, length, 6)
 
 
 def test_prompts_are_lines_of_a_file(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Packed rows: what is a target, where documents begin, and files that are none."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 from packed_corpus import ARCHITECTURE, make_corpus
 
 from kamerton.develop.pretrain import rows
-from kamerton.develop.pretrain.checked import _packed
 from kamerton.develop.pretrain.evaluate import nats
 from kamerton.develop.pretrain.model import build, configure
 from kamerton.develop.training import attention, checks
@@ -55,7 +53,7 @@ def test_counts_are_those_of_the_file(data: Path) -> None:
 
 def test_the_tokenizer_comes_with_marks_and_a_chat_template(data: Path) -> None:
     tokenizer = rows.load_tokenizer(data)
-    assert rows.marks(tokenizer) == MARKS
+    assert rows.load(data / rows.TRAIN, tokenizer).marks == MARKS
     assert "<|im_start|>" in tokenizer.chat_template
 
 
@@ -116,7 +114,7 @@ def test_documents_that_see_each_other_are_caught(
 ) -> None:
     model = small(data)
     documents = [[20, 21, 22], [30, 31, 32, 33], [40, 41]]
-    logits = partial(_packed, model, MARKS)
+    logits = rows.packed_logits(model, MARKS)
     assert checks.isolation(logits, documents, 400, model).largest_difference <= 1e-5
     through = lambda ids, bos: torch.arange(ids.shape[1]).expand_as(ids)  # noqa: E731
     monkeypatch.setattr(rows, "positions", through)

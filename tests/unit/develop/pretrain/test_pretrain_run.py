@@ -11,12 +11,12 @@ import torch
 from packed_corpus import ARCHITECTURE, make_corpus, settings
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from kamerton.develop.pretrain import loop, model, rows, trainer
+from kamerton.develop.pretrain import model, rows, trainer
 from kamerton.develop.pretrain.run import pretrain
-from kamerton.develop.pretrain.work import prepare, steps
+from kamerton.develop.pretrain.work import prepare
 from kamerton.develop.settings import PretrainSettings
-from kamerton.develop.training.callbacks import Watch
 from kamerton.develop.training.resume import newest_checkpoint
+from kamerton.develop.training.trainer import Watch
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.manifest import sha256
@@ -134,7 +134,7 @@ GPT2 = {"model_type": "gpt2", "hidden_size": 32, "num_hidden_layers": 2, "num_at
     [
         {},
         {"batch_size": 16, "steps": 0, "epochs": 2, "save_steps": 3},
-        {"architecture": GPT2, "rows_at_once": 2},
+        {"architecture": GPT2, "micro_batch_size": 2},
     ],
 )
 def test_a_killed_run_ends_with_the_same_bytes_and_records(
@@ -142,7 +142,7 @@ def test_a_killed_run_ends_with_the_same_bytes_and_records(
 ) -> None:
     chosen = told(**changes)
     first = run(chosen, data, tmp_path / "whole")
-    per_step = 2 if "rows_at_once" in changes else 1
+    per_step = 2 if "micro_batch_size" in changes else 1
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_at(patch, per_step * (first.steps - 1))
         run(chosen, data, tmp_path / "cut")
@@ -163,7 +163,7 @@ def test_a_run_killed_before_its_figures_trains_no_further(
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("kamerton.develop.pretrain.figures.save", killed)
+        patch.setattr("kamerton.develop.pretrain.run._save", killed)
         run(told(), data, tmp_path)
     kill_at(monkeypatch, 1)
     assert run(told(), data, tmp_path).loss == figures(whole).loss
@@ -188,8 +188,8 @@ def test_parts_of_a_batch_change_nothing_but_rounding(
     data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "computes_bf16", lambda device: False)
-    one = run(told(rows_at_once=1), data, tmp_path / "one")
-    four = run(told(rows_at_once=4), data, tmp_path / "four")
+    one = run(told(micro_batch_size=1), data, tmp_path / "one")
+    four = run(told(micro_batch_size=4), data, tmp_path / "four")
     for (_, apart), (_, together) in zip(one.loss, four.loss, strict=True):
         assert apart == pytest.approx(together, rel=1e-4)
     half = figures(whole)  # bfloat16, where this machine has it: near, and no more
@@ -215,8 +215,9 @@ def test_a_text_that_repeats_itself_is_learnt(data: Path, tmp_path: Path) -> Non
 
 
 def test_steps_follow_from_epochs_unless_they_are_told(data: Path) -> None:
-    assert steps(10, settings(steps=0, batch_size=4, epochs=1.5)) == 5
-    assert steps(10, settings(steps=7)) == 7
+    odd = prepare(settings(steps=0, batch_size=4, epochs=1.5), data, data, data / "o", 7, 1)
+    assert odd.total == np.ceil(np.ceil(len(odd.train) / 4) * 1.5)
+    assert prepare(settings(steps=7), data, data, data / "o", 7, 1).total == 7
     work = prepare(settings(steps=0, epochs=2, batch_size=16), data, data, data / "o", 7, 1)
     assert work.rows == 2 * len(work.train)
     part = prepare(settings(steps=2, batch_size=16), data, data, data / "o", 7, 1)
@@ -230,7 +231,7 @@ def test_an_evaluation_that_a_stop_prevented_is_made_up_for() -> None:
         looked.append(step)
         return {"loss": 1.0}
 
-    diary = trainer.Diary(Watch(ids=[], supervised=5), 4, look)
+    diary = trainer.Evaluations(Watch(ids=[], supervised=5), 4, look)
     state = SimpleNamespace(global_step=4, max_steps=8, log_history=[])
     diary.on_step_end(None, state, SimpleNamespace(should_training_stop=True))
     assert looked == [] and state.log_history == []
@@ -242,7 +243,7 @@ def test_an_evaluation_that_a_stop_prevented_is_made_up_for() -> None:
 def test_a_longer_run_is_timed_beforehand_and_no_other_for_it(
     data: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    monkeypatch.setattr(loop, "_LONG_RUN", 8)
+    monkeypatch.setattr(trainer, "_LONG_RUN", 8)
     run(told(), data, tmp_path)
     assert "expected: 0:00:" in capsys.readouterr().err
     assert weights(tmp_path) == weights(whole)
@@ -281,7 +282,7 @@ def test_memory_that_runs_out_halves_the_rows(
 def test_what_is_wrong_is_said_before_anything_is_trained(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "train", None)
+    monkeypatch.setattr(trainer, "train", None)
     with pytest.raises(InputError, match="Did you mean hidden_size"):
         run(settings(architecture=ARCHITECTURE | {"hidden_sze": 3}), data, tmp_path)
     with pytest.raises(InputError, match="does not exist"):

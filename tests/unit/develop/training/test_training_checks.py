@@ -1,5 +1,6 @@
 """The self-tests pass on sound runs, and each finds the fault that it looks for."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +16,16 @@ from kamerton.develop.training import attention
 from kamerton.develop.training.attention import flatten, packed_logits
 from kamerton.develop.training.checks import (
     BOUND,
+    CHECKS,
+    Encoded,
     accumulation,
-    as_json,
     isolation,
     masks,
+    spans,
     windows,
+    write,
 )
-from kamerton.develop.training.turns import Example, spans
+from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 
 CHATS = [
@@ -36,19 +40,20 @@ def tokenizer(tiny: Path) -> Any:
     return hub.load_tokenizer(str(tiny))
 
 
-def examples(tokenizer: Any) -> list[Example]:
+def examples(tokenizer: Any) -> list[Encoded]:
     found = []
     for number, turns in enumerate(CHATS):
-        messages = [{"role": role, "content": content} for role, content in turns]
+        messages = tuple(Message(role=role, content=content) for role, content in turns)
+        dumped = [message.model_dump() for message in messages]
         out = tokenizer.apply_chat_template(
-            messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
+            dumped, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
         )
         learnt = [bool(value) for value in out["assistant_masks"]]
-        found.append(Example(f"chat-{number}", out["input_ids"], learnt, messages))
+        found.append(Encoded(f"chat-{number}", out["input_ids"], learnt, None, messages))
     return found
 
 
-def shifted(row: Example, by: int) -> Example:
+def shifted(row: Encoded, by: int) -> Encoded:
     moved = [False, *row.supervised[:-1]] if by > 0 else [*row.supervised[1:], False]
     return replace(row, supervised=moved)
 
@@ -67,7 +72,7 @@ def test_letters_of_several_tokens_are_shown_whole(tokenizer: Any) -> None:
     assert any("�" in tokenizer.decode([token]) for token in ids)
     question = len(tokenizer.encode("Какая?"))
     learnt = [place >= question for place in range(len(ids))]
-    assert spans(Example("r", ids, learnt, ()), tokenizer) == "Какая?⟦ Чудесная.⟧"
+    assert spans(Encoded("r", ids, learnt), tokenizer) == "Какая?⟦ Чудесная.⟧"
 
 
 def test_a_learnt_blank_is_shown_where_the_decoder_takes_the_first_one_away() -> None:
@@ -76,7 +81,7 @@ def test_a_learnt_blank_is_shown_where_the_decoder_takes_the_first_one_away() ->
     ids = asked + tokenizer.encode("me", add_special_tokens=False)
     learnt = [place >= len(asked) for place in range(len(ids))]
     assert tokenizer.decode(ids[len(asked) :]) == "me"
-    assert spans(Example("r", ids, learnt, ()), tokenizer).endswith("Who?⟦ me⟧")
+    assert spans(Encoded("r", ids, learnt), tokenizer).endswith("Who?⟦ me⟧")
 
 
 def test_a_row_that_was_cut_is_checked_as_far_as_it_goes(tokenizer: Any) -> None:
@@ -87,7 +92,7 @@ def test_a_row_that_was_cut_is_checked_as_far_as_it_goes(tokenizer: Any) -> None
             )
 
 
-FAULTS: dict[str, tuple[Callable[[Example], Example], str]] = {
+FAULTS: dict[str, tuple[Callable[[Encoded], Encoded], str]] = {
     "one late": (lambda row: shifted(row, 1), "would not be learnt"),
     "one early": (lambda row: shifted(row, -1), "belongs to the turn of assistant"),
     "all": (lambda row: replace(row, supervised=[True] * len(row.ids)), "100% of the"),
@@ -246,6 +251,6 @@ def test_windows_are_uneven_and_all_learnt() -> None:
     assert all(row["supervised"][1:] and all(row["supervised"][1:]) for row in cut)
 
 
-def test_results_go_into_a_file(tiny: Path, tokenizer: Any) -> None:
-    found = as_json(masks=masks(examples(tokenizer), tokenizer))
-    assert isinstance(found["masks"], dict) and found["masks"]["rows"] == 2
+def test_results_go_into_a_file(tokenizer: Any, tmp_path: Path) -> None:
+    write(tmp_path, masks=masks(examples(tokenizer), tokenizer))
+    assert json.loads((tmp_path / CHECKS).read_text())["masks"]["rows"] == 2

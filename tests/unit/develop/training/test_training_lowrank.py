@@ -10,7 +10,7 @@ from peft.tuners.lora.layer import Linear
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training import layouts, lowrank
+from kamerton.develop.training import linear
 from kamerton.develop.tune.adapter import attach
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10, 11], [12, 13, 14, 15, 16, 17, 18]])
@@ -21,7 +21,7 @@ def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN computes on every processor that torch is built for, if not faster."""
     if not torch.backends.mkldnn.is_available():
         pytest.skip("torch without oneDNN")
-    monkeypatch.setattr(lowrank, "worthwhile", lambda: True)
+    monkeypatch.setattr(linear, "worthwhile", lambda: True)
 
 
 def adapted(tiny: Path, **changes: Any) -> Any:
@@ -54,13 +54,13 @@ def same(one: list[torch.Tensor], other: list[torch.Tensor]) -> None:
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
-    real = lowrank.LowRank.apply
+    real = linear.LowRank.apply
 
     def apply(*args: Any) -> Any:
         calls.append(1)
         return real(*args)
 
-    monkeypatch.setattr(lowrank.LowRank, "apply", apply)
+    monkeypatch.setattr(linear.LowRank, "apply", apply)
     return calls
 
 
@@ -71,7 +71,7 @@ def test_results_and_gradients_are_those_of_peft(
     model = adapted(tiny, target_modules=names)
     wanted = results(model)
     layers = [m for m in model.modules() if isinstance(m, Linear)]
-    assert lowrank.use(model) == len(layers) == 4 * (7 if names == ["all-linear"] else 2)
+    assert linear.use_lora(model) == len(layers) == 4 * (7 if names == ["all-linear"] else 2)
     calls = counted(monkeypatch)
     same(results(model), wanted)
     assert len(calls) == len(layers)
@@ -81,7 +81,7 @@ def test_a_bias_of_the_frozen_layer_is_added() -> None:
     torch.manual_seed(0)
     x, weight, bias = torch.randn(2, 3, 8), torch.randn(5, 8), torch.randn(5)
     first, second = torch.randn(2, 8), torch.randn(5, 2)
-    got = lowrank.LowRank.apply(x, weight, bias, first, second, 0.5)
+    got = linear.LowRank.apply(x, weight, bias, first, second, 0.5)
     torch.testing.assert_close(got, x @ (weight + 0.5 * second @ first).T + bias)
 
 
@@ -93,7 +93,7 @@ def test_gradients_agree_with_finite_differences() -> None:
     weight, direction = torch.randn(5, 8), torch.randn(2, 3, 5)
 
     def value() -> torch.Tensor:
-        out = lowrank.LowRank.apply(x, weight, None, first, second, 0.5)
+        out = linear.LowRank.apply(x, weight, None, first, second, 0.5)
         return (out.double() * direction).sum()
 
     value().backward()
@@ -128,7 +128,7 @@ def test_what_is_more_than_one_update_goes_pefts_own_way(
         for layer in model.modules():
             if isinstance(layer, Linear):
                 layer.lora_B["default"].bias = torch.nn.Parameter(torch.ones(layer.out_features))
-    lowrank.use(model)
+    linear.use_lora(model)
     calls = counted(monkeypatch)
     with torch.autocast("cpu", enabled=what == "autocast"), torch.no_grad():
         if what == "disabled":
@@ -136,7 +136,7 @@ def test_what_is_more_than_one_update_goes_pefts_own_way(
                 found = _seeded(model)
         else:
             found = _seeded(model)
-        lowrank.undo(model)
+        linear.undo_lora(model)
         if what == "disabled":
             with model.disable_adapter():
                 wanted = _seeded(model)
@@ -153,7 +153,7 @@ def _seeded(model: Any) -> torch.Tensor:
 def test_dora_is_left_to_peft(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = adapted(tiny, method="dora")
     wanted = results(model)
-    lowrank.use(model)
+    linear.use_lora(model)
     calls = counted(monkeypatch)
     same(results(model), wanted)
     assert calls == []
@@ -161,7 +161,7 @@ def test_dora_is_left_to_peft(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_dropout_acts_in_training_only(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = adapted(tiny, dropout=0.3)
-    lowrank.use(model)
+    linear.use_lora(model)
     calls = counted(monkeypatch)
     model.eval()(input_ids=IDS)
     assert len(calls) == 28
@@ -171,11 +171,11 @@ def test_nothing_of_it_is_saved_and_it_can_be_taken_back(tiny: Path, tmp_path: P
     model = adapted(tiny)
     before = results(model)
     names = set(model.state_dict())
-    lowrank.use(model)
-    assert lowrank.use(model) == 0, "a second time there is nothing to do"
+    linear.use_lora(model)
+    assert linear.use_lora(model) == 0, "a second time there is nothing to do"
     assert set(model.state_dict()) == names
     model.save_pretrained(tmp_path)
-    lowrank.undo(model)
+    linear.undo_lora(model)
     assert not any("forward" in m.__dict__ for m in model.modules())
     for one, other in zip(results(model), before, strict=True):
         assert torch.equal(one, other)
@@ -186,9 +186,9 @@ def test_no_gradient_is_computed_below_the_lowest_adapted_layer(
 ) -> None:
     """Of the first layer's three, none needs a gradient of its input."""
     model = adapted(tiny, target_modules=["q_proj", "k_proj", "v_proj"])
-    lowrank.use(model)
-    calls: list[int] = []
-    monkeypatch.setattr(lowrank, "plus", lambda *given: calls.append(1) or layouts.plus(*given))
+    linear.use_lora(model)
+    calls, plus = list[int](), linear.plus
+    monkeypatch.setattr(linear, "plus", lambda *given: calls.append(1) or plus(*given))
     results(model)
     assert len(calls) == 12 + 9
 
@@ -197,7 +197,7 @@ def test_a_wrong_scale_is_found(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The comparison above can fail."""
     model = adapted(tiny)
     wanted = results(model)
-    lowrank.use(model)
+    linear.use_lora(model)
     for layer in model.modules():
         if isinstance(layer, Linear):
             layer.scaling["default"] *= 1.01

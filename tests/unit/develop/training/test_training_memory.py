@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kamerton.develop.training import room
+from kamerton.develop.training import memory
 from kamerton.develop.training.memory import divisor, out_of_memory, run_with
 from kamerton.formats.errors import InputError
 
@@ -45,7 +45,7 @@ def test_parts_always_make_up_one_batch() -> None:
 
 def test_a_number_of_the_users_is_not_changed_but_answered() -> None:
     tried: list[int] = []
-    with pytest.raises(InputError, match=r"rows_at_once = 6 .* set it to 3"):
+    with pytest.raises(InputError, match=r"micro_batch_size = 6 .* set it to 3"):
         run_with(6, 12, fits(3, tried, REAL))  # type: ignore[arg-type]
     assert tried == [6]
 
@@ -84,9 +84,9 @@ def test_what_a_failed_try_held_is_free_before_the_next() -> None:
 PROGRAM = """
 import sys, torch
 from pathlib import Path
-from kamerton.develop.training import room
+from kamerton.develop.training import memory
 from kamerton.develop.training.memory import run_with
-room.free_bytes = lambda: 400 * 2**20
+memory.free_bytes = lambda: 400 * 2**20
 def train(rows):
     return sum(float(t[0]) for t in [torch.ones(rows * 2**20) for _ in range(16)])
 print(run_with("auto", 16, train), run_with("auto", 4, train))
@@ -107,22 +107,22 @@ def test_memory_that_really_runs_out_is_no_kill() -> None:
 
 def test_the_bound_of_a_container_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable:    8000 kB\n")
-    monkeypatch.setattr(room, "_MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(room, "_GROUPS", {tmp_path: ("memory.max", "memory.current")})
-    assert room.free_bytes() == 8000 * 1024
+    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_GROUPS", {tmp_path: ("memory.max", "memory.current")})
+    assert memory.free_bytes() == 8000 * 1024
     (tmp_path / "memory.current").write_text("600\n")
     (tmp_path / "memory.max").write_text("max\n")
-    assert room.free_bytes() == 8000 * 1024
+    assert memory.free_bytes() == 8000 * 1024
     (tmp_path / "memory.max").write_text("1000\n")
     (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 70\n")
-    assert room.free_bytes() == 470
-    monkeypatch.setattr(room, "_MEMORY", tmp_path / "none")
-    assert room.free_bytes() is None
+    assert memory.free_bytes() == 470
+    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "none")
+    assert memory.free_bytes() is None
 
 
 def test_the_bound_ends_with_the_block() -> None:
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    with pytest.raises(KeyError), room.within_memory():
+    with pytest.raises(KeyError), memory.within_memory():
         raise KeyError
     assert resource.getrlimit(resource.RLIMIT_DATA) == before

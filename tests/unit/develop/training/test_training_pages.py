@@ -14,7 +14,7 @@ import resource
 import torch
 from contextlib import nullcontext
 from pathlib import Path
-from kamerton.develop.training import pages
+from kamerton.develop.training import speed
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -54,7 +54,7 @@ def counted(block: str) -> tuple[int, int]:
 
 def test_a_step_takes_the_pages_of_the_steps_before() -> None:
     asked_again, _ = counted("nullcontext()")
-    kept, given_back = counted("pages.kept()")
+    kept, given_back = counted("speed.kept_memory()")
     assert asked_again > 5 * 20_000_000 * 4 // 4096
     assert kept < asked_again / 50
     assert given_back > 20_000_000 * 4 // 4096
@@ -64,7 +64,7 @@ _FLAGS = """
 import os
 os.environ.pop("THP_MEM_ALLOC_ENABLE", None)
 from pathlib import Path
-from kamerton.develop.training.repeat import repeatable
+from kamerton.develop.training.threads import repeatable
 repeatable(0, 1)
 import torch
 block = torch.empty(10_000_000)

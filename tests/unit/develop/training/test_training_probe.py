@@ -12,9 +12,9 @@ import training_runs as runs
 
 from kamerton.develop.training import probe as probing
 from kamerton.develop.training.attention import flatten
-from kamerton.develop.training.callbacks import Watch
 from kamerton.develop.training.probe import Probe, peak_gib, probe, tell
-from kamerton.develop.training.repeat import repeatable
+from kamerton.develop.training.threads import repeatable
+from kamerton.develop.training.trainer import Watch
 
 
 def steps(count: int) -> Iterator[list[dict[str, Any]]]:
@@ -121,21 +121,18 @@ def test_a_probe_is_short(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         probe(model, iter([]), work(1.0), 1000, 10)
 
 
-def test_padding_is_no_token(tiny: Path) -> None:
+def test_padding_is_no_token(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(probing, "time", clock)
     batch = {
         "input_ids": torch.zeros(2, 5),
         "attention_mask": torch.tensor([[1] * 5, [1, 0, 0, 0, 0]]),
     }
-    assert probing._tokens(batch) == 6
-    batch.pop("attention_mask")
-    assert probing._tokens(batch) == 10
 
+    def work(model: Any, batches: list[dict[str, Any]]) -> None:
+        clock.now += 1.0
 
-def test_the_update_of_more_weights_than_scratch_is_scaled(monkeypatch: pytest.MonkeyPatch) -> None:
-    ticks = iter([0.0, 1.0])
-    monkeypatch.setattr(probing, "_SCRATCH", 1000)
-    monkeypatch.setattr(probing.time, "perf_counter", lambda: next(ticks))
-    assert probing._update_seconds(5000) == 5.0
+    assert probe(runs.load(tiny), [[batch]], work, 1000, 100).tokens_per_second == 6
 
 
 def test_memory_is_that_of_the_process() -> None:

@@ -8,9 +8,9 @@ import pytest
 import training_runs as runs
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.callbacks import Watch
-from kamerton.develop.training.repeat import repeatable
 from kamerton.develop.training.resume import STARTED, facts, hold_to, newest_checkpoint, weights
+from kamerton.develop.training.threads import repeatable
+from kamerton.develop.training.trainer import Watch
 from kamerton.formats.errors import InputError
 
 

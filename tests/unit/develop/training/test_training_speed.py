@@ -12,7 +12,7 @@ from test_training_attention import model_of
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training import attention, elementwise, layouts, lowrank, speed
+from kamerton.develop.training import attention, elementwise, linear, speed
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.loss import supervised_loss
 
@@ -26,8 +26,7 @@ def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN computes on every processor that torch is built for, if not faster."""
     if not torch.backends.mkldnn.is_available():
         pytest.skip("torch without oneDNN")
-    for module in (layouts, lowrank):
-        monkeypatch.setattr(module, "worthwhile", lambda: True)
+    monkeypatch.setattr(linear, "worthwhile", lambda: True)
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +85,7 @@ def test_a_step_is_the_plain_one(kind: str, found: tuple[int, ...]) -> None:
     wanted = step(model)
     parts = speed.use(model)
     assert tuple(parts.values())[:3] == found[:3]
-    assert parts["beginnings"] == found[3]
+    assert parts["shared_prefixes"] == found[3]
     near(step(model), wanted)
     speed.undo(model)
     assert all(torch.equal(*pair) for pair in zip(step(model), wanted, strict=True))
@@ -96,8 +95,8 @@ def test_the_comparison_finds_a_scale_that_was_left_out(monkeypatch: pytest.Monk
     model = adapted("llama")
     attention.use(model, longest=16)
     wanted = step(model)
-    real = lowrank.LowRank.apply
-    monkeypatch.setattr(lowrank.LowRank, "apply", lambda *args: real(*args[:-1], 1.0))
+    real = linear.LowRank.apply
+    monkeypatch.setattr(linear.LowRank, "apply", lambda *args: real(*args[:-1], 1.0))
     speed.use(model)
     with pytest.raises(AssertionError):
         near(step(model), wanted)
@@ -112,7 +111,7 @@ def test_before_the_adapter_and_after_it(tiny: Path) -> None:
         model = attach(base, TuneSettings(rank=4))
         attention.use(model, 64)
         parts = speed.use(model)
-        assert parts == {"products": 2 * 28, "low_rank": 28, "elementwise": 0, "beginnings": 1}
+        assert parts == {"products": 2 * 28, "low_rank": 28, "elementwise": 0, "shared_prefixes": 1}
         assert speed.use(model) == dict.fromkeys(parts, 0), "a second time there is nothing to do"
     assert torch.utils.deterministic.fill_uninitialized_memory
     assert not any("forward" in m.__dict__ for m in model.modules()) and type(base).forward is own
@@ -184,11 +183,9 @@ def test_other_methods_compute_the_same(tiny: Path, method: str) -> None:
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_a_quantised_base_keeps_its_own_products(tiny: Path, bits: int) -> None:
-    from kamerton.develop.tune import quantised
-
     settings = TuneSettings.model_validate({"method": "qlora", "bits": bits, "rank": 4})
     torch.manual_seed(0)
-    model = attach(quantised.load(str(tiny), bits), settings).train()
+    model = attach(hub.load_quantised(str(tiny), bits), settings).train()
     attention.use(model, 64)
     wanted = step(model)
     with speed.faster(model):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.training.repeat import repeatable
+from kamerton.develop.training.threads import repeatable
 
 
 def rows(count: int = 16) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def trainer(model: Any, data: list[Any], out: Path, callbacks: list[Any], **chan
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
     from kamerton.develop.training.attention import flatten
-    from kamerton.develop.training.callbacks import Watched, with_ids
+    from kamerton.develop.training.trainer import Watched, with_ids
 
     class Small(Watched, Trainer):  # type: ignore[misc]
         loss_is_scaled_for_ga = True
@@ -107,7 +107,7 @@ def main(folder: Path, out: Path, slow: float) -> None:
     repeatable(0, 1)
     from transformers import TrainerCallback
 
-    from kamerton.develop.training.callbacks import Watch, watching
+    from kamerton.develop.training.trainer import Watch, watching
     from kamerton.formats.progress import progress
 
     class Tell(TrainerCallback):  # type: ignore[misc]

@@ -16,13 +16,15 @@ def steps(batches: Batches) -> list[list[int]]:
     ]
 
 
-@pytest.mark.parametrize("rows_at_once", [1, 2, 3, 5, 6])
-def test_an_epoch_is_all_rows_once_in_steps_that_do_not_depend_on_parts(rows_at_once: int) -> None:
+@pytest.mark.parametrize("micro_batch_size", [1, 2, 3, 5, 6])
+def test_an_epoch_is_all_rows_once_in_steps_that_do_not_depend_on_parts(
+    micro_batch_size: int,
+) -> None:
     whole = Batches(LENGTHS, 6, 6, seed=1)
-    cut = Batches(LENGTHS, 6, rows_at_once, seed=1)
+    cut = Batches(LENGTHS, 6, micro_batch_size, seed=1)
     assert sorted(row for part in cut for row in part) == list(range(23))
     assert steps(cut) == steps(whole) == list(whole)
-    assert max(map(len, cut)) <= rows_at_once and len(list(cut)) == len(cut)
+    assert max(map(len, cut)) <= micro_batch_size and len(list(cut)) == len(cut)
 
 
 def test_the_order_follows_from_seed_and_epoch_alone() -> None:

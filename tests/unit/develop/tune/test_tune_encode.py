@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,17 +10,17 @@ from tune_chats import ROWS, encoded
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.turns import spans
+from kamerton.develop.training.checks import spans
 from kamerton.develop.tune.batches import collate, columns
-from kamerton.develop.tune.encode import Encoded, encode, encode_all
+from kamerton.develop.tune.encode import encode, encode_all
 from kamerton.develop.tune.estimate import estimate, parameters
-from kamerton.formats.chat import ChatRow, Message
+from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 
 
 def test_only_the_assistant_and_its_end_of_turn_are_learnt(tiny: Path) -> None:
     tokenizer = hub.load_tokenizer(str(tiny))
-    shown = spans(encode(ROWS[2], tokenizer).example, tokenizer)
+    shown = spans(encode(ROWS[2], tokenizer), tokenizer)
     assert "⟦Yes.<|im_end|>⟧" in shown and "⟦No.<|im_end|>⟧" in shown
     assert shown.count("⟦") == 2 and "⟦Hi" not in shown
 
@@ -75,30 +76,29 @@ def test_methods_need_memory_and_time_in_their_order(
     found = [estimate(TuneSettings.model_validate({"method": m}), str(tiny), ROWS) for m in methods]
     assert found[0].memory_gib < found[1].memory_gib < found[2].memory_gib
     assert found[1].seconds < found[2].seconds
-    less = estimate(TuneSettings(rows_at_once=1), str(tiny), ROWS)
+    less = estimate(TuneSettings(micro_batch_size=1), str(tiny), ROWS)
     assert less.memory_gib <= found[1].memory_gib and less.steps == found[1].steps
 
 
 def test_memory_is_that_of_the_longest_rows_side_by_side(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By hand: 2 rows of 300 tokens, 200 of them learnt, in the shape of SmolLM2-135M."""
+    """A short row beside the longest costs its own tokens; padded it costs the longest's."""
     from kamerton.develop.tune import estimate as module
 
-    shape = SimpleNamespace(num_hidden_layers=30, hidden_size=576, vocab_size=49152)
+    shape = SimpleNamespace(num_hidden_layers=30, hidden_size=57600, vocab_size=49152)
     monkeypatch.setattr(hub, "load_config", lambda base: shape)
-    rows = [
-        Encoded(str(n), (1,) * n, (True,) * 100 + (False,) * (n - 100)) for n in (120, 300, 300)
-    ]
-    by_hand = module._KEPT * 30 * 576 * 600 + module._LOGITS * 49152 * 200
-    expected = (135e6 * 4 + 4 * by_hand) / 2**30 + 0.6
-    told = module._memory(TuneSettings(rows_at_once=2), "it", 135_000_000, rows)
-    assert told == pytest.approx(expected)
-    third = [module._memory(TuneSettings(rows_at_once=n), "it", 135_000_000, rows) for n in (2, 3)]
-    noisy = TuneSettings(rows_at_once=3, neftune_alpha=5)
-    padded = module._memory(noisy, "it", 135_000_000, rows)
-    assert padded - third[1] == pytest.approx(4 * module._KEPT * 30 * 576 * (300 - 120) / 2**30)
-    assert third[1] > third[0] == told
+    monkeypatch.setattr(module, "parameters", lambda folder: 135_000_000)
+    rows = [ChatRow(id=str(n), messages=chat("", "a" * n, "b")) for n in (20, 200, 200)]
+
+    def memory(**changes: Any) -> float:
+        return estimate(TuneSettings(max_length=1024, **changes), str(tiny), rows).memory_gib
+
+    one, two, three = (memory(micro_batch_size=n) for n in (1, 2, 3))
+    padded = memory(micro_batch_size=3, neftune_alpha=5)
+    assert two - one == pytest.approx(padded - two, abs=0.21), "each is of the longest"
+    assert 0 < three - two < 0.5 * (two - one)
+    assert memory(micro_batch_size="auto") == three
 
 
 def test_an_unknown_model_is_an_input_error() -> None:
@@ -110,7 +110,6 @@ def test_a_multimodal_wrapper_gives_its_text_model(tmp_path: Path) -> None:
     """Ministral 3 3B comes in such a wrapper: Mistral3 around a vision tower and a text model."""
     from transformers import AutoModelForCausalLM, Mistral3Config, Mistral3ForConditionalGeneration
 
-    from kamerton.develop.tune import quantised
     from kamerton.develop.tune.adapter import attach
     from tiny_model import make_tokenizer
 
@@ -134,4 +133,4 @@ def test_a_multimodal_wrapper_gives_its_text_model(tmp_path: Path) -> None:
     assert adapted and not any("vision" in name for name in adapted)
     assert isinstance(model, type(AutoModelForCausalLM.from_config(model.config)))
     with pytest.raises(InputError, match="multimodal"):
-        quantised.load(str(tmp_path), 4)
+        hub.load_quantised(str(tmp_path), 4)

@@ -10,7 +10,7 @@ from tune_chats import ROWS, encoded, plain_losses
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training import attention
-from kamerton.develop.tune import held_out
+from kamerton.develop.tune import loss
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.batches import collate, columns, targets
 from kamerton.develop.tune.loss import check_head, row_losses, supervised_loss
@@ -62,7 +62,7 @@ def test_flattened_rows_have_the_loss_of_padded_ones(tiny: Path) -> None:
     torch.testing.assert_close(supervised_loss(model, flat), padded, rtol=1e-5, atol=1e-6)
 
 
-def test_three_rows_at_once_equal_one_row_three_times(tiny: Path) -> None:
+def test_three_micro_batch_size_equal_one_row_three_times(tiny: Path) -> None:
     model = hub.load_model(str(tiny)).eval()
     items = targets([batch(tiny)])
     together = supervised_loss(model, batch(tiny), items)
@@ -83,16 +83,16 @@ def test_held_out_losses_do_not_depend_on_their_neighbours_and_draw_nothing(
 ) -> None:
     model, rows = hub.load_model(str(tiny)).train(), encoded(tiny)
     state = torch.random.get_rng_state()
-    found = held_out.measure(model, rows)
+    found = loss.measure(model, rows)
     assert torch.equal(state, torch.random.get_rng_state()) and model.training
     assert found == pytest.approx(plain_losses(model.eval(), rows), rel=1e-5)
-    totals = held_out.write(rows, found, [loss / 2 for loss in found], tmp_path)
+    totals = loss.write(rows, found, [one / 2 for one in found], tmp_path)
     lines = (tmp_path / LOSSES).read_text().splitlines()
     read = [LossRow.model_validate_json(line) for line in lines]
     assert [row.id for row in read] == ["a", "b", "c"]
     tokens = [sum(row.supervised) for row in rows]
     assert [row.tokens for row in read] == tokens and totals["tokens"] == sum(tokens)
-    mean = sum(t * loss for t, loss in zip(tokens, found, strict=True)) / sum(tokens)
+    mean = sum(t * one for t, one in zip(tokens, found, strict=True)) / sum(tokens)
     assert totals["before"] == pytest.approx(mean, rel=1e-4)
     assert totals["after"] == pytest.approx(mean / 2, rel=1e-4)
 

@@ -9,7 +9,7 @@ from tune_chats import encoded
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune import held_out, quantised
+from kamerton.develop.tune import loss
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.batches import collate, columns
 from kamerton.develop.tune.loss import supervised_loss
@@ -28,7 +28,7 @@ def logits(model: Any) -> Any:
 @pytest.mark.parametrize("bits", [4, 8])
 def test_evaluation_is_of_the_model_that_is_trained(tiny: Path, bits: int) -> None:
     whole = logits(hub.load_model(str(tiny)).eval())
-    model = quantised.load(str(tiny), bits)
+    model = hub.load_quantised(str(tiny), bits)
     model.train()
     in_training = logits(model)
     in_evaluation = logits(model.eval())
@@ -40,9 +40,9 @@ def test_evaluation_is_of_the_model_that_is_trained(tiny: Path, bits: int) -> No
 
 def gradients(tiny: Path, bits: int, evaluate: bool) -> dict[str, Any]:
     """Of each adapted layer, after one backward pass."""
-    base, rows = quantised.load(str(tiny), bits), encoded(tiny)
+    base, rows = hub.load_quantised(str(tiny), bits), encoded(tiny)
     if evaluate:
-        held_out.measure(base, rows)
+        loss.measure(base, rows)
     settings = TuneSettings.model_validate({"method": "qlora", "bits": bits, "rank": 2})
     torch.manual_seed(0)
     model = attach(base, settings).train()
@@ -64,9 +64,9 @@ def test_every_adapted_layer_learns_the_same_after_an_evaluation(tiny: Path, bit
 def test_nothing_is_loaded_where_bitsandbytes_is_not_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(quantised, "find_spec", lambda name: None)
+    monkeypatch.setattr(hub, "find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install bitsandbytes"):
-        quantised.load("/no/such/model", 4)
+        hub.load_quantised("/no/such/model", 4)
 
 
 def test_a_build_that_cannot_run_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +75,4 @@ def test_a_build_that_cannot_run_here_is_named(monkeypatch: pytest.MonkeyPatch) 
     broken = cextension.ErrorHandlerMockBNBNativeLibrary("no symbol for this machine\nmore")
     monkeypatch.setattr(cextension, "lib", broken)
     with pytest.raises(InputError, match="no symbol for this machine"):
-        quantised.load("/no/such/model", 4)
+        hub.load_quantised("/no/such/model", 4)

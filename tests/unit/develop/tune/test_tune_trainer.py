@@ -13,25 +13,26 @@ from tune_chats import encoded, patterned
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.repeat import repeatable
-from kamerton.develop.tune import quantised, trainer
+from kamerton.develop.training.threads import repeatable
+from kamerton.develop.tune import supervised
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.batches import Batches, collate
-from kamerton.develop.tune.supervised import collation
 
 
-def made(tiny: Path, out: Path, rows_at_once: int = 4, model: Any = None, **changes: Any) -> Any:
+def made(
+    tiny: Path, out: Path, micro_batch_size: int = 4, model: Any = None, **changes: Any
+) -> Any:
     """A trainer on ten rows of a pattern, ready to run."""
     usual = {"rank": 4, "epochs": 1, "batch_size": 4, "learning_rate": 1e-2}
     settings = TuneSettings.model_validate(usual | changes)
     repeatable(3, 1)
     model = attach(model or hub.load_model(str(tiny)), settings, [1, 2])
     rows = encoded(tiny, patterned(10))
-    together = collation(model, settings, 64)
-    batches = Batches([len(row.ids) for row in rows], settings.batch_size, rows_at_once, seed=3)
-    arguments = trainer.arguments(settings, batches, len(rows), out, 3, cache=True)
+    together = supervised.collation(model, settings, 64)
+    batches = Batches([len(row.ids) for row in rows], settings.batch_size, micro_batch_size, seed=3)
+    arguments = supervised.arguments(settings, batches, len(rows), out, 3, cache=True)
     tokenizer = hub.load_tokenizer(str(tiny))
-    return trainer.build(model, tokenizer, rows, together, arguments, batches)
+    return supervised.build(model, tokenizer, rows, together, arguments, batches)
 
 
 def weights(run: Any) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def test_a_field_of_trl_that_is_new_is_looked_at() -> None:
 def test_adapters_of_a_quantised_base_keep_their_precision(
     tiny: Path, tmp_path: Path, bits: int
 ) -> None:
-    base = quantised.load(str(tiny), bits)
+    base = hub.load_quantised(str(tiny), bits)
     run = made(tiny, tmp_path, model=base, method="qlora", bits=bits)
     assert {p.dtype for p in weights(run).values()} == {torch.float32}
     fresh = attach(hub.load_model(str(tiny)), TuneSettings(rank=4))
@@ -133,13 +134,13 @@ def test_the_model_has_its_own_forward_pass_again(tiny: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("method", ["lora", "prompt"])
-@pytest.mark.parametrize("rows_at_once", [1, 2])
+@pytest.mark.parametrize("micro_batch_size", [1, 2])
 def test_parts_of_a_batch_give_the_same_step(
-    tiny: Path, tmp_path: Path, method: str, rows_at_once: int
+    tiny: Path, tmp_path: Path, method: str, micro_batch_size: int
 ) -> None:
     whole = made(tiny, tmp_path / "whole", method=method)
     whole.train()
-    parts = made(tiny, tmp_path / "parts", rows_at_once, method=method)
+    parts = made(tiny, tmp_path / "parts", micro_batch_size, method=method)
     parts.train()
     assert whole.state.global_step == parts.state.global_step == 3
     for one, other in zip(whole.state.log_history, parts.state.log_history, strict=True):
@@ -167,7 +168,7 @@ def test_noise_acts_in_training_only(tiny: Path, tmp_path: Path) -> None:
     assert first[0] != pytest.approx(first[1], rel=1e-6)
     embedding = noisy.model.get_input_embeddings()
     assert not embedding._forward_hooks, "the noise stays after training"
-    assert collation(noisy.model, TuneSettings(neftune_alpha=5.0), 64) is collate
+    assert supervised.collation(noisy.model, TuneSettings(neftune_alpha=5.0), 64) is collate
 
 
 def test_noise_is_of_the_size_that_neftune_has(tiny: Path, tmp_path: Path) -> None:

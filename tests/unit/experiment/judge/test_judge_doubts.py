@@ -9,7 +9,8 @@ from kamerton.experiment.judge.decide import Rule, Scored, decide
 from kamerton.experiment.judge.length import length_effect
 from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import Choice, Pair, pairs_of
-from kamerton.experiment.judge.report import judged, sentences
+from kamerton.experiment.judge.report import judged
+from kamerton.experiment.report.feedback import judge_sentences as sentences
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES
 from kamerton.formats.scores import Sample

@@ -10,8 +10,8 @@ from recorded_judge import first, good, made_up, recorded, says, settings
 from kamerton.client import connection
 from kamerton.client.ledger import Ledger
 from kamerton.experiment.judge.asking import FILE, LedgerRow
-from kamerton.experiment.judge.report import sentences
 from kamerton.experiment.judge.run import judge_pairs
+from kamerton.experiment.report.feedback import judge_sentences as sentences
 from kamerton.formats.errors import InputError
 from recording_proxy import proxied
 

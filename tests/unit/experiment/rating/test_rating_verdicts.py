@@ -16,9 +16,9 @@ from kamerton.experiment.rating.verdict import (
     RatingReport,
     consensus,
     rate,
-    sentences,
 )
 from kamerton.experiment.rating.write import KEY, write_rating
+from kamerton.experiment.report.feedback import people_sentences as sentences
 from kamerton.formats.language import LANGUAGES
 
 RULE = Rule(resamples=1000)

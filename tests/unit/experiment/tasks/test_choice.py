@@ -10,17 +10,16 @@ from echoing import echoing
 
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import evaluate as run
+from kamerton.experiment.report.blocks import html
 from kamerton.experiment.tasks.choice import (
-    ChoiceResults,
     MultipleChoiceConfig,
     boundary,
     choice,
-    choice_lines,
-    choice_page,
     context,
     continuations,
     interval,
 )
+from kamerton.experiment.tasks.choice_report import ChoiceResults, choice_lines, choice_page
 from kamerton.experiment.tasks.choice_table import Items, read_items
 from kamerton.experiment.tasks.tables import Columns
 from kamerton.formats.errors import InputError
@@ -158,7 +157,7 @@ def test_a_model_that_always_says_a_is_seen(
     assert not any(one.leans for one in others)
     remark = choice_lines(found)[-1]
     assert "A" in remark
-    page = choice_page(found)
+    page = html(choice_page(found))
     assert remark in page and "<i>" not in page and page.count("<tr>") == 5
     assert ("Места вариантов" in page) == (language == "ru")
 

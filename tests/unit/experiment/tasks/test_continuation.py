@@ -10,6 +10,7 @@ from completing import completing, served
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.asking import Prompt, SamplingParams
 from kamerton.experiment.ask.evaluate import Report, evaluate
+from kamerton.experiment.report.blocks import html
 from kamerton.experiment.tasks.continuation import (
     ContinuationConfig,
     ContinuationResults,
@@ -63,7 +64,7 @@ def test_samples_side_by_side(
         assert len(there.bodies) == 8 and there.bodies[0]["max_tokens"] == 20
     assert (found.beginnings, found.answers, found.method) == (2, 8, "bootstrap")
     assert found.looped.mean == 0.5 and len(set(rows[1].answers)) > 1
-    page = report.page
+    page = html(report.page)
     assert page.count('class="asked"') == 2 and page.count('class="why"') == 8
     assert "<b>he" not in page and "&lt;i&gt;" in page
     assert ("закончила сама" in page) == (language == "ru")

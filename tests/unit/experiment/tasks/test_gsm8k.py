@@ -17,11 +17,12 @@ from kamerton.client.connection import Model
 from kamerton.client.ledger import Ledger
 from kamerton.experiment.ask.asking import REPLIES, Reply, SamplingParams
 from kamerton.experiment.ask.evaluate import evaluate as run
+from kamerton.experiment.report.blocks import html
 from kamerton.experiment.tasks.gsm8k import MathsConfig, maths, prompt, shots, stops
 from kamerton.experiment.tasks.maths.equations import equations
 from kamerton.experiment.tasks.maths.extraction import declared
 from kamerton.experiment.tasks.maths.problems import Problem
-from kamerton.experiment.tasks.maths.report import MathsResults, curve, maths_page
+from kamerton.experiment.tasks.maths.report import MathsResults, maths_page, vote_curve
 from kamerton.experiment.tasks.maths.text import until_next
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import Language
@@ -127,7 +128,8 @@ def test_a_decided_vote_is_not_asked_on(tmp_path: Path) -> None:
     with completing(doubtful) as there:
         early = evaluate(config, PROBLEMS, served(there.url), tmp_path / "early")
         # Which answers there are depends on what they say: nothing but the vote is shown of them.
-        assert "<polyline" not in maths_page(early) and "one answer" not in maths_page(early)
+        page = html(maths_page(early))
+        assert "<polyline" not in page and "one answer" not in page
         asked = len(there.bodies)
         whole = replace(config, sampling=replace(config.sampling, early=False))
         late = evaluate(whole, PROBLEMS, served(there.url), tmp_path / "late")
@@ -172,7 +174,7 @@ def test_the_page_shows_curve_and_errors_escaped(
 
     config = MathsConfig("maths", "it", sampling=SamplingParams(4, 0.7), max_unparsed=1.0)
     with completing(hostile) as there:
-        page = maths_page(evaluate(config, PROBLEMS, served(there.url), tmp_path))
+        page = html(maths_page(evaluate(config, PROBLEMS, served(there.url), tmp_path)))
     assert "<script>" not in page and "&lt;script&gt;" in page
     assert page.count("<polyline") == 1 and page.count("<title>") == 1 + 4
     assert ("Где модель ошибается" in page) == (language == "ru")
@@ -180,10 +182,11 @@ def test_the_page_shows_curve_and_errors_escaped(
 
 
 def test_the_curve_is_drawn_to_scale() -> None:
-    drawn = curve([0.1, 0.2, 0.2])
-    (x1, y1, _), (x2, y2, said), (x3, y3, _) = drawn.points
+    drawn = vote_curve([0.1, 0.2, 0.2])
+    assert drawn is not None
+    (x1, y1, _), (x2, y2, said), (x3, y3, _) = drawn.lines[0].dots
     assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2) and y2 == y3 < y1
-    zero = next(y for y, label in drawn.ticks_y if float(label.replace(",", ".")) == 0)
+    zero = next(y for y, label in drawn.up if label == "0")
     assert (zero - y2) == pytest.approx(2 * (zero - y1), abs=0.3) and said == "2: 20.0 %"
 
 

@@ -11,6 +11,7 @@ from echoing import BEGIN, echoing
 
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import evaluate as run
+from kamerton.experiment.report.blocks import html
 from kamerton.experiment.tasks.perplexity import (
     Document,
     PerplexityConfig,
@@ -89,7 +90,7 @@ def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     assert TextResults.model_validate_json((tmp_path / "results.json").read_text()) == found
     rows = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
     assert [row["nats"] for row in rows] == pytest.approx([10, 6, 6])
-    page = text_page(found)
+    page = html(text_page(found))
     assert f"{byte.value:.4f} nats per byte" in page and page.count("<circle") == 3
 
 

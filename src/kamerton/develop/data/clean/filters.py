@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from kamerton.develop.data.clean.prereform import is_old
+from kamerton.develop.data.clean.spelling import is_old
 
 _NEIGHBOURS = re.compile("[іїєґўјђћљњџәғқңөұүһ]", re.I)
 _NEIGHBOURLY = 0.04

@@ -3,25 +3,25 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from kamerton.develop.data.clean import layout, letters, prereform, punctuation
+from kamerton.develop.data.clean import layout, spelling
 from kamerton.develop.data.clean.edits import Edit, Tracked, apply, track, undone
 
 Rule = Callable[[str], Iterator[Edit]]
 
 RULES: dict[str, Rule] = {
-    "encoding": letters.encoding,
+    "encoding": spelling.encoding,
     "line_ends": layout.line_ends,
-    "hidden": letters.hidden,
+    "hidden": spelling.hidden,
     "page_marks": layout.page_marks,
     "unwrap": layout.unwrap,
     "spaces": layout.spaces,
-    "box_letter": letters.box_letter,
-    "look_alikes": letters.look_alikes,
-    "hash_hyphen": letters.hash_hyphen,
-    "pre_reform": prereform.pre_reform,
-    "repeated": punctuation.repeated,
-    "dashes": punctuation.dashes,
-    "quotes": punctuation.quotes,
+    "box_letter": spelling.box_letter,
+    "look_alikes": spelling.look_alikes,
+    "hash_hyphen": spelling.hash_hyphen,
+    "pre_reform": spelling.pre_reform,
+    "repeated": layout.repeated,
+    "dashes": layout.dashes,
+    "quotes": layout.quotes,
 }
 """Order matters: parted words are joined before they are looked at, letters are put right before
 words, and words before marks. So a repaired text has nothing left to repair."""

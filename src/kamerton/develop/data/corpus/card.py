@@ -1,19 +1,63 @@
-"""The card of a corpus: what was read, what was done to it, what is left; JSON, Markdown, HTML."""
+"""The card of a corpus: what was read, what was done to it, what is left; JSON, Markdown, HTML.
+
+Every character that was read has its place in an account: kept, repaired or dropped, and by what.
+"""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.develop.data.card import render, write_card
-from kamerton.develop.data.corpus.account import Account
 from kamerton.develop.data.corpus.cleaning import Cleaned, Count
-from kamerton.develop.data.corpus.packing import Packed
+from kamerton.develop.data.corpus.duplicates import Duplicate, Duplicates
 from kamerton.develop.data.corpus.tokenizer import TokenizerReport
-from kamerton.develop.data.corpus.twice import Duplicates
+from kamerton.develop.data.corpus.tokens import Packed
 from kamerton.formats.language import say
+
+
+@dataclass(frozen=True)
+class Account:
+    """One document; kept + repaired + all of dropped = read."""
+
+    id: str
+    read: int
+    kept: int
+    repaired: int
+    dropped: dict[str, int]
+    """Reason (a filter, `near`, `exact`, `contained`, `rights`) to characters of the source."""
+    naive: int
+    """Characters that "drop every sentence with a foreign letter" would have dropped."""
+
+    @property
+    def lost(self) -> int:
+        """Characters dropped for whatever reason."""
+        return sum(self.dropped.values())
+
+
+def accounts(documents: Sequence[Cleaned], duplicates: Sequence[Duplicate]) -> list[Account]:
+    """The account of each document after its own cleaning and the comparison with all others."""
+    whole = {t.dropped: t.level for t in duplicates if t.piece < 0}
+    paragraphs: dict[str, list[int]] = defaultdict(list)
+    for t in duplicates:
+        if t.piece >= 0:
+            paragraphs[t.dropped].append(t.piece)
+    return [_account(d, whole.get(d.id), paragraphs[d.id]) for d in documents]
+
+
+def _account(document: Cleaned, level: str | None, gone: list[int]) -> Account:
+    if level:
+        return Account(document.id, document.read, 0, 0, {level: document.read}, document.naive)
+    source, touched = (int(document.pieces[gone, column].sum()) for column in (2, 3))
+    dropped = {rule: count.characters for rule, count in document.drops.items()}
+    dropped |= {"near": source} if source else {}
+    repaired = document.repaired - touched
+    kept = document.read - document.dropped - document.repaired - (source - touched)
+    return Account(document.id, document.read, kept, repaired, dropped, document.naive)
+
 
 _SHOWN = 10
 _CYRILLIC = re.compile("[\u0400-\u052f]")
@@ -106,20 +150,20 @@ def _rule(name: str, of: list[tuple[str, Count]]) -> Rule:
     )
 
 
-def contained(twice: Duplicates) -> list[tuple[str, float, dict[str, float]]]:
+def contained(found: Duplicates) -> list[tuple[str, float, dict[str, float]]]:
     """Texts inside others: those that went whole, then those told in part, the most first."""
     whole = [
-        (t.dropped, t.likeness, {t.kept: t.likeness})
-        for t in twice.dropped
+        (t.dropped, t.similarity, {t.kept: t.similarity})
+        for t in found.dropped
         if t.level == "contained"
     ]
-    part = [(c.id, round(c.share, 3), c.within) for c in twice.told]
+    part = [(c.id, round(c.share, 3), c.within) for c in found.partly_contained]
     return whole + sorted(part, key=lambda of: (-of[1], of[0]))
 
 
-def near_counts(twice: Duplicates) -> dict[str, int]:
+def near_counts(found: Duplicates) -> dict[str, int]:
     """Documents by how many of their paragraphs went as near duplicates, the most first."""
-    return dict(Counter(t.dropped for t in twice.dropped if t.level == "near").most_common())
+    return dict(Counter(t.dropped for t in found.dropped if t.level == "near").most_common())
 
 
 def letters(texts: Iterable[str]) -> dict[str, int]:

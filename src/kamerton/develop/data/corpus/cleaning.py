@@ -14,8 +14,8 @@ from kamerton.develop.data.clean.edits import Edit, Tracked, apply
 from kamerton.develop.data.clean.filters import Drop, Limits, drops, naive_drops
 from kamerton.develop.data.clean.repair import Change, repair
 from kamerton.develop.data.corpus.log import Log, Masked, blackened, write
-from kamerton.develop.data.dedup import contained, near
-from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.data.dedup import near
+from kamerton.develop.data.dedup.near import shingles, word_hashes
 from kamerton.develop.settings import CorpusSettings
 from kamerton.documents.files import Document
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from kamerton.develop.data.dedup.shingles import Hashes
+    from kamerton.develop.data.dedup.near import Hashes
 
 SAMPLED = 8
 """One in so many runs of eight words stands for a whole text (FracMinHash, Irber 2022)."""
@@ -145,8 +145,8 @@ def _measured(
         words=blake2b(every.tobytes(), digest_size=16).hexdigest() if len(every) else "",
         pieces=rows,
         paragraphs=np.array(long, np.int64),
-        signatures=near.signatures([shingles(words[i], near.WORDS) for i in long]),
-        runs=sampled(shingles(every, contained.WORDS)),
+        signatures=near.signatures([shingles(words[i], near.NEAR_WORDS) for i in long]),
+        runs=sampled(shingles(every, near.CONTAINED_WORDS)),
         repairs=_repair_counts(log.changes),
         drops=_drop_counts(tracked, log.drops),
         personal=personal,

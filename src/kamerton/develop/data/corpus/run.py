@@ -13,10 +13,9 @@ from kamerton.develop import hub
 from kamerton.develop.data import rights
 from kamerton.develop.data.card import histogram
 from kamerton.develop.data.corpus import card, texts
-from kamerton.develop.data.corpus.account import Account, accounts
+from kamerton.develop.data.corpus.card import Account, accounts
 from kamerton.develop.data.corpus.cleaning import Cleaned, clean
-from kamerton.develop.data.corpus.encoding import encode
-from kamerton.develop.data.corpus.packing import Packed, pack
+from kamerton.develop.data.corpus.duplicates import Duplicates, duplicates
 from kamerton.develop.data.corpus.tokenizer import (
     REPORT,
     TokenizerReport,
@@ -24,7 +23,7 @@ from kamerton.develop.data.corpus.tokenizer import (
     measure,
     train_tokenizer,
 )
-from kamerton.develop.data.corpus.twice import Duplicates, duplicates
+from kamerton.develop.data.corpus.tokens import Packed, encode, pack
 from kamerton.develop.data.sources import remote
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.settings import CorpusSettings
@@ -99,9 +98,9 @@ def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
     chosen = (d for d in read_source(settings, home) if d.id in wanted)
     total = sum(sources.sizes[name] for name in wanted)
     cleaned = sorted(_clean_all(chosen, settings, logs, total), key=lambda d: d.id)
-    twice = duplicates(cleaned, settings.duplicates, logs)
-    accounted = accounts(cleaned, twice.dropped) + _unused(sources)
-    _write(cleaned, twice, sources, accounted, settings, out, seed)
+    found = duplicates(cleaned, settings.duplicates, logs)
+    accounted = accounts(cleaned, found.dropped) + _unused(sources)
+    _write(cleaned, found, sources, accounted, settings, out, seed)
 
 
 def read_source(settings: CorpusSettings, home: Path) -> Iterator[Document]:
@@ -147,7 +146,7 @@ def _unused(sources: Sources) -> list[Account]:
 
 def _write(
     cleaned: list[Cleaned],
-    twice: Duplicates,
+    found: Duplicates,
     sources: Sources,
     accounted: list[Account],
     settings: CorpusSettings,
@@ -155,17 +154,17 @@ def _write(
     seed: int,
 ) -> None:
     left = {a.id: a.kept + a.repaired for a in accounted}
-    works = texts.related(sources.works, twice.told, settings.duplicates.contained)
+    works = texts.related(sources.works, found.partly_contained, settings.duplicates.contained)
     held_out = texts.held_out_works(left, works, settings.held_out, seed)
-    rows = texts.texts(cleaned, twice.dropped, works, held_out, out / CHANGES)
+    rows = texts.texts(cleaned, found.dropped, works, held_out, out / CHANGES)
     write_rows(out / texts.FILE, rows)
     write_json(out / "accounts.json", [asdict(account) for account in accounted])
-    write_json(out / "duplicates.json", asdict(twice))
+    write_json(out / "duplicates.json", asdict(found))
     write_json(out / "rights.json", [asdict(r) for r in (*sources.kept, *sources.dropped)])
     documents = read_rows(out / texts.FILE, texts.CorpusText)
     packed, tried = _pack(documents, settings, out, seed)
     card.write(
-        _card(cleaned, twice, sources, accounted, documents, packed, tried, settings, out), out
+        _card(cleaned, found, sources, accounted, documents, packed, tried, settings, out), out
     )
 
 
@@ -189,7 +188,7 @@ def _pack(
 
 def _card(
     cleaned: list[Cleaned],
-    twice: Duplicates,
+    found: Duplicates,
     sources: Sources,
     accounted: list[Account],
     documents: list[texts.CorpusText],
@@ -214,9 +213,9 @@ def _card(
         repairs=card.rules(cleaned, "repairs"),
         drops=card.rules(cleaned, "drops"),
         personal={rule.name: rule.times for rule in card.rules(cleaned, "personal")},
-        exact=[(t.dropped, t.kept) for t in twice.dropped if t.level == "exact"],
-        contained=card.contained(twice),
-        near=card.near_counts(twice),
+        exact=[(t.dropped, t.kept) for t in found.dropped if t.level == "exact"],
+        contained=card.contained(found),
+        near=card.near_counts(found),
         works=works,
         naive_most=sorted(works, key=lambda w: (-w.naive / max(1, w.read), w.id)),
         paragraph_lengths=histogram([end - start for d in documents for start, end in d.lines]),

@@ -8,9 +8,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.develop.data.corpus.cleaning import Cleaned
+from kamerton.develop.data.corpus.duplicates import Duplicate
 from kamerton.develop.data.corpus.log import read_text
-from kamerton.develop.data.corpus.twice import Twice
-from kamerton.develop.data.dedup.contained import Containment
+from kamerton.develop.data.dedup.near import Containment
 
 FILE = "documents.jsonl"
 _LARGEST = 2.0
@@ -35,14 +35,14 @@ class CorpusText(BaseModel):
 
 def texts(
     documents: Sequence[Cleaned],
-    twice: Sequence[Twice],
+    duplicates: Sequence[Duplicate],
     works: Mapping[str, str],
     held_out: frozenset[str],
     folder: Path,
 ) -> Iterator[CorpusText]:
     """The documents that are left, in the order of their ids; empty ones are left out."""
-    whole = {t.dropped for t in twice if t.piece < 0}
-    gone = {(t.dropped, t.piece) for t in twice}
+    whole = {t.dropped for t in duplicates if t.piece < 0}
+    gone = {(t.dropped, t.piece) for t in duplicates}
     for document in documents:
         if document.id in whole:
             continue
@@ -76,10 +76,12 @@ def _text(
     return "\n".join(parts), gaps, lines
 
 
-def related(works: Mapping[str, str], told: Sequence[Containment], least: float) -> dict[str, str]:
+def related(
+    works: Mapping[str, str], partly: Sequence[Containment], least: float
+) -> dict[str, str]:
     """Works, texts that contain each other in part being one: a draft and its novel never part."""
     joined = dict(works)
-    for containment in told:
+    for containment in partly:
         for other, share in sorted(containment.within.items()):
             if share >= least:
                 one, two = sorted((joined[containment.id], joined[other]))

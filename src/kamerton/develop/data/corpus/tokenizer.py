@@ -15,15 +15,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.corpus.encoding import LARGEST, EncodedText
 from kamerton.develop.data.corpus.texts import CorpusText
+from kamerton.develop.data.corpus.tokens import BOS, EOS, LARGEST, PAD, EncodedText
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 
 Kind = Literal["byte_level", "metaspace"]
-BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 TURN, END_OF_TURN = "<|im_start|>", "<|im_end|>"
 SPECIAL = [BOS, EOS, PAD, TURN, END_OF_TURN]
 """Their ids are their places in this list."""

@@ -9,8 +9,7 @@ import re
 from collections.abc import Iterable
 
 from kamerton.develop.data.guide.split import Plan
-from kamerton.develop.data.leaks.check import INDEX, check
-from kamerton.develop.data.leaks.report import Report, merged
+from kamerton.develop.data.leaks.check import INDEX, Report, check, merged
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.questions import Question
 

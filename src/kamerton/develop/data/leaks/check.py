@@ -19,15 +19,67 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kamerton.develop.data.leaks import levels, runs, texts
+from pydantic import BaseModel, ConfigDict
+
+from kamerton.develop.data.leaks import levels, texts
 from kamerton.develop.data.leaks.levels import Hit, Hits
-from kamerton.develop.data.leaks.report import Leak, Report, report
-from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Tests, natural
+from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Side, Tests, natural
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.dedup.shingles import Hashes
+    from kamerton.develop.data.dedup.near import Hashes
+
+
+class Leak(BaseModel):
+    """One side of a held-out row, and where it was seen."""
+
+    model_config = ConfigDict(frozen=True)
+    held_out: str
+    """Id of the held-out row."""
+    side: Side
+    """Of the held-out row; `prompt` where the whole row is meant (`group`)."""
+    level: str
+    """`exact`, `8-gram`, `group`, `semantic`; of further texts with the kind: `few_shot:exact`."""
+    seen_in: str
+    """Id of the training row, or kind and number (from 1) of the text."""
+    similarity: float
+    """1 for equal ones; the share of its runs (`8-gram`), the cosine (`semantic`)."""
+
+
+class Report(BaseModel):
+    """What blocks a verdict, and what is only told."""
+
+    model_config = ConfigDict(frozen=True)
+    blocking: list[Leak]
+    printed: list[Leak]
+    checked: dict[str, int]
+    """Rows of both files, prompts and answers compared, runs left out, texts of each kind."""
+
+
+def report(found: Iterable[tuple[bool, Leak]], checked: dict[str, int]) -> Report:
+    """Leaks, each after whether it blocks, in the order of the held-out ids."""
+    ordered = sorted(set(found), key=lambda pair: _order(pair[1]))
+    return Report(
+        blocking=[leak for blocks, leak in ordered if blocks],
+        printed=[leak for blocks, leak in ordered if not blocks],
+        checked=checked,
+    )
+
+
+def _order(leak: Leak) -> tuple[object, ...]:
+    row = natural(leak.held_out), leak.held_out, SIDES.index(leak.side)
+    return *row, leak.level, natural(leak.seen_in), leak.seen_in, leak.similarity
+
+
+def merged(reports: Sequence[Report], checked: Mapping[str, int]) -> Report:
+    """Several reports as one, in the order given."""
+    return Report(
+        blocking=[leak for report in reports for leak in report.blocking],
+        printed=[leak for report in reports for leak in report.printed],
+        checked=dict(checked),
+    )
+
 
 SEMANTIC = 0.85
 """A cosine from which two texts mean the same; for those who switch that level on."""
@@ -75,7 +127,7 @@ def check(
     kinds = [(SYSTEM, texts.systems(train))]
     kinds += [(kind, texts.others(kind, said)) for kind, said in others.items()]
     known = levels.words_seen(rows)
-    left_out = runs.template(runs.runs(known), len(rows))
+    left_out = texts.template(texts.runs(known), len(rows))
     found = [*_train(_looked_at(asked, rule), rows, known, left_out, rule)]
     found += _groups(train, held_out) if tests == "group" else []
     for kind, said in kinds:
@@ -97,7 +149,7 @@ def _looked_at(asked: Sequence[Asked], rule: _Rule) -> list[Asked]:
 def _train(
     asked: Sequence[Asked],
     rows: Sequence[Seen],
-    known: runs.Words,
+    known: texts.Words,
     left_out: "Hashes",
     rule: _Rule,
 ) -> Found:
@@ -106,7 +158,7 @@ def _train(
         "exact": levels.exact(asked, rows),
         "8-gram": levels.contained(own, known, left_out, rule.contained),
     }
-    stock = {n for n, hit in hits["exact"].items() if runs.common(hit.rows, len(rows))}
+    stock = {n for n, hit in hits["exact"].items() if texts.common(hit.rows, len(rows))}
     yield from _leaks(TRAIN, asked, rows, _with_meaning(hits, asked, rows, rule), stock, rule)
 
 
@@ -119,8 +171,8 @@ def _other(
     asked = _looked_at(asked, rule)
     own, known = levels.words_asked(asked), levels.words_seen(said)
     different = {one.words: one for one in asked}
-    usual = runs.runs(levels.words_asked(list(different.values())))
-    left_out = np.union1d(left_out, runs.template(usual, len(different)))
+    usual = texts.runs(levels.words_asked(list(different.values())))
+    left_out = np.union1d(left_out, texts.template(usual, len(different)))
     hits = {
         "exact": {**levels.verbatim(asked, said), **levels.exact(asked, said)},
         "8-gram": levels.contained(own, known, left_out, rule.contained),
@@ -143,7 +195,7 @@ def _index(asked: Sequence[Asked], said: Sequence[Seen]) -> Found:
 def _stock(asked: Sequence[Asked]) -> set[int]:
     """Answers that many held-out rows have: what a system turn prescribes, such as a refusal."""
     counts = Counter(one.words for one in asked if one.side == "answer")
-    common = {words for words, count in counts.items() if runs.common(count, counts.total())}
+    common = {words for words, count in counts.items() if texts.common(count, counts.total())}
     return {n for n, one in enumerate(asked) if one.side == "answer" and one.words in common}
 
 
@@ -182,9 +234,13 @@ def _blocks(level: str, one: Asked, stock: bool, rule: _Rule) -> bool:
 
 
 def _leak(kind: str, level: str, one: Asked, seen: Sequence[Seen], hit: Hit) -> Leak:
-    name = seen[hit.row].name
-    level = f"{kind}:{level}" if kind else level
-    return Leak(held_out=one.id, side=one.side, level=level, seen_in=name, likeness=hit.likeness)
+    return Leak(
+        held_out=one.id,
+        side=one.side,
+        level=f"{kind}:{level}" if kind else level,
+        seen_in=seen[hit.row].name,
+        similarity=hit.similarity,
+    )
 
 
 def _groups(train: Iterable[ChatRow], held_out: Iterable[ChatRow]) -> Found:
@@ -193,5 +249,5 @@ def _groups(train: Iterable[ChatRow], held_out: Iterable[ChatRow]) -> Found:
     first = {row.group: row.id for row in ordered if row.group}
     for row in held_out:
         if seen := first.get(row.group or ""):
-            leak = Leak(held_out=row.id, side="prompt", level="group", seen_in=seen, likeness=1)
+            leak = Leak(held_out=row.id, side="prompt", level="group", seen_in=seen, similarity=1)
             yield True, leak

@@ -9,16 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kamerton.develop.data.dedup.shingles import normal, shingles, word_hashes
-from kamerton.develop.data.leaks import runs, texts
-from kamerton.develop.data.leaks.runs import GRAM, Words
-from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Side
+from kamerton.develop.data.dedup.near import normal, shingles, word_hashes
+from kamerton.develop.data.leaks import texts
+from kamerton.develop.data.leaks.texts import GRAM, LEAST, SIDES, Asked, Seen, Side, Words
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 from kamerton.retrieval.embedding import encode
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.dedup.shingles import Hashes
+    from kamerton.develop.data.dedup.near import Hashes
     from kamerton.retrieval.embedding import Vectors
 
 LONG = 40
@@ -33,7 +32,7 @@ class Hit:
     """The seen row that is most alike."""
 
     row: int
-    likeness: float
+    similarity: float
     rows: int = 1
     """How many seen rows say the same, where that was counted."""
 
@@ -66,12 +65,12 @@ def _said(one: Seen) -> set[tuple[Side, str]]:
 
 def words_seen(seen: Sequence[Seen]) -> Words:
     """The words of seen rows, prompts and answers together."""
-    return runs.words_of((row, text) for row, one in enumerate(seen) for text in one.texts)
+    return texts.words_of((row, text) for row, one in enumerate(seen) for text in one.texts)
 
 
 def words_asked(asked: Sequence[Asked]) -> Words:
     """The words of held-out sides, each a row of its own."""
-    return runs.words_of((number, one.words) for number, one in enumerate(asked))
+    return texts.words_of((number, one.words) for number, one in enumerate(asked))
 
 
 def contained(asked: Words, seen: Words, left_out: "Hashes", least: float) -> Hits:
@@ -82,11 +81,11 @@ def contained(asked: Words, seen: Words, left_out: "Hashes", least: float) -> Hi
     """
     import numpy as np
 
-    own, known = runs.without(asked, left_out), runs.without(seen, left_out)
+    own, known = texts.without(asked, left_out), texts.without(seen, left_out)
     lengths = np.bincount(own.rows) if len(own.rows) else np.zeros(0, np.int64)
     return {
         number: Hit(row, round(share, 3))
-        for number, row, share in runs.shares(own, runs.runs(known))
+        for number, row, share in texts.shares(own, texts.runs(known))
         if lengths[number] < LONG or share >= least
     }
 
@@ -113,11 +112,11 @@ def _standing(
 ) -> Hits:
     """Looks only into texts that have the rarest run of a side, each run 4 to 8 words long."""
     wanted = [(number, words) for number, one in enumerate(asked) for words in one.wordings]
-    known = runs.words_of((place, text) for place, (_, text) in enumerate(placed))
+    known = texts.words_of((place, text) for place, (_, text) in enumerate(placed))
     hits: dict[int, Hit] = {}
     for size in range(LEAST, GRAM + 1):
         own = [pair for pair in wanted if min(pair[1].count(" ") + 1, GRAM) == size]
-        found = runs.runs(known, size)
+        found = texts.runs(known, size)
         for number, words in own:
             places = found.rarest(shingles(word_hashes(words), size))
             first = next((p for p in places if stands(placed[p][1], words)), None)

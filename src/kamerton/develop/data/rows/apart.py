@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from kamerton.develop.data.leaks import files
-from kamerton.develop.data.leaks.check import check
-from kamerton.develop.data.leaks.report import Report, merged
-from kamerton.develop.data.rows.filters import Reasons
+from kamerton.develop.data.leaks.check import Report, check, merged
+from kamerton.develop.data.rows.collect import Reasons
 from kamerton.develop.settings.rows import RowsSettings
 from kamerton.formats.chat import ChatRow, Message
 

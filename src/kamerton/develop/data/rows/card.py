@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.develop.data.card import histogram, render, write_card
 from kamerton.develop.data.clean.filters import foreign_share
-from kamerton.develop.data.rows.filters import by_reason
+from kamerton.develop.data.rows.collect import by_reason
 from kamerton.formats.language import say
 
 _SAMPLES = 3

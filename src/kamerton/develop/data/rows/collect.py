@@ -1,23 +1,31 @@
-"""Rows of all sources as chats, each with whether it is held out by its source."""
+"""Rows of all sources as chats, and which of them go, each with its reason.
+
+Held-out rows come first: a copy of one in training goes.
+"""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
 from kamerton.develop import hub
-from kamerton.develop.data.ratings import TrainingRow
+from kamerton.develop.data.clean.filters import foreign_share
+from kamerton.develop.data.dedup import near
+from kamerton.develop.data.dedup.near import normal, shingles, word_hashes
+from kamerton.develop.data.feedback import TrainingRow
 from kamerton.develop.data.sources import named
 from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.rows import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
+from kamerton.documents.tables import Placed, Row
 from kamerton.formats.brief import SYNTH
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
+from kamerton.privacy.personal import find, masked
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ def from_source(
         yield Sourced(chat, source.part != "train")
 
 
-def _placed(source: RowSource, home: Path) -> Iterator[named.Placed]:
+def _placed(source: RowSource, home: Path) -> Iterator[Placed]:
     cache = hub.cache() / "sources"
     name = stand_in(source.stand_in) or source.name
     copy = home / source.copy_at if source.copy_at else None
@@ -69,14 +77,12 @@ def _placed(source: RowSource, home: Path) -> Iterator[named.Placed]:
     )
 
 
-def _rank(row: named.Row, seed: int) -> bytes:
+def _rank(row: Row, seed: int) -> bytes:
     text = json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
     return blake2b(f"{seed}:{text}".encode()).digest()
 
 
-def _chat(
-    source: RowSource, number: int, origin: str, row: named.Row, settings: RowsSettings
-) -> ChatRow:
+def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsSettings) -> ChatRow:
     place = Path(origin).name
     group = row.get(source.group or "group")
     if source.group and group is None:
@@ -101,3 +107,94 @@ def _synthetic(settings: RowsSettings, home: Path, out: Path, seed: int) -> Iter
         path = folder / f"{split}.jsonl"
         for row in read_rows(path, ChatRow) if path.stat().st_size else []:
             yield Sourced(row, split == "test")
+
+
+MOST_FOREIGN = 0.5
+"""Letters of another alphabet in an answer above which it is in another language."""
+Reasons = dict[str, str]
+"""Row id to why it goes: a code, or `code: id of the row that stays`."""
+
+
+def reasons(rows: Sequence[Sourced], settings: RowsSettings, seed: int) -> Reasons:
+    """All rows that go. What one level takes, the next does not see."""
+    ordered = sorted(rows, key=lambda r: (not r.held_out, r.row.id))
+    found = {r.row.id: why for r in ordered if (why := unfit(r.row, settings))}
+    for level in (_exact_duplicates, _near_duplicates, _semantic_duplicates):
+        left = [r.row for r in ordered if r.row.id not in found]
+        found |= level(left, settings, seed)
+    return found
+
+
+def private(row: ChatRow, settings: RowsSettings) -> tuple[ChatRow, int]:
+    """The row with personal data masked where the recipe says so, and how much was found."""
+    kinds = settings.privacy.find
+    found = [find(m.content, kinds) for m in row.messages] if kinds else []
+    count = sum(map(len, found))
+    if not count or settings.privacy.action != "mask":
+        return row, count
+    messages = [
+        m.model_copy(update={"content": masked(m.content, of)})
+        for m, of in zip(row.messages, found, strict=True)
+    ]
+    return row.model_copy(update={"messages": messages}), count
+
+
+def unfit(row: ChatRow, settings: RowsSettings) -> str:
+    """Why a row goes whatever the others are; empty where it may stay."""
+    answer = row.answer.strip()
+    if len(answer) < settings.shortest:
+        return "too_short"
+    if len(answer) > settings.longest:
+        return "too_long"
+    language = settings.language
+    if language != "any" and foreign_share(answer, language) > MOST_FOREIGN:
+        return "language"
+    if settings.privacy.action == "drop" and private(row, settings)[1]:
+        return "personal"
+    return ""
+
+
+def _exact_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
+    repeats = near.repeats((row.id, normal(_text(row))) for row in rows)
+    return {name: f"exact: {kept}" for name, kept in repeats.items()}
+
+
+def _near_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
+    grams = [shingles(word_hashes(_text(row)), near.NEAR_WORDS) for row in rows]
+    sets = [frozenset(of.tolist()) for of in grams]
+    signed = near.signatures(grams)
+    return _later(rows, near.pairs(signed, sets.__getitem__, settings.near), "near")
+
+
+def _semantic_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
+    if settings.semantic == "off" or len(rows) < 2:
+        return {}
+    from kamerton.develop.data.dedup.semantic import pairs, threshold
+    from kamerton.retrieval.embedding import encode
+
+    vectors = encode([row.prompt for row in rows])
+    given = settings.semantic
+    least = threshold(vectors, seed) if given == "auto" else float(given)
+    return _later(rows, pairs(vectors, least), "semantic")
+
+
+def _later(rows: Sequence[ChatRow], pairs: Sequence[tuple[int, int, float]], level: str) -> Reasons:
+    """Of each pair the later row goes, unless the earlier one has gone itself."""
+    found: Reasons = {}
+    for one, other, _ in pairs:
+        if rows[one].id not in found and rows[other].id not in found:
+            found[rows[other].id] = f"{level}: {rows[one].id}"
+    return found
+
+
+def _text(row: ChatRow) -> str:
+    """Everything but the system prompt, which all rows share."""
+    return "\n".join(m.content for m in row.messages if m.role != "system")
+
+
+def by_reason(found: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
+    """Reason codes with the ids of the rows that they took, the commonest first."""
+    grouped: dict[str, list[str]] = {}
+    for name, why in found.items():
+        grouped.setdefault(why.split(":")[0], []).append(name)
+    yield from sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kamerton.develop.data import feedback
-from kamerton.develop.data.ratings import Form, TrainingRow
+from kamerton.develop.data.feedback import Form, TrainingRow
 from kamerton.develop.data.rows.collect import Sourced
 from kamerton.develop.settings.rows import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms

@@ -8,13 +8,12 @@ from typing import Any
 from kamerton.client.hosts import check_host
 from kamerton.develop.data import rights
 from kamerton.develop.data.card import MARKDOWN
+from kamerton.develop.data.feedback import Form
 from kamerton.develop.data.leaks import files
-from kamerton.develop.data.leaks.report import Report
-from kamerton.develop.data.ratings import Form
+from kamerton.develop.data.leaks.check import Report
 from kamerton.develop.data.rows import card, rated
 from kamerton.develop.data.rows.apart import apart
-from kamerton.develop.data.rows.collect import Sourced, collect, from_source
-from kamerton.develop.data.rows.filters import private, reasons
+from kamerton.develop.data.rows.collect import Sourced, collect, from_source, private, reasons
 from kamerton.develop.data.rows.split import split
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan

@@ -1,4 +1,9 @@
-"""Sets of the field by name, with their parts and columns: out of a local copy, or off the hub."""
+"""Sets of the field by name, with their parts and columns: out of a local copy, or off the hub.
+
+An arena, as FastChat and MT-bench write it, is a folder of `questions.jsonl` (`question_id`,
+`turns`) and `answers.MODEL.jsonl` (`question_id`, `choices`, of which the first has the `turns` of
+the answer).
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.data.sources import arena, hub, sample
-from kamerton.documents.tables import READERS, kind, read_table
+from kamerton.develop.data.sources import hub
+from kamerton.develop.data.sources.hub import draw, enough
+from kamerton.documents.tables import READERS, Placed, Row, kind, read_table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
-Row = dict[str, Any]
-Placed = tuple[str, Row]
 ALL_PARTS = ("train", "validation", "test")
 SAMPLE = {"train": 100_000, "validation": 5_000, "test": 5_000}
 """Rows drawn of a set too large to be used whole."""
@@ -35,7 +39,7 @@ class Named:
     config: str | None = None
     """Its configuration on the hub, where it has several."""
     pair: tuple[str, str] | None = None
-    """Question and answer, for `forms.pair`; None: `forms.detect` knows its rows."""
+    """Columns of question and answer; None: the rows are of a form that their columns tell."""
     sampled: bool = False
     """Whether all three parts are drawn out of its only one."""
 
@@ -53,6 +57,7 @@ NAMED: dict[str, Named] = {
 }
 """Sets that can be named in place of a folder."""
 _PLAIN = Named(ALL_PARTS, ())
+QUESTIONS, ANSWERS = "questions.jsonl", "answers*.jsonl"
 
 
 def load(
@@ -79,91 +84,61 @@ def load(
     if place is not None and not place.exists():
         key = "documents.missing" if known else "develop.read_unknown_set"
         raise InputError(key, where=str(place), names=", ".join(NAMED))
-    found = known or _PLAIN
-    _check_part(found, split, name_or_folder)
-    if found.sampled:
+    of = known or _PLAIN
+    parts = ALL_PARTS if of.sampled else of.parts
+    if split not in parts:
+        values = {"part": split, "known": ", ".join(parts)}
+        raise InputError("develop.read_no_part", where=name_or_folder, **values)
+    source = hub.Source(name_or_folder, of.config, of.parts[0] if of.sampled else split, revision)
+    if of.sampled:
         sizes = {**SAMPLE, **(sample_sizes or {})}
-        rows = _drawn(found, name_or_folder, split, place, cache, sizes, revision)
-        yield from _told(rows, split, sizes, name_or_folder, sample_sizes)
-    elif place is not None and arena.is_arena(place):
-        yield from arena.rows(place)
-    elif place is not None:
-        yield from _local(place, split, found)
+        if place is None:
+            rows = hub.sampled(source, split, sizes, of.columns, cache)
+        else:
+            rows = draw(_local(place, source.split, of), {split: sizes[split]}, of.columns)[split]
+        if sample_sizes and split in sample_sizes:
+            enough(split, len(rows), sizes[split], name_or_folder)
+        elif len(rows) < sizes[split]:
+            name, has = name_or_folder, len(rows)
+            note(say("develop.read_small_sample", name=name, part=split, has=has))
+        yield from rows
+    elif place is None:
+        yield from _checked(hub.stream(source, of.columns), of)
     else:
-        source = hub.Source(name_or_folder, found.config, split, revision)
-        yield from _checked(hub.stream(source, found.columns), found)
+        yield from arena_rows(place) if is_arena(place) else _local(place, split, of)
 
 
-def _check_part(found: Named, part: str, where: str) -> None:
-    parts = ALL_PARTS if found.sampled else found.parts
-    if part not in parts:
-        raise InputError("develop.read_no_part", where=where, part=part, known=", ".join(parts))
+def _local(place: Path, part: str, named: Named) -> Iterator[Placed]:
+    for file in _files(place, part, named):
+        yield from _checked(read_table(file), named)
 
 
-def _drawn(
-    found: Named,
-    name: str,
-    part: str,
-    place: Path | None,
-    cache: Path,
-    sizes: Mapping[str, int],
-    revision: str | None,
-) -> list[Placed]:
-    only = found.parts[0]
-    if place is not None:
-        rows = _local(place, only, found)
-        return sample.draw(rows, {part: sizes[part]}, found.columns)[part]
-    source = hub.Source(name, found.config, only, revision)
-    return hub.sampled(source, part, sizes, found.columns, cache)
-
-
-def _told(
-    rows: list[Placed],
-    part: str,
-    sizes: Mapping[str, int],
-    name: str,
-    asked: Mapping[str, int] | None,
-) -> list[Placed]:
-    """The rows; fewer than a recipe asks for are an error, fewer than the default only a note."""
-    if asked and part in asked:
-        sample.enough(part, len(rows), asked[part], name)
-    elif len(rows) < sizes[part]:
-        note(say("develop.read_small_sample", name=name, part=part, has=len(rows)))
-    return rows
-
-
-def _local(place: Path, part: str, found: Named) -> Iterator[Placed]:
-    for file in _files(place, part, found):
-        yield from _checked(read_table(file), found)
-
-
-def _checked(rows: Iterator[Placed], found: Named) -> Iterator[Placed]:
+def _checked(rows: Iterator[Placed], named: Named) -> Iterator[Placed]:
     for origin, row in rows:
-        missing = [column for column in found.columns if column not in row]
+        missing = [column for column in named.columns if column not in row]
         if missing:
             values = {"missing": ", ".join(missing), "has": ", ".join(row)}
             raise InputError("develop.read_columns", where=origin, **values)
         yield origin, row
 
 
-def _files(place: Path, part: str, found: Named) -> list[Path]:
+def _files(place: Path, part: str, of: Named) -> list[Path]:
     """Tables of one part, by path: those that name it, or the only one of a set of one part."""
     if place.is_file():
         return [place]
-    tables = sorted(path for path in place.rglob("*") if path.is_file() and _shown(path, place))
-    named = [path for path in tables if _part_of(path.relative_to(place)) == part]
-    if named:
-        return named
-    nameless = [path for path in tables if _part_of(path.relative_to(place)) is None]
-    if len(nameless) == 1 and len(tables) == 1 and len(found.parts) == 1:
-        return nameless
-    values = {"part": part, "found": ", ".join(path.name for path in tables[:8]) or "-"}
+    tables = {
+        path: _part_of(path.relative_to(place))
+        for path in sorted(place.rglob("*"))
+        if path.is_file()
+        and kind(path) in READERS
+        and not any(name.startswith(".") for name in path.relative_to(place).parts)
+    }
+    if files := [path for path, name in tables.items() if name == part]:
+        return files
+    if list(tables.values()) == [None] and len(of.parts) == 1:
+        return list(tables)
+    values = {"part": part, "found": ", ".join(path.name for path in list(tables)[:8]) or "-"}
     raise InputError("develop.read_no_part_file", where=str(place), **values)
-
-
-def _shown(path: Path, place: Path) -> bool:
-    hidden = any(name.startswith(".") for name in path.relative_to(place).parts)
-    return kind(path) in READERS and not hidden
 
 
 def _part_of(path: Path) -> str | None:
@@ -174,3 +149,42 @@ def _part_of(path: Path) -> str | None:
             if words & called:
                 return part
     return None
+
+
+def is_arena(folder: Path) -> bool:
+    """Whether a folder holds questions and answers apart, in `QUESTIONS` and `ANSWERS`."""
+    return (folder / QUESTIONS).is_file() and any(folder.glob(ANSWERS))
+
+
+def arena_rows(folder: Path) -> Iterator[tuple[str, Row]]:
+    """Each answer as a row of `messages`, placed where it stands; `group` is its question.
+
+    InputError: an answer to a question that is not there, columns of another form.
+    """
+    asked = {
+        str(_value(row, "question_id", where)): _value(row, "turns", where)
+        for where, row in read_table(folder / QUESTIONS)
+    }
+    for file in sorted(folder.glob(ANSWERS)):
+        for where, row in read_table(file):
+            name = str(_value(row, "question_id", where))
+            if name not in asked:
+                raise InputError("develop.read_unknown_question", where=where, question=name)
+            yield where, {"messages": _messages(asked[name], row, where), "group": name}
+
+
+def _messages(questions: list[Any], row: Mapping[str, Any], where: str) -> list[Row]:
+    choices = _value(row, "choices", where)
+    answers = _value(choices[0] if choices else {}, "turns", where)
+    return [
+        # A turn is a text, or holds one as its `content`.
+        {"role": role, "content": turn if isinstance(turn, str) else _value(turn, "content", where)}
+        for pair in zip(questions, answers, strict=False)
+        for role, turn in zip(("user", "assistant"), pair, strict=True)
+    ]
+
+
+def _value(row: Mapping[str, Any], column: str, where: str) -> Any:
+    if column not in row:
+        raise InputError("develop.read_columns", where=where, missing=column, has=", ".join(row))
+    return row[column]

@@ -1,22 +1,24 @@
 """Files and folders of other machines, brought into a cache once and checked on later use.
 
 Each source has a folder of its own there, named by the hash of the source. `fetched.json` in it
-holds the content's hash; it is written last, so its presence means that the fetch was finished.
+holds the content's hash; it is written last, so its presence means that the fetch was finished. Of
+a git repository one commit is fetched, by the program `git`.
 """
 
 import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256 as hashed
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from kamerton.client.hosts import trust_env
-from kamerton.develop.data.sources import git
 from kamerton.documents.files import Document, read_documents
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
@@ -36,11 +38,113 @@ _SECONDS = 30.0
 _WEB = ("http://", "https://")
 _UNSAFE = re.compile(r"[^\w.-]+")
 _LONGEST_NAME = 100
+_PREFIXES = ("git+https://", "git+file://")
+_SOURCE = re.compile(r"git\+(?P<url>[^@#]+://[^#]+?)@(?P<commit>[^@#/]+)(?:#(?P<folder>.*))?")
+_COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_OPTIONS = {
+    "core.autocrlf": "false",  # the same bytes on every system
+    "core.hooksPath": os.devnull,
+    "http.lowSpeedLimit": "1000",
+    "http.lowSpeedTime": "60",
+    "advice.detachedHead": "false",
+}
+_OF_A_HOOK = frozenset(
+    ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"]
+)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a `git+` source names."""
+
+    source: str
+    """As it was given."""
+    url: str
+    """Of the repository, as git takes it."""
+    commit: str
+    """Full hash, in hex."""
+    folder: str
+    """Folder inside, with `/`; empty: all of it."""
+
+    @property
+    def key(self) -> str:
+        """What is fetched: folders of one commit share one copy."""
+        return f"git+{self.url}@{self.commit}"
+
+    @property
+    def name(self) -> str:
+        """Of the repository, for people who look into the cache."""
+        last = self.url.rstrip("/").rsplit("/", 1)[-1].removesuffix(".git")
+        return re.sub(r"[^\w.-]+", "_", last).lstrip(".") or "repository"
+
+
+def is_git(source: str) -> bool:
+    """Whether a source is a git repository by its scheme; `git+file` is for local mirrors."""
+    return source.startswith(_PREFIXES)
+
+
+def parse_git(source: str) -> Commit:
+    """Repository, commit and folder of a source.
+
+    InputError where no commit is named in full: a branch or tag is another text tomorrow.
+    """
+    found = _SOURCE.fullmatch(source)
+    if found is None or not _COMMIT.fullmatch(found["commit"].lower()):
+        named = found["commit"] if found else ""
+        raise InputError("develop.read_needs_commit", where=source, commit=named)
+    folder = (found["folder"] or "").strip("/")
+    return Commit(source, found["url"], found["commit"].lower(), folder)
+
+
+def checkout(commit: Commit, target: Path) -> None:
+    """The files of exactly that commit, without history and symbolic links, into a new folder.
+
+    InputError: git is not installed, the host does not answer, or has no such commit.
+    """
+    if shutil.which("git") is None:
+        raise InputError("develop.read_no_git", where=commit.source)
+    note(say("develop.read_cloning", url=commit.url))
+    target.mkdir()
+    _git(commit, target, "init", "--quiet")
+    _git(commit, target, "fetch", "--quiet", "--depth", "1", commit.url, commit.commit)
+    _git(commit, target, "checkout", "--quiet", "FETCH_HEAD")
+    shutil.rmtree(target / ".git")
+    for path in target.rglob("*"):
+        if path.is_symlink():  # a stranger's link may lead anywhere on this machine
+            path.unlink()
+
+
+def _git(commit: Commit, target: Path, *arguments: str) -> None:
+    options = [part for name, value in _OPTIONS.items() for part in ("-c", f"{name}={value}")]
+    # Without the repository that a hook may have started us in; git never asks a person.
+    kept = {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}
+    done = subprocess.run(
+        ["git", *options, *arguments],
+        cwd=target,
+        env=kept | {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [str(done.returncode)]
+        values = {"step": arguments[0], "why": said[-1].strip()}
+        raise InputError("develop.read_git_failed", where=commit.source, **values)
+
+
+def _inside(commit: Commit, root: Path) -> Path:
+    """The folder that the source names; InputError where the commit does not have it."""
+    place = root / commit.folder
+    if not place.exists() or ".." in place.relative_to(root).parts:
+        raise InputError("develop.read_no_folder_there", where=commit.source, folder=commit.folder)
+    return place
 
 
 def is_remote(source: str) -> bool:
     """Whether a source is a URL or a git repository, not a path."""
-    return source.startswith(_WEB) or git.is_git(source)
+    return source.startswith(_WEB) or is_git(source)
 
 
 def stand_in(name: str) -> str:
@@ -56,7 +160,7 @@ def fetch(source: str, cache: Path) -> Path:
     its hash and needs no network; content that has changed is fetched again, and a note says so.
     InputError: no answer, an error of the host, a file over `SIZE_LIMIT`, a branch for a commit.
     """
-    commit = git.parse(source) if git.is_git(source) else None
+    commit = parse_git(source) if is_git(source) else None
     key, name = (commit.key, commit.name) if commit else (source, _name(source))
     place = cache / hashed(key.encode()).hexdigest()[:16] / name
     if not _cached(place):
@@ -64,11 +168,11 @@ def fetch(source: str, cache: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
             fresh = Path(temporary) / name
             if commit:
-                git.checkout(commit, fresh)
+                checkout(commit, fresh)
             else:
                 _download(source, fresh)
             _keep(fresh, place, key)
-    return git.inside(commit, place) if commit else place
+    return _inside(commit, place) if commit else place
 
 
 def read_source(
@@ -138,8 +242,8 @@ def _download(url: str, target: Path) -> None:
 
 
 def _write(response: "httpx.Response", target: Path, url: str) -> None:
-    told = response.headers.get("content-length", "")
-    total = int(told) if told.isdigit() else 0
+    stated = response.headers.get("content-length", "")
+    total = int(stated) if stated.isdigit() else 0
     label = say("develop.read_downloading", name=target.name)
     size = 0
     _check_size(total, url)

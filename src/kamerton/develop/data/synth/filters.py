@@ -124,8 +124,8 @@ def source(example: Example, context: Context) -> str:
 def near(example: Example, context: Context) -> str:
     """Not the same runs of three words as an accepted text."""
     own = shingles(example.text, SHINGLE)
-    likeness = (jaccard(own, context.shingles[other.id]) for other in context.accepted)
-    return "near" if any(value >= context.limits.near for value in likeness) else ""
+    similarity = (jaccard(own, context.shingles[other.id]) for other in context.accepted)
+    return "near" if any(value >= context.limits.near for value in similarity) else ""
 
 
 def semantic(example: Example, context: Context) -> str:

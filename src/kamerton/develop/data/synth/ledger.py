@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kamerton.formats import jsonl
-from kamerton.formats.jsonl import append_row, read_text, write_rows, write_text
+from kamerton.client import ledger
+from kamerton.formats.chat import Message
+from kamerton.formats.jsonl import read_text, write_text
 
 FILE = "ledger.jsonl"
 Status = Literal["accepted", "rejected", "failed"]
@@ -18,12 +19,14 @@ class LedgerRow(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
-    """Twelve hex digits over teacher, model, prompt, seed and the other parameters."""
+    """The `request_key` over teacher, model, prompt, seed and the other parameters."""
     host: str
     """Host and port of the teacher."""
     model: str
     prompt_hash: str
     template_hash: str
+    sent: list[Message] = []
+    """All that was sent, where the teacher is not on this machine."""
     brief_id: str
     seed: int
     prompt_tokens: int = Field(ge=0)
@@ -41,22 +44,20 @@ class LedgerRow(BaseModel):
     text: str = ""
 
 
-class Ledger:
+class Ledger(ledger.Ledger[LedgerRow]):
     """The rows on disk and in memory, and what they cost so far."""
 
     def __init__(self, path: Path, recorded: Path | None = None) -> None:
         """Read the rows of an earlier start; of `recorded` where there was none."""
         if recorded and not path.is_file():
             write_text(path, read_text(recorded))
-        self.path = path
-        self.rows = restored(path)
+        super().__init__(path, LedgerRow)
         self.tokens = sum(row.prompt_tokens + row.completion_tokens for row in self.rows)
         self.cost = sum(row.cost for row in self.rows)
 
     def append(self, row: LedgerRow) -> None:
         """Add a row; it is in the file when this returns."""
-        append_row(self.path, row)
-        self.rows.append(row)
+        super().append(row)
         self.tokens += row.prompt_tokens + row.completion_tokens
         self.cost += row.cost
 
@@ -66,8 +67,17 @@ class Ledger:
 
     def decide(self, reasons: dict[str, str]) -> None:
         """Write the verdicts, reasons by request id ("" where accepted), whole or not at all."""
-        self.rows = [_decided(row, reasons) for row in self.rows]
-        write_rows(self.path, self.rows)
+        self.replace(
+            row
+            if row.status == "failed" or row.id not in reasons
+            else row.model_copy(
+                update={
+                    "status": "rejected" if reasons[row.id] else "accepted",
+                    "reason": reasons[row.id],
+                }
+            )
+            for row in self.rows
+        )
 
     def over(self, tokens: int | None, cost: float | None) -> bool:
         """Whether one of the limits is reached; None is no limit."""
@@ -75,24 +85,8 @@ class Ledger:
         return spent_tokens or (cost is not None and self.cost >= cost)
 
 
-def restored(path: Path) -> list[LedgerRow]:
-    """All rows of a ledger; a last line that a kill cut short is taken out of the file.
-
-    InputError for a line before it that is no row: that was not a kill.
-    """
-    return jsonl.restored(path, LedgerRow, "develop.synth_ledger_line")
-
-
 def failures(rows: Sequence[LedgerRow]) -> list[LedgerRow]:
     """The last row of each request that never got a text."""
     answered = {row.id for row in rows if row.status != "failed"}
     last = {row.id: row for row in rows if row.id not in answered}
     return list(last.values())
-
-
-def _decided(row: LedgerRow, reasons: dict[str, str]) -> LedgerRow:
-    if row.status == "failed" or row.id not in reasons:
-        return row
-    reason = reasons[row.id]
-    status: Status = "rejected" if reason else "accepted"
-    return row.model_copy(update={"status": status, "reason": reason})

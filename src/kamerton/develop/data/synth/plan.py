@@ -1,21 +1,124 @@
-"""What a recipe asks of a teacher: every request, known before anything is sent."""
+"""What a recipe asks of a teacher: every request as a chat, known before anything is sent.
 
-import json
-from collections.abc import Sequence
+The wordings are files in `templates/`, filled by `str.format`. A line whose values are all empty
+is left out: so a brief without a beginning does not speak of one.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
 from kamerton.client.hosts import check_host
-from kamerton.develop.data.synth import products, prompts
-from kamerton.develop.data.synth.brief import Counts, briefs
+from kamerton.client.ledger import request_key
+from kamerton.develop.data.synth.briefs import Counts, briefs, check_fields, key, read_choices
 from kamerton.develop.data.synth.filters import Limits
-from kamerton.develop.data.synth.teacher import Ask, Teacher
+from kamerton.develop.data.synth.teacher import Ask, body
 from kamerton.formats.brief import Brief
+from kamerton.formats.chat import Message, chat
+from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import digest
+from kamerton.formats.recipe import read_yaml
 
 if TYPE_CHECKING:
     from kamerton.develop.settings.synth import SynthSettings
+
+FORMS = ("teacher_system", "teacher_user", "client_system", "client_user", "channels")
+FIELDS = {"beginning", "task", "product", "facts", "audience", "channel", "tone", "about"}
+LIMITS = {"shortest", "longest"}
+
+
+class Shot(BaseModel):
+    """A good text with its brief: an example for the teacher."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    brief: Brief
+    text: str = Field(min_length=1)
+
+
+def read_shots(path: Path, briefs: Sequence[Brief]) -> list[Shot]:
+    """The shots of a YAML file; InputError where one is of a product that briefs are drawn of."""
+    try:
+        shots = TypeAdapter(list[Shot]).validate_python(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "-"
+        raise InputError(
+            "formats.bad_field", where=str(path), field=field, why=first["msg"]
+        ) from error
+    taken = {key(brief.product) for brief in briefs}
+    if shared := sorted(s.brief.product for s in shots if key(s.brief.product) in taken):
+        raise InputError("develop.synth_shot_product", where=str(path), products=", ".join(shared))
+    return shots
+
+
+def teacher_chat(
+    brief: Brief, language: str, span: tuple[int, int], shots: Sequence[Shot] = ()
+) -> list[Message]:
+    """What the teacher is asked; shots of the brief's channel stand before it as earlier turns.
+
+    `span`: fewest and most characters of the text.
+    """
+    asked = "teacher_user"
+    turns = chat(template("teacher_system", language), _filled(asked, brief, language, span))
+    earlier: list[Message] = []
+    for shot in (shot for shot in shots if shot.brief.channel == brief.channel):
+        earlier += chat("", _filled(asked, shot.brief, language, span), shot.text.strip())
+    return [turns[0], *earlier, turns[1]]
+
+
+def client_chat(brief: Brief, language: str, answer: str | None = None) -> list[Message]:
+    """The brief as a client would put it, with the answer where there is one."""
+    request = _filled("client_user", brief, language, None)
+    return chat(template("client_system", language), request, answer)
+
+
+def template_hash(language: str) -> str:
+    """Twelve hex digits over all templates of a language."""
+    return digest(*(template(name, language) for name in FORMS))
+
+
+@cache
+def template(name: str, language: str) -> str:
+    """The template `name`, checked."""
+    folder = files("kamerton.develop.data.synth") / "templates"
+    text = (folder / f"{name}.{language}.txt").read_text("utf-8").strip()
+    known = {"teacher_user": FIELDS | LIMITS, "client_user": FIELDS}.get(name, set())
+    check_fields(text, known, f"{name}.{language}.txt")
+    return text
+
+
+def render(text: str, values: Mapping[str, object]) -> str:
+    """A checked template, filled line by line; lines of which every value is empty are left out."""
+    lines = (line for line in text.splitlines() if not _void(line, values))
+    return "\n".join(line.format(**values) for line in lines).strip()
+
+
+def channel_words(language: str) -> dict[str, str]:
+    """Channel to its name in words, for a sentence."""
+    lines = template("channels", language).splitlines()
+    pairs = (line.partition(":") for line in lines)
+    return {name.strip(): words.strip() for name, _, words in pairs}
+
+
+def _filled(name: str, brief: Brief, language: str, span: tuple[int, int] | None) -> str:
+    values: dict[str, object] = {field: getattr(brief, field) for field in FIELDS}
+    values["facts"] = "\n".join(f"- {fact}" for fact in brief.facts)
+    values["channel"] = channel_words(language)[brief.channel]
+    if span:
+        values |= {"shortest": span[0], "longest": span[1]}
+    return render(template(name, language), values)
+
+
+def _void(line: str, values: Mapping[str, object]) -> bool:
+    names = [name for _, name, _, _ in Formatter().parse(line) if name]
+    return bool(names) and not any(values[name] for name in names)
+
 
 _SEEDS = 2**31
 
@@ -41,7 +144,7 @@ def plan(settings: "SynthSettings", home: Path, seed: int) -> list[Request]:
     Raises InputError for a host that is not allowed and for every fault of the files.
     """
     check_host(settings.base_url, settings.trusted_hosts, settings.leaves_machine)
-    choices = products.read(home / settings.products)
+    choices = read_choices(home / settings.products)
     counts = Counts(
         settings.examples,
         settings.test_examples,
@@ -49,22 +152,9 @@ def plan(settings: "SynthSettings", home: Path, seed: int) -> list[Request]:
         settings.with_beginning,
     )
     drawn = briefs(choices, counts, seed)
-    shots = prompts.read_shots(home / settings.shots, drawn) if settings.shots else []
+    shots = read_shots(home / settings.shots, drawn) if settings.shots else []
     requests = [_request(brief, settings, shots, seed) for brief in drawn]
     return sorted(requests, key=lambda request: request.ask.id)
-
-
-def teacher_of(settings: "SynthSettings", key: str = "") -> Teacher:
-    """The teacher that the settings describe; the key is not part of them."""
-    return Teacher(
-        base_url=settings.base_url,
-        model=settings.model,
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        concurrency=settings.concurrency,
-        retries=settings.retries,
-        key=key,
-    )
 
 
 def limits_of(settings: "SynthSettings") -> Limits:
@@ -73,12 +163,10 @@ def limits_of(settings: "SynthSettings") -> Limits:
     return Limits(settings.language, lengths, settings.near, settings.semantic)
 
 
-def _request(
-    brief: Brief, settings: "SynthSettings", shots: Sequence[prompts.Shot], seed: int
-) -> Request:
+def _request(brief: Brief, settings: "SynthSettings", shots: Sequence[Shot], seed: int) -> Request:
     span = limits_of(settings).lengths[brief.channel]
-    messages = tuple(prompts.teacher_chat(brief, settings.language, span, shots))
+    messages = tuple(teacher_chat(brief, settings.language, span, shots))
     own = int(digest(str(seed), brief.id), 16) % _SEEDS
-    body = json.dumps(teacher_of(settings).body(messages, own), sort_keys=True)
+    key = request_key(f"{settings.base_url} {settings.model}", body(settings, messages, own))
     prompt = digest(*(f"{turn.role} {turn.content}" for turn in messages))
-    return Request(Ask(digest(settings.base_url, body), messages, own), brief, prompt)
+    return Request(Ask(key, messages, own), brief, prompt)

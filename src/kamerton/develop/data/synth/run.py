@@ -1,18 +1,22 @@
 """Briefs to examples: ask the teacher for what the ledger lacks, filter, write rows and counts."""
 
-import asyncio
 import json
+import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.client.hosts import host_of
-from kamerton.develop.data.synth import ledger, outcome, prompts
-from kamerton.develop.data.synth.filters import OWN, Context, Example, first_reason, judge
+from kamerton.client.concurrent import run
+from kamerton.client.hosts import host_of, is_local
+from kamerton.develop.data.synth import ledger
+from kamerton.develop.data.synth.filters import OWN, Context, Example, Limits, first_reason, judge
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
-from kamerton.develop.data.synth.plan import Request, limits_of, plan, teacher_of
-from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all, key_of
-from kamerton.formats.brief import BRIEFS
+from kamerton.develop.data.synth.plan import Request, client_chat, limits_of, plan, template_hash
+from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all
+from kamerton.formats.brief import BRIEFS, Order
+from kamerton.formats.chat import ChatRow
+from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.progress import note, progress
@@ -33,13 +37,13 @@ def synthesise(settings: "SynthSettings", home: Path, out: Path, seed: int) -> N
     book = Ledger(out / ledger.FILE, home / settings.recorded if settings.recorded else None)
     left = _ask_missing(requests, settings, book)
     accepted = _decide(requests, settings, book)
-    summary = outcome.summary(requests, settings, book, accepted)
+    summary = counts(requests, settings, book, accepted)
     for split in ("train", "test"):
-        write_rows(out / f"{split}.jsonl", outcome.rows(accepted, split, settings.language))
-    write_rows(out / BRIEFS, outcome.orders(accepted, limits_of(settings)))
+        write_rows(out / f"{split}.jsonl", chat_rows(accepted, split, settings.language))
+    write_rows(out / BRIEFS, orders(accepted, limits_of(settings)))
     write_text(out / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     note(say("develop.synth_done", **{k: summary[k] for k in ("train", "test", "rejected")}))
-    outcome.check(requests, book, accepted, left)
+    check_outcome(requests, book, accepted, left)
 
 
 def _ask_missing(
@@ -50,7 +54,6 @@ def _ask_missing(
     missing = {r.ask.id: r for r in requests if r.ask.id not in answered}
     if not missing:
         return []
-    teacher = teacher_of(settings, key_of(settings.api_key_env))
     total, done = len(requests), len(requests) - len(missing)
     with progress(say("develop.synth_asking"), total, say("develop.synth_texts")) as bar:
         bar.update(done)
@@ -65,22 +68,23 @@ def _ask_missing(
             return book.over(settings.budget_tokens, settings.budget_cost)
 
         asks = [request.ask for request in missing.values()]
-        asyncio.run(ask_all(asks, teacher, keep, stop))
+        run(ask_all(asks, settings, keep, stop))
     return list(missing.values())
 
 
 def _row(request: Request, answer: Answer, settings: "SynthSettings") -> LedgerRow:
     """The line of a request that just ended, with the verdict that it has by itself."""
-    last, prompt, completion = answer.last, answer.prompt_tokens, answer.completion_tokens
+    prompt, completion = answer.prompt_tokens, answer.completion_tokens
     cost = (prompt * settings.price_prompt + completion * settings.price_completion) / 1e6
-    example = Example(request.ask.id, request.brief, last.text, last.finish_reason)
-    reason = last.why or first_reason(OWN, example, Context(limits_of(settings)))
+    example = Example(request.ask.id, request.brief, answer.text, answer.finish_reason)
+    reason = answer.why or first_reason(OWN, example, Context(limits_of(settings)))
     return LedgerRow(
         id=request.ask.id,
         host=host_of(settings.base_url),
         model=settings.model,
         prompt_hash=request.prompt_hash,
-        template_hash=prompts.template_hash(settings.language),
+        template_hash=template_hash(settings.language),
+        sent=[] if is_local(settings.base_url) else list(request.ask.messages),
         brief_id=request.brief.id,
         seed=request.ask.seed,
         prompt_tokens=prompt,
@@ -89,10 +93,10 @@ def _row(request: Request, answer: Answer, settings: "SynthSettings") -> LedgerR
         cost=cost,
         seconds=answer.seconds,
         attempts=answer.attempts,
-        finish_reason=last.finish_reason,
-        status="failed" if last.why else "rejected" if reason else "accepted",
+        finish_reason=answer.finish_reason,
+        status="failed" if answer.why else "rejected" if reason else "accepted",
         reason=reason,
-        text=last.text,
+        text=answer.text,
     )
 
 
@@ -107,3 +111,80 @@ def _decide(requests: Sequence[Request], settings: "SynthSettings", book: Ledger
     reasons = judge(examples, limits_of(settings))
     book.decide(reasons)
     return [example for example in examples if not reasons[example.id]]
+
+
+def chat_rows(accepted: Sequence[Example], split: str, language: str) -> list[ChatRow]:
+    """Training or test chat_rows: the brief as a client would put it, and the text."""
+    return [
+        ChatRow(
+            id=_example_id(example),
+            messages=client_chat(example.brief, language, example.text),
+            group=example.brief.product,
+            origin=f"{ledger.FILE}#{example.id}",
+        )
+        for example in accepted
+        if example.brief.split == split
+    ]
+
+
+def orders(accepted: Sequence[Example], limits: Limits) -> list[Order]:
+    """What each row was ordered by, for scoring what a model answers to the same request."""
+    spans = ((example, limits.lengths[example.brief.channel]) for example in accepted)
+    return [
+        Order(id=_example_id(example), brief=example.brief, shortest=fewest, longest=most)
+        for example, (fewest, most) in spans
+    ]
+
+
+def counts(
+    requests: Sequence[Request],
+    settings: "SynthSettings",
+    book: Ledger,
+    accepted: Sequence[Example],
+) -> dict[str, object]:
+    """The same for the same chat_rows, in whatever order they came: no times, and exact sums."""
+    wanted = {request.ask.id for request in requests}
+    own = [row for row in book.answered().values() if row.id in wanted]
+    reasons = Counter(row.reason for row in own if row.reason)
+    splits = Counter(example.brief.split for example in accepted)
+    asked = Counter(request.brief.channel for request in requests)
+    kept = Counter(example.brief.channel for example in accepted)
+    return {
+        "teacher": host_of(settings.base_url),
+        "model": settings.model,
+        "templates": template_hash(settings.language),
+        "briefs": len(requests),
+        "train": splits["train"],
+        "test": splits["test"],
+        "rejected": sum(reasons.values()),
+        "failed": sum(row.id in wanted for row in ledger.failures(book.rows)),
+        "reasons": dict(sorted(reasons.items())),
+        "channels": {c: {"briefs": asked[c], "accepted": kept[c]} for c in sorted(asked)},
+        "prompt_tokens": sum(row.prompt_tokens for row in book.rows),
+        "completion_tokens": sum(row.completion_tokens for row in book.rows),
+        "tokens_estimated": any(row.estimated for row in book.rows),
+        "cost": round(math.fsum(row.cost for row in book.rows), 6),
+    }
+
+
+def check_outcome(
+    requests: Sequence[Request],
+    book: Ledger,
+    accepted: Sequence[Example],
+    left: Sequence[Request],
+) -> None:
+    """InputError where the budget left something unasked, or a split has no text."""
+    where = str(book.path)
+    if left:
+        spent = {"tokens": book.tokens, "cost": f"{book.cost:.4g}"}
+        done = len(requests) - len(left)
+        raise InputError("develop.synth_budget", where=where, done=done, left=len(left), **spent)
+    got = {example.brief.split for example in accepted}
+    for split in sorted({request.brief.split for request in requests} - got):
+        found = Counter(row.reason for row in book.rows if row.reason)
+        shown = ", ".join(f"{reason}: {count}" for reason, count in found.most_common(5))
+        raise InputError("develop.synth_nothing", where=where, split=split, reasons=shown)
+
+
+def _example_id(example: Example) -> str:
+    return f"synth.{example.id}"

@@ -1,55 +1,21 @@
-"""Requests to a teacher over /chat/completions: a few at once, and tried again where they fail.
+"""Requests to a teacher, a few at once; a reply without a readable text is asked for again."""
 
-A busy server (429, 5xx), a broken connection and a reply without a readable text are tried again
-after growing pauses, longer ones where the server asks for them. The key comes from the
-environment and goes into the request's header, nowhere else.
-"""
-
-import asyncio
-import os
-import time
+import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from kamerton.client import hosts
-from kamerton.client.concurrent import together
-from kamerton.develop.data.synth import replies
-from kamerton.develop.data.synth.replies import Try
+from kamerton.client.concurrent import side_by_side
+from kamerton.client.connection import Connection, Endpoint, Reply, api_key
+from kamerton.client.replies import Unreadable, chat_completion
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
-    import httpx
+    from kamerton.develop.settings.synth import SynthSettings
 
-PAUSE, LONGEST_PAUSE = 0.5, 600.0
-"""Seconds before the second try, and the most before any; each later one waits twice as long."""
-_TIMEOUT, _CONNECT = 600.0, 10.0
-_HOPELESS = {401, 403, 404}
-"""A wrong key, a forbidden or an unknown model or address: every other request would fail too."""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """Whom to ask, and how."""
-
-    base_url: str
-    model: str
-    temperature: float = 0.8
-    max_tokens: int = 700
-    concurrency: int = 4
-    retries: int = 5
-    key: str = field(default="", repr=False)
-
-    def body(self, messages: Sequence[Message], seed: int) -> dict[str, object]:
-        """The request, as its server reads it."""
-        return {
-            "model": self.model,
-            "messages": [turn.model_dump() for turn in messages],
-            "temperature": self.temperature,
-            "max_tokens": self.max_tokens,
-            "seed": seed,
-        }
+_CHARACTERS = 3
+"""Characters of a token, for servers that do not count: rather too few than too many."""
 
 
 @dataclass(frozen=True)
@@ -57,41 +23,41 @@ class Ask:
     """One request."""
 
     id: str
+    """Its `request_key`."""
     messages: tuple[Message, ...]
     seed: int
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a request: its last try, and what all of them took."""
+    """What came of a request: the text of its last try, and what all of them took."""
 
-    last: Try
-    prompt_tokens: int
-    completion_tokens: int
-    estimated: bool
-    attempts: int
-    seconds: float
+    text: str = ""
+    finish_reason: str = ""
+    why: str = ""
+    """Why the last try failed; empty where it did not."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+    """Whether the server did not count the tokens of every try: then they are a guess of ours."""
+    attempts: int = 1
+    seconds: float = 0.0
 
 
-def key_of(variable: str) -> str:
-    """The key that an environment variable holds; "" where no variable is named.
-
-    Raises InputError, which never contains the key, where it is missing or cannot be sent.
-    """
-    if not variable:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise InputError("develop.synth_no_key", where="api_key_env", name=variable)
-    # The HTTP libraries put a header that they cannot send into their error, with the key.
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise InputError("develop.synth_bad_key", where="api_key_env", name=variable)
-    return key
+def body(settings: "SynthSettings", messages: Sequence[Message], seed: int) -> dict[str, Any]:
+    """One request, as the server reads it."""
+    return {
+        "model": settings.model,
+        "messages": [turn.model_dump() for turn in messages],
+        "temperature": settings.temperature,
+        "max_tokens": settings.max_tokens,
+        "seed": seed,
+    }
 
 
 async def ask_all(
     asks: Iterable[Ask],
-    teacher: Teacher,
+    settings: "SynthSettings",
     keep: Callable[[Ask, Answer], None],
     stop: Callable[[], bool],
 ) -> None:
@@ -100,62 +66,63 @@ async def ask_all(
     `stop` is asked before each request; those in flight are then still kept. Raises InputError
     where no further request can succeed: the server refuses us, or never answered anything.
     """
-    waiting = iter(asks)
+    at = Endpoint(
+        settings.base_url,
+        api_key(settings.api_key_env),
+        retries=settings.retries,
+        concurrency=settings.concurrency,
+    )
     heard = False
-    async with _client(teacher) as client:
+    async with Connection(at) as server:
 
-        async def work() -> None:
+        async def work(ask: Ask) -> None:
             nonlocal heard
-            for ask in waiting:
-                if stop():
-                    return
-                answer = await _answer(client, ask, teacher)
-                heard = heard or answer.last.heard
-                keep(ask, answer)
-                if not heard:
-                    where, why = teacher.base_url, answer.last.why
-                    raise InputError("develop.synth_gone", where=where, why=why)
+            reply, answer = await _asked(server, ask, settings)
+            heard = heard or reply.status != 0
+            keep(ask, answer)
+            if not heard:
+                raise InputError("client.gone", where=at.base_url, why=reply.why)
 
-        await together(work() for _ in range(teacher.concurrency))
+        await side_by_side(asks, work, settings.concurrency, stop)
 
 
-def _client(teacher: Teacher) -> "httpx.AsyncClient":
-    """Without trust_env no proxy of the environment can come between us and this machine."""
-    import httpx
+async def _asked(server: Connection, ask: Ask, settings: "SynthSettings") -> tuple[Reply, Answer]:
+    """The last reply, and the answer with the tokens of all tries: empty ones are paid for too."""
+    tries: list[Answer] = []
 
-    headers = {"Authorization": f"Bearer {teacher.key}"} if teacher.key else {}
-    timeout = httpx.Timeout(_TIMEOUT, connect=_CONNECT)
-    outside = not hosts.is_local(teacher.base_url)
-    return httpx.AsyncClient(timeout=timeout, headers=headers, trust_env=outside)
+    def again(reply: Reply) -> bool:
+        tries.append(_read(reply, ask.messages))
+        return not reply.fault and bool(tries[-1].why)
 
-
-async def _answer(client: "httpx.AsyncClient", ask: Ask, teacher: Teacher) -> Answer:
-    """One request with all its tries."""
-    start = time.monotonic()
-    tries = [await _try(client, ask, teacher)]
-    while tries[-1].why and not tries[-1].final and len(tries) <= teacher.retries:
-        growing = PAUSE * 2 ** (len(tries) - 1)
-        await asyncio.sleep(min(max(growing, tries[-1].pause), LONGEST_PAUSE))
-        tries.append(await _try(client, ask, teacher))
-    return Answer(
-        last=tries[-1],
+    reply = await server.post("chat/completions", body(settings, ask.messages, ask.seed), again)
+    return reply, replace(
+        tries[-1],
         prompt_tokens=sum(one.prompt_tokens for one in tries),
         completion_tokens=sum(one.completion_tokens for one in tries),
         estimated=any(one.estimated for one in tries),
-        attempts=len(tries),
-        seconds=round(time.monotonic() - start, 3),
+        attempts=reply.attempts,
+        seconds=reply.elapsed,
     )
 
 
-async def _try(client: "httpx.AsyncClient", ask: Ask, teacher: Teacher) -> Try:
-    import httpx
-
-    url = f"{teacher.base_url.rstrip('/')}/chat/completions"
+def _read(reply: Reply, messages: Sequence[Message]) -> Answer:
+    """What one try gave, or why it failed."""
+    if reply.fault:
+        return Answer(why=f"HTTP {reply.status}" if reply.fault == "busy" else reply.why)
     try:
-        response = await client.post(url, json=teacher.body(ask.messages, ask.seed))
-    except httpx.RequestError as error:
-        return Try(why=type(error).__name__, heard=False)
-    if response.status_code in _HOPELESS:
-        status = response.status_code
-        raise InputError("develop.synth_refused", where=teacher.base_url, status=status)
-    return replies.read(response, ask.messages, teacher.key)
+        found = chat_completion(reply.content)
+    except Unreadable as error:
+        return Answer(why=f"garbage ({error})")
+    text = "\n".join(line.rstrip() for line in found.text.strip().splitlines())
+    prompt, completion = found.prompt_tokens, found.completion_tokens
+    if prompt is None or completion is None:
+        prompt = math.ceil(sum(len(turn.content) for turn in messages) / _CHARACTERS)
+        completion = math.ceil(len(text) / _CHARACTERS)
+    return Answer(
+        text,
+        found.finish_reason,
+        why="" if text else f"empty ({found.finish_reason})",
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        estimated=found.prompt_tokens is None,
+    )

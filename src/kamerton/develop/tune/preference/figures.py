@@ -1,4 +1,4 @@
-"""What training on preferences did: rewards and ranks, before and after.
+"""The effect of training on preferences: rewards and ranks, before and after.
 
 An answer's reward is beta times what training added to its log-probability (Rafailov et al. 2023,
 section 4); so every reward is 0 before, and only its sign and differences mean something.
@@ -61,7 +61,10 @@ def choices(rows: Sequence[Row], before: LogProbs, after: LogProbs, beta: float)
     preferred answer is the likelier one is asked of the log-probabilities of whole answers, with
     no reference: of a pair, and of a good answer whose prompt has bad ones too.
     """
-    bad = _bad_answers(rows)
+    bad: dict[tuple[int, ...], list[Answered]] = {}  # by their prompt
+    for row in rows:
+        if isinstance(row, Judged) and not row.good:
+            bad.setdefault(row.given.prompt, []).append(row.given)
     return [
         ChoiceRow(
             id=row.id,
@@ -74,15 +77,6 @@ def choices(rows: Sequence[Row], before: LogProbs, after: LogProbs, beta: float)
         )
         for row in rows
     ]
-
-
-def _bad_answers(rows: Sequence[Row]) -> dict[tuple[int, ...], list[Answered]]:
-    """The answers that were judged bad, by their prompt."""
-    found: dict[tuple[int, ...], list[Answered]] = {}
-    for row in rows:
-        if isinstance(row, Judged) and not row.good:
-            found.setdefault(row.given.prompt, []).append(row.given)
-    return found
 
 
 def _likelier(

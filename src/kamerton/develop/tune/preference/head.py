@@ -10,9 +10,13 @@ import functools
 import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from kamerton.develop.training.attention import whole
+from kamerton.develop.training.probe import undisturbed
 from kamerton.develop.tune.preference.rows import Answered
+from kamerton.formats.errors import InputError
 
 _SCALED = {
     "final_logit_softcapping": None,
@@ -21,8 +25,10 @@ _SCALED = {
     "lm_head_multiplier": 1.0,
     "logits_scaling": 1.0,
 }
-"""What a configuration may do to logits after the output layer, and when it does nothing."""
+"""What a configuration may do to logits after the output layer: the values that do nothing."""
 _OUTPUTS = ("log_probs", "entropy", "mean_logits", "is_top1")
+HEAD_BOUND = 1e-3
+"""Largest difference of a token's log-probability in nats that rounding explains."""
 
 
 @contextmanager
@@ -48,14 +54,11 @@ def scoring(model: Any) -> Iterator[Callable[[], None]]:
             base.forward = before
 
 
-def whole(model: Any) -> Any:
-    """The causal language model itself, without what PEFT wraps around it."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
 def _head(base: Any, original: Callable[..., Any]) -> Callable[..., Any]:
     """The forward with the head in it; trl's own for architectures that do more to logits."""
-    if not _plain(base.config.get_text_config()):
+    config = base.config.get_text_config()
+    scaled = any(getattr(config, name, None) not in (None, of) for name, of in _SCALED.items())
+    if scaled or hasattr(config, "output_router_logits"):  # the latter balances experts beside
         from trl.trainer.utils import add_fused_lm_head
 
         base.forward = original
@@ -73,12 +76,6 @@ def _head(base: Any, original: Callable[..., Any]) -> Callable[..., Any]:
         return _score(hidden, labels, self.get_output_embeddings())
 
     return forward
-
-
-def _plain(config: Any) -> bool:
-    """Whether logits are what the output layer gives, and no experts are balanced beside."""
-    scaled = any(getattr(config, name, None) not in (None, of) for name, of in _SCALED.items())
-    return not scaled and not hasattr(config, "output_router_logits")
 
 
 def _score(hidden: Any, labels: Any, head: Any) -> Any:
@@ -110,28 +107,28 @@ def _score(hidden: Any, labels: Any, head: Any) -> Any:
 
 
 def log_probs(
-    model: Any, rows: Sequence[Answered], at_once: int, tick: Callable[[int], object]
+    model: Any, rows: Sequence[Answered], micro_batch_size: int, tick: Callable[[int], object]
 ) -> list[float]:
     """Log-probability in nats of each answer given its prompt; call it within `scoring`.
 
-    `at_once` rows are in memory at the same time, those of like length together; `tick` is told
-    after each such batch how many rows it had.
+    `micro_batch_size` rows are in memory at the same time, those of like length together; `tick`
+    is called after each such batch with the number of its rows.
     """
     import torch
 
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]), reverse=True)
-    found: dict[int, float] = {}
+    by_place: dict[int, float] = {}
     model.eval()
-    for start in range(0, len(order), at_once):
-        chosen = order[start : start + at_once]
+    for start in range(0, len(order), micro_batch_size):
+        chosen = order[start : start + micro_batch_size]
         batch = _collate([rows[i] for i in chosen], next(model.parameters()).device)
         with torch.no_grad():
             scores = model(**batch, use_cache=False, fused_lm_head=True).log_probs
         # Prompt tuning puts virtual tokens in front; the tokens themselves stand at the end.
         sums = scores[:, 1 - batch["input_ids"].shape[1] :].sum(-1).tolist()
-        found |= dict(zip(chosen, sums, strict=True))
+        by_place |= dict(zip(chosen, sums, strict=True))
         tick(len(chosen))
-    return [found[i] for i in range(len(rows))]
+    return [by_place[i] for i in range(len(rows))]
 
 
 def _collate(rows: Sequence[Answered], device: Any) -> dict[str, Any]:
@@ -149,3 +146,39 @@ def _collate(rows: Sequence[Answered], device: Any) -> dict[str, Any]:
         labels[i, len(row.prompt) : len(row)] = tokens[len(row.prompt) :]
     batch = {"input_ids": ids, "attention_mask": attention, "labels": labels}
     return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+@dataclass(frozen=True)
+class Head:
+    """Answers are scored as the model's own forward pass would."""
+
+    answers: int
+    largest_difference: float
+    """Of an answer's log-probability in nats, for each of its tokens."""
+
+
+def check_head(model: Any, answers: Sequence[Answered]) -> Head:
+    """Compare log-probabilities of answers with those from the model's whole logits.
+
+    The answers go through together, padded, and one by one: padding is tested with them.
+    """
+    with undisturbed(model):
+        ours = log_probs(model, answers, len(answers), lambda rows: None)
+        theirs = [_from_all_logits(model, answer) for answer in answers]
+    apart = [abs(one - two) for one, two in zip(ours, theirs, strict=True)]
+    largest = max(d / len(a.answer) for d, a in zip(apart, answers, strict=True))
+    if not largest <= HEAD_BOUND:
+        kind = model.config.get_text_config().model_type
+        raise InputError("develop.preference_head", architecture=kind, difference=largest)
+    return Head(len(answers), largest)
+
+
+def _from_all_logits(model: Any, row: Answered) -> float:
+    """Log-probability in nats of one answer, from all logits of the model's own forward pass."""
+    import torch
+
+    ids = torch.tensor([row.prompt + row.answer], device=next(model.parameters()).device)
+    with torch.no_grad():
+        logits = model(input_ids=ids, use_cache=False).logits[0, -len(row.answer) - 1 : -1]
+    wanted = ids[0, len(row.prompt) :, None]
+    return float(torch.log_softmax(logits.float(), dim=-1).gather(-1, wanted).sum())

@@ -1,31 +1,31 @@
-"""Preference files to token ids: read, checked line by line, and cut by position.
+"""Preference files to token ids: read, checked line by line, cut by position, and paired up.
 
 Everything that can be wrong with the rows is found here, before any weights are touched.
 """
 
+import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 from pydantic import BaseModel
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.tune.encode import Encoded, encode
+from kamerton.develop.training.checks import Encoded
+from kamerton.develop.tune.encode import HELD_OUT, TRAIN, encode
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import same_prompt
 from kamerton.formats.jsonl import check_row, read_objects
 from kamerton.formats.preference import KtoRow, PreferenceRow
 
-Objective = Literal["dpo", "kto"]
 FORMS: dict[str, type[BaseModel]] = {"dpo": PreferenceRow, "kto": KtoRow}
 """The rows that each objective learns from."""
 _FIELDS = {"sft": {"messages"}, "dpo": {"chosen", "rejected"}, "kto": {"completion", "label"}}
-"""By which fields a row of another objective is known."""
-TRAIN, HELD_OUT = "train.jsonl", "held_out.jsonl"
+"""Fields by which a row of each objective is recognised."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Answered:
     """A prompt with one answer, as token ids; only the answer's tokens are ever scored."""
 
     prompt: tuple[int, ...]
-    """All up to where the answer begins, the assistant's mark included."""
+    """All up to where the answer begins, the opening of the assistant's turn included."""
     answer: tuple[int, ...]
     """The answer with its end-of-turn token."""
 
@@ -52,7 +52,7 @@ class Pair:
     group: str
     """What the row belongs to: a user, a document; itself where nothing is said."""
     question: str
-    """The last user turn, spelt as `same_prompt` spells it."""
+    """The last user turn, normalised by `same_prompt`."""
 
     @property
     def answers(self) -> tuple[Answered, ...]:
@@ -70,7 +70,7 @@ class Judged:
     group: str
     """What the row belongs to: a user, a document; itself where nothing is said."""
     question: str
-    """The last user turn, spelt as `same_prompt` spells it."""
+    """The last user turn, normalised by `same_prompt`."""
 
     @property
     def answers(self) -> tuple[Answered, ...]:
@@ -108,7 +108,10 @@ def prepare_preferences(settings: TuneSettings, tokenizer: Any, data: Path) -> P
     """
     _usable_settings(settings)
     train = _part(data / TRAIN, settings, tokenizer)
-    _both_kinds(train.rows, data / TRAIN)
+    kinds = Counter(row.good for row in train.rows if isinstance(row, Judged))
+    if len(kinds) == 1:
+        key = "develop.preference_only_good" if True in kinds else "develop.preference_only_bad"
+        raise InputError(key, where=f"{data / TRAIN}:1", count=kinds.total())
     held_out = Part((), 0, 0)
     path = data / HELD_OUT
     # The data stage writes it empty where nothing is held out.
@@ -119,20 +122,22 @@ def prepare_preferences(settings: TuneSettings, tokenizer: Any, data: Path) -> P
 
 def _usable_settings(settings: TuneSettings) -> None:
     """Preferences compare the model with its start, row by row: noise would be compared too."""
-    for field in ("dropout", "neftune_alpha"):
-        if getattr(settings, field):
-            where, value = f"tune.{field}", getattr(settings, field)
-            raise InputError("develop.preference_noise", where=where, value=value)
+    for name in ("dropout", "neftune_alpha"):
+        if value := getattr(settings, name):
+            raise InputError("develop.preference_noise", where=f"tune.{name}", value=value)
     if settings.objective == "kto" and settings.batch_size < 2:
         raise InputError("develop.preference_batch", where="tune.batch_size")
 
 
 def _part(path: Path, settings: TuneSettings, tokenizer: Any) -> Part:
-    tokens = TOKENS[settings.objective]
-    read = [(where, tokens(row, where, tokenizer)) for where, row in placed(path, settings)]
+    to_tokens = TOKENS[settings.objective]
+    read = [(where, to_tokens(row, where, tokenizer)) for where, row in placed(path, settings)]
     long = [(where, row) for where, row in read if _length(row) > settings.max_length]
     if long and settings.on_overflow == "stop":
-        raise _too_long(long, settings.max_length)
+        where, worst = max(long, key=lambda placed: _length(placed[1]))
+        tokens, longest = _length(worst), settings.max_length
+        values = {"count": len(long), "longest": longest, "row": worst.id, "tokens": tokens}
+        raise InputError("develop.row_too_long", where=where, **values)
     kept = [row for _, row in read if _length(row) <= settings.max_length]
     if settings.on_overflow == "cut":
         kept = [_cut(row, settings.max_length) for _, row in read]
@@ -146,9 +151,9 @@ def placed(path: Path, settings: TuneSettings) -> Iterator[tuple[str, Any]]:
     """Place (file:line) and row of each; a row of another objective is named as such."""
     for number, fields in read_objects(path):
         where = f"{path}:{number}"
-        found = [name for name, own in _FIELDS.items() if own <= fields.keys()]
-        if found and settings.objective not in found:
-            values = {"found": found[0], "objective": settings.objective}
+        forms = [name for name, needed in _FIELDS.items() if needed <= fields.keys()]
+        if forms and settings.objective not in forms:
+            values = {"found": forms[0], "objective": settings.objective}
             raise InputError("develop.preference_other_form", where=where, **values)
         row: Any = check_row(fields, FORMS[settings.objective], where)
         if not row.prompt or row.prompt[-1].role != "user":
@@ -160,9 +165,11 @@ def _pair(row: PreferenceRow, where: str, tokenizer: Any) -> Pair:
     better, worse = (answered(encode(chat, tokenizer)) for chat in chats(row))
     # One prompt for both: an answer that begins with a line break may take the break before it
     # into its first token, and the prompt is then a token longer beside the other answer.
-    shared = min(_shared(better.prompt, worse.prompt), len(better.prompt), len(worse.prompt))
+    pairs = zip(better.prompt, worse.prompt, strict=False)
+    shared = sum(1 for _ in takewhile(lambda two: two[0] == two[1], pairs))
     halves = _split(better, shared), _split(worse, shared)
-    pair = Pair(row.id, *halves, row.group or row.id, _question(row))
+    question = same_prompt(row.prompt[-1].content)
+    pair = Pair(row.id, *halves, row.group or row.id, question)
     if pair.better.answer == pair.worse.answer:
         raise InputError("develop.preference_equal", where=where)
     return pair
@@ -170,12 +177,8 @@ def _pair(row: PreferenceRow, where: str, tokenizer: Any) -> Pair:
 
 def _judged(row: KtoRow, where: str, tokenizer: Any) -> Judged:
     (chat,) = chats(row)
-    given = answered(encode(chat, tokenizer))
-    return Judged(row.id, given, row.label, row.group or row.id, _question(row))
-
-
-def _question(row: PreferenceRow | KtoRow) -> str:
-    return same_prompt(row.prompt[-1].content)
+    given, question = answered(encode(chat, tokenizer)), same_prompt(row.prompt[-1].content)
+    return Judged(row.id, given, row.label, row.group or row.id, question)
 
 
 TOKENS: dict[str, Callable[[Any, str, Any], Row]] = {"dpo": _pair, "kto": _judged}
@@ -198,11 +201,6 @@ def answered(row: Encoded) -> Answered:
     end = len(learnt) - learnt[::-1].index(True)
     start = end - sum(1 for _ in takewhile(bool, learnt[end - 1 :: -1]))
     return Answered(row.ids[:start], row.ids[start:end])
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens two rows begin with together."""
-    return sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(one, other, strict=False)))
 
 
 def _split(row: Answered, place: int) -> Answered:
@@ -228,21 +226,69 @@ def _says_something(row: Row) -> bool:
     return all(texts) and (len(texts) == 1 or texts[0] != texts[1])
 
 
-def _too_long(long: Sequence[tuple[str, Row]], longest: int) -> InputError:
-    where, worst = max(long, key=lambda placed: _length(placed[1]))
-    return InputError(
-        "develop.row_too_long",
-        where=where,
-        count=len(long),
-        longest=longest,
-        row=worst.id,
-        tokens=_length(worst),
+@dataclass(frozen=True)
+class Scored:
+    """The training rows in their order, and the answers of which log-probabilities are needed."""
+
+    rows: tuple[Row, ...]
+    first: tuple[Answered, ...]
+    """The better answers (dpo), or the given ones (kto)."""
+    second: tuple[Answered, ...]
+    """The worse answers (dpo), or other rows' answers to this row's prompt (kto)."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Weights of the loss, by their names in trl's configuration."""
+
+    @property
+    def answers(self) -> tuple[Answered, ...]:
+        """All answers, `first` before `second`."""
+        return self.first + self.second
+
+
+def _score_pairs(rows: Sequence[Row], settings: TuneSettings, seed: int) -> Scored:
+    pairs = cast(Sequence[Pair], rows)
+    return Scored(tuple(rows), tuple(p.better for p in pairs), tuple(p.worse for p in pairs))
+
+
+def _score_judged(rows: Sequence[Row], settings: TuneSettings, seed: int) -> Scored:
+    """The answers, and each prompt with the answer of its neighbour in the batch.
+
+    From the latter KTO estimates how far the model has moved (Ethayarajh et al. 2024, section
+    4.1). Neighbours must stay neighbours, so the rows are shuffled once and then keep their
+    order in every epoch, as trl demands.
+    """
+    mixed = list(cast(Sequence[Judged], rows))
+    random.Random(seed).shuffle(mixed)
+    given = [row.given for row in mixed]
+    others = (given[place] for place in neighbours(len(given), settings.batch_size))
+    moved = (
+        Answered(row.prompt, other.answer[: settings.max_length - len(row.prompt)])
+        for row, other in zip(given, others, strict=True)
     )
+    # The rarer kind of answers weighs as much in all as the other (KTO paper, equation 8).
+    kinds = Counter(row.good for row in mixed)
+    most = max(kinds.values())
+    weights = {"desirable_weight": most / kinds[True], "undesirable_weight": most / kinds[False]}
+    return Scored(tuple(mixed), tuple(given), tuple(moved), weights)
 
 
-def _both_kinds(rows: Sequence[Row], path: Path) -> None:
-    """Kto learns good from bad: it needs rows of both."""
-    kinds = Counter(row.good for row in rows if isinstance(row, Judged))
-    if len(kinds) == 1:
-        key = "develop.preference_only_good" if True in kinds else "develop.preference_only_bad"
-        raise InputError(key, where=f"{path}:1", count=kinds.total())
+def neighbours(rows: int, batch: int) -> list[int]:
+    """For each row the one before it in its batch, for the first of a batch the last.
+
+    A batch of a single row takes the row before it in the file: its own answer would not do.
+
+    >>> neighbours(5, 2)
+    [1, 0, 3, 2, 3]
+    """
+    places = []
+    for place in range(rows):
+        start = place // batch * batch
+        end = min(start + batch, rows)
+        places.append(place - 1 if place > start or end - start == 1 else end - 1)
+    return places
+
+
+SCORED: dict[str, Callable[[Sequence[Row], TuneSettings, int], Scored]] = {
+    "dpo": _score_pairs,
+    "kto": _score_judged,
+}
+"""What each objective scores of its training rows; the last argument is the seed."""

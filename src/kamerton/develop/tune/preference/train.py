@@ -5,38 +5,40 @@ supervised tuning, so the three objectives teach the same chat in the same token
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.checks import Masks
+from kamerton.develop.training import checks
+from kamerton.develop.training.attention import whole
 from kamerton.develop.training.memory import run_with
-from kamerton.develop.training.resume import newest_checkpoint
-from kamerton.develop.training.turns import Example, spans
-from kamerton.develop.tune.encode import end_of_turn
-from kamerton.develop.tune.preference import checks
-from kamerton.develop.tune.preference.drift import drift
+from kamerton.develop.tune.encode import TRAIN, encode, end_of_turn
 from kamerton.develop.tune.preference.figures import LogProbs, choices, compare, paired
-from kamerton.develop.tune.preference.head import log_probs, scoring, whole
-from kamerton.develop.tune.preference.reference import Start, kept, start_of
+from kamerton.develop.tune.preference.head import check_head, log_probs, scoring
+from kamerton.develop.tune.preference.reference import Start, drift, kept, start_of
 from kamerton.develop.tune.preference.rows import (
+    SCORED,
     Answered,
-    Pair,
+    Judged,
     Preferences,
     Row,
+    Scored,
+    chats,
+    placed,
     prepare_preferences,
 )
-from kamerton.develop.tune.preference.scored import SCORED, Scored
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import CHOICES
 from kamerton.formats.progress import note, progress
 
 CHECKPOINTS = "checkpoints"
+_CHECKED_ROWS, _CHECKED_ANSWERS = 64, 4
 
 
 def train_preferences(
@@ -46,22 +48,29 @@ def train_preferences(
 
     `model`: a PEFT model with its adapter, or a whole model; saving it is the caller's. Goes on
     from the newest whole checkpoint in `out`/checkpoints: the same bytes as without the break.
-    Writes what the self-tests found into `out`/checks.json and, where there are held-out rows,
+    Writes the results of the self-tests into `out`/checks.json and, where there are held-out rows,
     `out`/choices.jsonl (ChoiceRow). Raises InputError for rows and settings that cannot be used,
     before the weights are touched.
     """
     preferences = prepare_preferences(settings, tokenizer, data)
-    right = checks.masks(settings, tokenizer, data)
+    # Answers are what supervised tuning learns of the same chats, end-of-turn token included.
+    rows = islice(placed(data / TRAIN, settings), _CHECKED_ROWS)
+    encoded = [encode(chat, tokenizer) for _, row in rows for chat in chats(row)]
+    masks = checks.masks(encoded, tokenizer)
     _show(preferences.train.rows, tokenizer)
     scored = SCORED[settings.objective](preferences.train.rows, settings, seed)
     task = _Task(settings, tokenizer, scored, preferences, out, seed)
     start = start_of(model)
     with _only_weights(model, tokenizer):
-        before, history, after = _learn(model, task, start, right)
+        before, history, after = _learn(model, task, start, masks)
+    losses = [entry["loss"] for entry in history if "loss" in entry]
     moved = drift(model, start, [a.prompt for a in scored.first], {end_of_turn(tokenizer)}, seed)
     return {
         **_counts(preferences, scored),
-        **_course(history),
+        "steps": len(losses),
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+        "loss": [round(loss, 4) for loss in losses],
         "train": compare(settings.objective, preferences.train.rows, before, after, settings.beta),
         "held_out": _held_out(task, before, after),
         "kl": asdict(moved),
@@ -87,25 +96,29 @@ class _Task:
     def answers(self) -> list[Answered]:
         """Answers of all rows, those held out too, each once: people rate the same answers."""
         rows = (*self.preferences.train.rows, *self.preferences.held_out.rows)
-        return _unlike(answer for row in rows for answer in row.answers)
+        return list(dict.fromkeys(answer for row in rows for answer in row.answers))
 
 
 def _learn(
-    model: Any, task: _Task, start: Start, right: Masks
+    model: Any, task: _Task, start: Start, masks: checks.Masks
 ) -> tuple[LogProbs, list[dict[str, float]], LogProbs]:
     """Log-probabilities of the answers before, the Trainer's entries of all steps, and after."""
-    from kamerton.develop.tune.preference.trainer import build
+    from kamerton.develop.training.trainer import train
+    from kamerton.develop.tune.preference.trainer import build, check_parts
 
     settings, folder = task.settings, task.checkpoints
     with scoring(model) as put_head_back:
-        wanted = _unlike([*task.scored.answers, *task.answers])
+        wanted = list(dict.fromkeys([*task.scored.answers, *task.answers]))
         before = _reference(model, wanted, settings, folder)
         trainer = build(
             model, task.tokenizer, task.scored, before, settings, folder, task.seed, start
         )
         put_head_back()
-        checks.write(model, trainer, task.scored.first, right, task.out)
-        history = _train(trainer, settings, folder, len(task.scored.rows))
+        head = check_head(model, task.scored.first[:_CHECKED_ANSWERS])
+        checks.write(task.out, masks=masks, head=head, parts=check_parts(model, trainer))
+        rows = len(task.scored.rows)
+        total = math.ceil(rows * settings.epochs)
+        history = train(trainer, say("develop.training"), total, rows, folder)
         after = _log_probs(model, task.answers, settings, "develop.preference_after")
     return before, history, after
 
@@ -113,21 +126,16 @@ def _learn(
 def _show(rows: Sequence[Row], tokenizer: Any, count: int = 3) -> None:
     """The first rows on stderr, the answer that is scored between ⟦ and ⟧."""
     for number, row in enumerate(rows[:count], start=1):
-        for kind, answer in zip(_kinds(row), row.answers, strict=True):
-            said = say(f"develop.preference_{kind}")
-            note(say("develop.preference_example", number=number, kind=said))
-            note("  " + _spans(row.id, answer, tokenizer).strip().replace("\n", "\n  "))
-
-
-def _kinds(row: Row) -> tuple[str, ...]:
-    if isinstance(row, Pair):
-        return "better", "worse"
-    return ("good" if row.good else "bad",)
-
-
-def _spans(id: str, row: Answered, tokenizer: Any) -> str:
-    mask = (False,) * len(row.prompt) + (True,) * len(row.answer)
-    return spans(Example(id, row.prompt + row.answer, mask, ()), tokenizer)
+        kinds = ["better", "worse"]
+        if isinstance(row, Judged):
+            kinds = ["good" if row.good else "bad"]
+        for kind, answer in zip(kinds, row.answers, strict=True):
+            label = say(f"develop.preference_{kind}")
+            note(say("develop.preference_example", number=number, kind=label))
+            mask = (False,) * len(answer.prompt) + (True,) * len(answer.answer)
+            encoded = checks.Encoded(row.id, answer.prompt + answer.answer, mask)
+            text = checks.spans(encoded, tokenizer)
+            note("  " + text.strip().replace("\n", "\n  "))
 
 
 @contextmanager
@@ -150,8 +158,8 @@ def _reference(
     """Log-probabilities of `answers` under the model as it is: from `folder` or computed."""
 
     def compute() -> list[float]:
-        found = _log_probs(model, answers, settings, "develop.preference_reference")
-        return [found[answer] for answer in answers]
+        values = _log_probs(model, answers, settings, "develop.preference_reference")
+        return [values[answer] for answer in answers]
 
     return dict(zip(answers, kept(folder, model, answers, compute), strict=True))
 
@@ -163,31 +171,8 @@ def _log_probs(
         with progress(say(label), len(answers), say("develop.preference_answers")) as bar:
             return log_probs(model, answers, rows, bar.update)
 
-    found = run_with(settings.rows_at_once, settings.batch_size, score)
-    return dict(zip(answers, found, strict=True))
-
-
-def _train(trainer: Any, settings: TuneSettings, folder: Path, rows: int) -> list[dict[str, float]]:
-    """Train from the newest checkpoint, or from the start; the Trainer's entries of all steps."""
-    from kamerton.develop.training.callbacks import watching
-
-    checkpoint = newest_checkpoint(folder)
-    if checkpoint:
-        note(say("develop.resumed", step=checkpoint.name.rsplit("-", 1)[-1]))
-    total = math.ceil(rows * settings.epochs)
-    with (
-        progress(say("develop.training"), total, say("develop.rows")) as bar,
-        watching(trainer.watch, bar, rows, folder) as callbacks,
-    ):
-        for callback in callbacks:
-            trainer.add_callback(callback)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return [entry for entry in trainer.state.log_history if "loss" in entry]
-
-
-def _unlike(answers: Iterable[Answered]) -> list[Answered]:
-    """Each of them once, in their order."""
-    return list(dict.fromkeys(answers))
+    values = run_with(settings.micro_batch_size, settings.batch_size, score)
+    return dict(zip(answers, values, strict=True))
 
 
 def _counts(preferences: Preferences, scored: Scored) -> dict[str, object]:
@@ -200,17 +185,6 @@ def _counts(preferences: Preferences, scored: Scored) -> dict[str, object]:
         "tokens": sum(map(len, answers)),
         "supervised_tokens": sum(len(answer.answer) for answer in answers),
         **scored.weights,
-    }
-
-
-def _course(history: Sequence[dict[str, float]]) -> dict[str, object]:
-    """Steps, and the loss of each."""
-    losses = [entry["loss"] for entry in history]
-    return {
-        "steps": len(losses),
-        "first_loss": losses[0],
-        "last_loss": losses[-1],
-        "loss": [round(loss, 4) for loss in losses],
     }
 
 

@@ -20,17 +20,19 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference  # noqa: TID253
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference  # noqa: TID253
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.arguments import common
-from kamerton.develop.training.callbacks import Watch, Watched, with_ids
+from kamerton.develop.training import checks
 from kamerton.develop.training.memory import run_with
+from kamerton.develop.training.probe import undisturbed
+from kamerton.develop.training.trainer import Watch, Watched, with_ids
+from kamerton.develop.training.trainer import arguments as common
 from kamerton.develop.tune import estimate
 from kamerton.develop.tune.batches import Batches
 from kamerton.develop.tune.preference.figures import LogProbs
 from kamerton.develop.tune.preference.reference import Start, put_back
-from kamerton.develop.tune.preference.rows import Judged
-from kamerton.develop.tune.preference.scored import Scored
+from kamerton.develop.tune.preference.rows import Judged, Scored
 
 Batch = dict[str, torch.Tensor]
+_CHECKED_ROWS = 4
 
 
 def build(
@@ -58,7 +60,7 @@ def build(
         data_collator=with_ids(kind.collator(pad_token_id=pad)),
         processing_class=tokenizer,
     )
-    trainer.watch, trainer.rows_at_once = Watch(), settings.rows_at_once
+    trainer.watch, trainer.micro_batch_size = Watch(), settings.micro_batch_size
     trainer.most_rows = settings.batch_size
     # With it the Trainer would change the model's special tokens and save it at every checkpoint.
     trainer.processing_class = None
@@ -102,7 +104,7 @@ class _Tokens:
     model: Any
     args: Any
     accelerator: Any
-    rows_at_once: int | Literal["auto"]
+    micro_batch_size: int | Literal["auto"]
     most_rows: int
     """Rows that memory has room for, as far as is known; `auto` lowers it."""
 
@@ -134,9 +136,9 @@ class _Tokens:
             self.most_rows = rows
             return loss
 
-        automatic = self.rows_at_once == "auto"
+        automatic = self.micro_batch_size == "auto"
         most = self.most_rows if automatic else self.args.per_device_train_batch_size
-        return run_with(self.rows_at_once, most, step)
+        return run_with(self.micro_batch_size, most, step)
 
     def step(self, model: Any, batch: Batch, rows: int) -> Any:
         """One batch, `rows` of it at a time; begins anew where memory ran out before."""
@@ -188,13 +190,10 @@ def parts(batch: Batch, rows: int) -> Iterator[tuple[Batch, float]]:
     for start in range(0, total, rows):
         places = torch.arange(start, min(start + rows, total))
         part = {
-            name: tensor[_doubled(places, total, len(tensor))] for name, tensor in batch.items()
+            name: tensor[torch.cat([places + half for half in range(0, len(tensor), total)])]
+            for name, tensor in batch.items()
         }
         yield _trimmed(part), len(places) / total
-
-
-def _doubled(places: torch.Tensor, total: int, rows: int) -> torch.Tensor:
-    return torch.cat([places + half for half in range(0, rows, total)])
 
 
 def _trimmed(batch: Batch) -> Batch:
@@ -206,6 +205,26 @@ def _trimmed(batch: Batch) -> Batch:
             names = (f"{kind}{name}" for name in ("input_ids", "attention_mask", "completion_mask"))
             trimmed |= {name: batch[name][:, :longest] for name in names}
     return trimmed
+
+
+def check_parts(model: Any, trainer: Any) -> checks.Accumulation:
+    """A step of a few rows gives the same loss and gradient whole as one row at a time."""
+    rows = min(_CHECKED_ROWS, len(trainer.train_dataset))
+    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(rows)])
+    device = next(model.parameters()).device
+    tensors = {name: value.to(device) for name, value in batch.items() if name != "id"}
+
+    def step(size: int) -> tuple[float, list[Any]]:
+        loss = float(trainer.step(model, tensors, size))
+        trained = [p for p in model.parameters() if p.requires_grad and p.grad is not None]
+        gradients = [p.grad for p in trained]
+        model.zero_grad()
+        return loss, gradients
+
+    with undisturbed(model):
+        model.eval()
+        whole = run_with("auto", rows, step)  # as many at once as there is room for
+        return checks.same_step(rows, whole, step(1), checks.BOUND)
 
 
 def _pair_columns(scored: Scored, reference: LogProbs) -> dict[str, list[Any]]:

@@ -1,14 +1,24 @@
-"""An evaluation on problems: its figures, and its page with accuracy, curve over n and errors."""
+"""An evaluation on problems: its figures, and its page with accuracy, vote and errors to read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kamerton.experiment.ask.evaluate import Results
-from kamerton.experiment.ask.page import Plot, figure, percent, render, text
-from kamerton.experiment.report.plot import SHARES, Scale, round_values, strip
+from kamerton.experiment.report import evaluation, plot
+from kamerton.experiment.report.blocks import (
+    Block,
+    Chart,
+    Code,
+    Details,
+    Heading,
+    Page,
+    Section,
+    Term,
+    Text,
+)
+from kamerton.experiment.report.evaluation import Measured, percent
+from kamerton.experiment.report.figures import decimal
+from kamerton.experiment.report.sections import text
 from kamerton.experiment.tasks.maths.grading import Grading, detail, lines
-
-_WIDTH, _HEIGHT, _LEFT, _LOW = 640.0, 260.0, 52.0, 34.0
 
 
 class MathsResults(Results):
@@ -25,87 +35,92 @@ class MathsResults(Results):
     grading: Grading
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Accuracy over the number of samples, in a drawing's own units."""
-
-    width: float
-    height: float
-    points: tuple[tuple[float, float, str], ...]
-    """Place of each n and what is said of it."""
-    ticks_x: tuple[tuple[float, str], ...]
-    ticks_y: tuple[tuple[float, str], ...]
-
-    @property
-    def line(self) -> str:
-        """The points as SVG reads them."""
-        return " ".join(f"{x:g},{y:g}" for x, y, _ in self.points)
-
-
-def maths_page(results: MathsResults) -> str:
-    """The page as text, in the language in force."""
-    grading, vote = results.grading, results.grading.vote
-    wrong = grading.answers - grading.right
-    # Where votes ended early, which answers there are depends on what they say: no curve.
-    shows_curve = vote is not None and len(vote.curve) > 1 and not results.settings["early"]
-    return render(
-        "problems",
-        results=results,
-        found=grading,
-        lines=lines(grading),
-        detail=detail,
-        strips=_plots(results),
-        ticks=SHARES.ticks(),
-        curve=curve(vote.curve) if vote is not None and shows_curve else None,
-        temperature=figure(f"{results.settings['temperature']:g}"),
-        classes=[
-            (text(f"maths_class_{kind}"), count, percent(count / wrong), kind)
-            for kind, count in grading.classes.items()
-            if count
+def maths_page(results: MathsResults) -> Page:
+    """Accuracy, the vote's curve over the number of samples, and the errors to read."""
+    grading = results.grading
+    shown = grading.vote.accuracy if grading.vote else grading.accuracy
+    lead = text(
+        "ask_lead",
+        questions=grading.questions,
+        all=grading.problems,
+        shots=results.shots,
+        samples=results.settings["samples"],
+        temperature=decimal(f"{results.settings['temperature']:g}"),
+    )
+    share, most = percent(grading.unparsed_share), percent(grading.most_unparsed, 0)
+    unparsed = text("maths_too_many_unparsed", share=share, most=most)
+    terms = [
+        evaluation.weights(results.fingerprint),
+        Term(text("ask_prompts"), "", [results.prompts], f"({results.language})"),
+        *evaluation.settings(results.settings, results.prompt_tokens, results.completion_tokens),
+    ]
+    return Page(
+        title=text("ask_title", task=results.task, model=results.model),
+        kicker=f"{results.task} · {results.model}",
+        headline=text("ask_headline", share=percent(shown.mean)),
+        leads=[lead],
+        warnings=[unparsed] if grading.too_many_unparsed else [],
+        sections=[
+            _accuracy(results),
+            *_votes(results),
+            _errors(grading),
+            evaluation.figures(lines(grading), terms),
         ],
     )
 
 
-def _plots(results: MathsResults) -> list[Plot]:
-    """Name, figure and drawing of each accuracy with an interval."""
-    accuracy, vote = results.grading.accuracy, results.grading.vote
-    rows = [("ask_one", accuracy)]
-    if vote and results.settings["early"]:
-        rows = [("ask_vote", vote.accuracy)]
-    elif vote:
-        rows += [("ask_vote", vote.accuracy), ("ask_vote_samples", vote.with_samples)]
-    return [
-        (
-            text(name),
-            text(
-                "ask_interval", mean=percent(one.mean), low=percent(one.low), high=percent(one.high)
-            ),
-            strip(one, SHARES),
-        )
-        for name, one in rows
-    ]
-
-
-def curve(shares: Sequence[float]) -> Curve:
-    """The drawing of the accuracy of a vote of 1, 2, … samples."""
-    top = max([*shares, 0.01])
-    values = round_values(0.0, top * 1.1)
-    high = max(values[-1], top * 1.05)
-    across, up = Scale(1.0, float(len(shares))), Scale(0.0, high)
-    inner_x, inner_y = (_WIDTH - _LEFT) / 100, (_HEIGHT - _LOW) / 100
-
-    def x(n: float) -> float:
-        return round(_LEFT + inner_x * across.at(n), 1)
-
-    def y(share: float) -> float:
-        return round(inner_y * (100 - up.at(share)), 1)
-
-    every = max(1, len(shares) // 10)
-    counts = [n for n in range(1, len(shares) + 1) if n == 1 or n % every == 0]
-    return Curve(
-        _WIDTH,
-        _HEIGHT,
-        tuple((x(n), y(share), f"{n}: {percent(share)} %") for n, share in enumerate(shares, 1)),
-        tuple((x(n), str(n)) for n in counts),
-        tuple((y(value), percent(value, 0 if high > 0.05 else 1)) for value in values),
+def vote_curve(shares: Sequence[float]) -> plot.Curve | None:
+    """The drawing of the accuracy of a vote of 1, 2, … samples, in per cent."""
+    points = [(float(n), 100 * share) for n, share in enumerate(shares, 1)]
+    return plot.curve(
+        [("", "held", points)],
+        least=0.0,
+        label=lambda n, share: f"{n:g}: {percent(share / 100)} %",
     )
+
+
+def _accuracy(results: MathsResults) -> Section:
+    grading, early = results.grading, bool(results.settings["early"])
+    shares = [("ask_one", grading.accuracy)]
+    if grading.vote and early:
+        shares = [("ask_vote", grading.vote.accuracy)]
+    elif grading.vote:
+        vote = grading.vote
+        shares += [("ask_vote", vote.accuracy), ("ask_vote_samples", vote.with_samples)]
+    measured: list[Measured] = []
+    for name, one in shares:
+        mean, low, high = (percent(end) for end in (one.mean, one.low, one.high))
+        measured.append((text(name), text("ask_interval", mean=mean, low=low, high=high), one))
+    note = Text(text("ask_accuracy_note"), "quiet")
+    remark = [Text(text("ask_early_note"))] if early else []
+    return Section(text("ask_accuracy"), [note, *remark, evaluation.plots(measured, plot.SHARES)])
+
+
+def _votes(results: MathsResults) -> list[Section]:
+    """None too where votes ended early: which answers there are then depends on what they say."""
+    vote = results.grading.vote
+    if vote is None or len(vote.curve) < 2 or results.settings["early"]:
+        return []
+    curve = vote_curve(vote.curve)
+    if curve is None:
+        return []
+    title, note = text("ask_curve"), Text(text("ask_curve_note"), "quiet")
+    return [Section(title, [note, Chart(curve, title, "", text("ask_curve_across"))])]
+
+
+def _errors(grading: Grading) -> Section:
+    """Every class of error with examples."""
+    wrong = grading.answers - grading.right
+    classes = {kind: count for kind, count in grading.classes.items() if count}
+    if not classes:
+        return Section(text("ask_errors"), [Text(text("ask_no_errors"))])
+    blocks: list[Block] = [Text(text("ask_errors_note", wrong=wrong), "quiet")]
+    for kind, count in classes.items():
+        name = text(f"maths_class_{kind}")
+        blocks.append(Heading(f"{name}: {count} ({percent(count / wrong)} %)"))
+        for one in grading.examples.get(kind, []):
+            summary = text("ask_example", id=one.id, value=one.value or "—", gold=one.gold)
+            if one.detail:
+                summary += f" · {detail(kind, one.detail)}"
+            blocks.append(Details(summary, [Code(one.answer)]))
+    return Section(text("ask_errors"), blocks)

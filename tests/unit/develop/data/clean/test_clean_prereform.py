@@ -6,7 +6,7 @@ from textwrap import fill
 import pytest
 from mending import OLD, by, mended
 
-from kamerton.develop.data.clean.prereform import is_old, modernised
+from kamerton.develop.data.clean.spelling import is_old, modernised
 
 WORDS = """страннаго странного
 всѣхъ всех

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kamerton.develop.data.clean.prereform import is_old
 from kamerton.develop.data.clean.repair import RULES, repair
+from kamerton.develop.data.clean.spelling import is_old
 from kamerton.develop.data.corpus.log import read, read_text, restored
 from kamerton.develop.data.corpus.run import prepare
 from kamerton.develop.settings import CorpusSettings

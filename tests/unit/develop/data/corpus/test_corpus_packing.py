@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from planted import Prepare
 
-from kamerton.develop.data.corpus.encoding import cut, encode
 from kamerton.develop.data.corpus.log import read_text
-from kamerton.develop.data.corpus.packing import layout, pack
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.develop.data.corpus.tokenizer import BOS, EOS, PAD, train_tokenizer
+from kamerton.develop.data.corpus.tokens import cut, encode, layout, pack
 from kamerton.formats.jsonl import read_rows
 from russian_prose import text
 

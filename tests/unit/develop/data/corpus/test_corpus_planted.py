@@ -11,7 +11,7 @@ from planted import FOREIGN, NEAR, PERSONAL, REFRAIN, WRONG, Planted, Prepare
 
 from kamerton.develop.data.corpus.log import read_text
 from kamerton.develop.data.corpus.texts import CorpusText
-from kamerton.develop.data.dedup.shingles import normal
+from kamerton.develop.data.dedup.near import normal
 from kamerton.formats.jsonl import read_rows
 
 Row = tuple[int, int, int]
@@ -147,7 +147,7 @@ def test_what_was_kept_and_why_is_told(made: Path, planted: Planted) -> None:
         assert twice["why"] in {"first_name", "inside", "same_text", "rank"}
         assert twice["kept"] in planted.texts and twice["dropped"] in planted.texts
         assert twice["kept"] != twice["dropped"] or twice["why"] == "same_text"
-        assert 0.5 <= twice["likeness"] <= 1
+        assert 0.5 <= twice["similarity"] <= 1
     card = (made / "card.md").read_text("utf-8")
     assert "a\\_copy.txt" in card and "chapter.txt" in card
 

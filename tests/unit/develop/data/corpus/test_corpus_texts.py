@@ -10,7 +10,7 @@ from planted import Prepare
 from kamerton.develop.data import card as shared
 from kamerton.develop.data.corpus import card
 from kamerton.develop.data.corpus.texts import held_out_works, related
-from kamerton.develop.data.dedup.contained import Containment
+from kamerton.develop.data.dedup.near import Containment
 from kamerton.formats.errors import InputError
 
 SIZES = {f"book{n}": 100 for n in range(50)} | {"part1": 60, "part2": 40, "epic": 2000}

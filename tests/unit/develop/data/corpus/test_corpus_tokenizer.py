@@ -13,7 +13,6 @@ import pytest
 from planted import Prepare
 from transformers import AutoTokenizer
 
-from kamerton.develop.data.corpus.encoding import encode
 from kamerton.develop.data.corpus.run import survey
 from kamerton.develop.data.corpus.texts import CorpusText
 from kamerton.develop.data.corpus.tokenizer import (
@@ -26,6 +25,7 @@ from kamerton.develop.data.corpus.tokenizer import (
     measure,
     train_tokenizer,
 )
+from kamerton.develop.data.corpus.tokens import encode
 from kamerton.develop.settings import CorpusSettings
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
@@ -199,7 +199,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_corpus_tokenizer import VOCABULARY, corpus
-from kamerton.develop.data.corpus.encoding import encode
+from kamerton.develop.data.corpus.tokens import encode
 from kamerton.develop.data.corpus.tokenizer import measure, train_tokenizer
 documents = corpus()
 documents.reverse()

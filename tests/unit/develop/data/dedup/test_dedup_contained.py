@@ -5,14 +5,13 @@ import random
 import pytest
 
 from kamerton.develop.data.corpus.cleaning import sampled
-from kamerton.develop.data.dedup import contained
-from kamerton.develop.data.dedup.contained import Containment, containments
-from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.data.dedup import near
+from kamerton.develop.data.dedup.near import Containment, containments, shingles, word_hashes
 from russian_prose import text
 
 
 def runs(of: str) -> set[int]:
-    return set(shingles(word_hashes(of), contained.WORDS).tolist())
+    return set(shingles(word_hashes(of), near.CONTAINED_WORDS).tolist())
 
 
 def brute(texts: dict[str, str], least: float) -> list[Containment]:
@@ -44,7 +43,7 @@ def corpus(seed: int) -> dict[str, str]:
 @pytest.mark.parametrize("least", [0.0, 0.3, 0.8])
 def test_shares_are_those_of_brute_force(seed: int, least: float) -> None:
     texts = corpus(seed)
-    hashes = {name: shingles(word_hashes(of), contained.WORDS) for name, of in texts.items()}
+    hashes = {name: shingles(word_hashes(of), near.CONTAINED_WORDS) for name, of in texts.items()}
     found, right = containments(hashes, least), brute(texts, least)
     assert [(c.id, c.share) for c in found] == [(c.id, c.share) for c in right]
     assert [dict(sorted(c.within.items())) for c in found] == [c.within for c in right]
@@ -52,7 +51,7 @@ def test_shares_are_those_of_brute_force(seed: int, least: float) -> None:
 
 def test_samples_of_long_texts_are_near_the_whole() -> None:
     texts = corpus(1)
-    full = {name: shingles(word_hashes(of), contained.WORDS) for name, of in texts.items()}
+    full = {name: shingles(word_hashes(of), near.CONTAINED_WORDS) for name, of in texts.items()}
     whole = {c.id: c.share for c in containments(full, 0.0)}
     told = {c.id: c.share for c in containments({n: sampled(r) for n, r in full.items()}, 0.0)}
     assert {name: round(told[name], 1) for name in whole} == pytest.approx(whole, abs=0.15)

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from kamerton.develop.data.dedup import exact
-from kamerton.develop.data.dedup.shingles import normal, shingles, word_hashes
+from kamerton.develop.data.dedup import near
+from kamerton.develop.data.dedup.near import normal, shingles, word_hashes
 from russian_prose import VOCABULARY, paragraph, shouted
 
 
@@ -29,11 +29,11 @@ def test_other_words_and_another_order_are_a_difference() -> None:
 
 def test_the_first_stays_and_each_repeat_names_it() -> None:
     rows = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "x"), ("e", "y")]
-    assert exact.repeats(rows) == {"c": "a", "d": "a", "e": "b"}
+    assert near.repeats(rows) == {"c": "a", "d": "a", "e": "b"}
 
 
 def test_texts_without_words_repeat_nothing() -> None:
-    assert exact.repeats([("a", ""), ("b", ""), ("c", normal("* * *"))]) == {}
+    assert near.repeats([("a", ""), ("b", ""), ("c", normal("* * *"))]) == {}
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])
@@ -54,7 +54,7 @@ def test_a_text_shorter_than_a_run_is_one_run() -> None:
 
 def test_hashes_are_the_same_in_another_process() -> None:
     program = (
-        "from kamerton.develop.data.dedup.shingles import *; "
+        "from kamerton.develop.data.dedup.near import *; "
         "print(shingles(word_hashes('раз два три четыре'), 3).tolist())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from kamerton.develop.data.dedup import near
-from kamerton.develop.data.dedup.shingles import shingles, word_hashes
+from kamerton.develop.data.dedup.near import shingles, word_hashes
 from russian_prose import changed, paragraph
 
 
 def grams(texts: list[str]) -> list[frozenset[int]]:
-    return [frozenset(shingles(word_hashes(text), near.WORDS).tolist()) for text in texts]
+    return [frozenset(shingles(word_hashes(text), near.NEAR_WORDS).tolist()) for text in texts]
 
 
 def found(texts: list[str], threshold: float) -> list[tuple[int, int, float]]:
-    rows = [shingles(word_hashes(text), near.WORDS) for text in texts]
+    rows = [shingles(word_hashes(text), near.NEAR_WORDS) for text in texts]
     return near.pairs(near.signatures(rows), grams(texts).__getitem__, threshold)
 
 
@@ -70,7 +70,7 @@ def test_equal_texts_are_always_found_however_many() -> None:
     assert {(places[0], other) for other in places[1:]} <= told
 
 
-def test_likeness_is_the_true_jaccard() -> None:
+def test_similarity_is_the_true_jaccard() -> None:
     texts = ["раз два три четыре пять шесть", "раз два три четыре пять семь", "совсем другое тут"]
     assert found(texts, 0.5) == [(0, 1, 3 / 5)]
     assert found(texts, 0.7) == []
@@ -82,7 +82,7 @@ def test_nothing_and_one_row_have_no_pairs() -> None:
 
 
 def test_signatures_are_the_same_in_pieces_and_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [shingles(word_hashes(text), near.WORDS) for text in corpus(1)]
+    rows = [shingles(word_hashes(text), near.NEAR_WORDS) for text in corpus(1)]
     whole = near.signatures(rows)
     monkeypatch.setattr(near, "_CHUNK", 7)
     assert np.array_equal(near.signatures(rows), whole)
@@ -94,12 +94,12 @@ def test_what_half_of_the_runs_finds_by_the_share_of_changed_words(
 ) -> None:
     """Bounds of copies of 50 words at a similarity of 0.5; at 0.8 a changed word in 50 is most."""
     rng = random.Random(11)
-    likeness = []
+    similarity = []
     for _ in range(300):
         original = paragraph(rng, 50)
-        likeness.append(near.jaccard(*grams([original, changed(original, share, rng)])))
-    at_half = sum(value >= 0.5 for value in likeness) / len(likeness)
-    strict = sum(value >= 0.8 for value in likeness) / len(likeness)
+        similarity.append(near.jaccard(*grams([original, changed(original, share, rng)])))
+    at_half = sum(value >= 0.5 for value in similarity) / len(similarity)
+    strict = sum(value >= 0.8 for value in similarity) / len(similarity)
     print(f"{share:.0%} of the words changed: found {at_half:.0%} at 0.5, {strict:.0%} at 0.8")
     assert at_half >= least and strict <= at_half
 
@@ -107,7 +107,7 @@ def test_what_half_of_the_runs_finds_by_the_share_of_changed_words(
 def test_a_candidate_is_read_once_and_in_the_order_of_the_rows() -> None:
     """Candidates of distant texts: reading them pair by pair read each text again and again."""
     words = [[f"w{n}" for n in range(start, start + 40)] for start in (0, 1, 2, 3)] * 12
-    rows = [shingles(word_hashes(" ".join(of)), near.WORDS) for of in words]
+    rows = [shingles(word_hashes(" ".join(of)), near.NEAR_WORDS) for of in words]
     asked: list[int] = []
 
     def grams(row: int) -> frozenset[int]:

@@ -4,8 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from kamerton.develop.data.leaks.check import check
-from kamerton.develop.data.leaks.report import Leak, Report
+from kamerton.develop.data.leaks.check import Leak, Report, check
 from kamerton.develop.data.leaks.texts import Tests
 from kamerton.formats.chat import ChatRow, chat
 

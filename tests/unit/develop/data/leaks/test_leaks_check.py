@@ -22,14 +22,14 @@ PLANTED = [
 
 
 @pytest.mark.parametrize("tests", SETS)
-@pytest.mark.parametrize(("side", "level", "asked", "trained", "likeness"), PLANTED)
+@pytest.mark.parametrize(("side", "level", "asked", "trained", "similarity"), PLANTED)
 def test_a_planted_leak_is_found_at_its_level(
-    tests: Tests, side: str, level: str, asked: str, trained: str, likeness: float
+    tests: Tests, side: str, level: str, asked: str, trained: str, similarity: float
 ) -> None:
     result = one(row("seen", **{side: trained}), row("asked", **{side: asked}), tests)
     expected = [("asked", side, level, "seen")] if tests == "group" or side == "prompt" else []
     assert found(result.blocking) == expected and result.printed == []
-    assert [leak.likeness for leak in result.blocking] == [likeness] * len(expected)
+    assert [leak.similarity for leak in result.blocking] == [similarity] * len(expected)
 
 
 def test_e_with_dots_and_case_make_no_difference() -> None:
@@ -88,7 +88,7 @@ def test_of_a_long_text_a_share_of_the_runs_must_be_shared(
         low = one(
             row("seen", **{side: trained}), row("asked", **{side: asked}), "group", contained=0.01
         )
-        assert [leak.likeness for leak in low.blocking] == [round((shared - 7) / (length - 7), 3)]
+        assert [leak.similarity for leak in low.blocking] == [round((shared - 7) / (length - 7), 3)]
 
 
 def test_the_share_is_of_one_training_row() -> None:
@@ -154,7 +154,7 @@ def test_meaning_is_told_or_blocks_and_can_be_switched_off(tests: Tests) -> None
     leaks = [("h", "prompt", "semantic", "s"), ("i", "answer", "semantic", "s")]
     expected: tuple[object, object] = ([], leaks[:1]) if tests == "phrasing" else (leaks, [])
     assert (found(result.blocking), found(result.printed)) == expected
-    assert all(0.85 <= leak.likeness < 1 for leak in (*result.blocking, *result.printed))
+    assert all(0.85 <= leak.similarity < 1 for leak in (*result.blocking, *result.printed))
     assert check(train, held_out, tests).blocking == check(train, held_out, tests).printed == []
     assert check(train, held_out, tests, semantic=0.99).blocking == []
 

@@ -3,8 +3,7 @@
 import pytest
 from leak_rows import LONG, SETS, TEMPLATE, TOLD, found, row, rows, words
 
-from kamerton.develop.data.leaks.check import check
-from kamerton.develop.data.leaks.report import Report
+from kamerton.develop.data.leaks.check import Report, check
 from kamerton.develop.data.leaks.texts import Tests
 from kamerton.formats.chat import ChatRow, chat
 

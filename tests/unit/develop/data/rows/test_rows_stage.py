@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from kamerton.develop.data.rows.collect import Sourced
-from kamerton.develop.data.rows.filters import reasons
+from kamerton.develop.data.rows.collect import Sourced, reasons
 from kamerton.develop.data.rows.run import prepare, survey
 from kamerton.develop.data.rows.split import split
 from kamerton.develop.settings import RowsSettings

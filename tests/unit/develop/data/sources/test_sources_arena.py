@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kamerton.develop.data.rows.run import prepare
-from kamerton.develop.data.sources import arena
+from kamerton.develop.data.sources import named
 from kamerton.develop.data.sources.named import load
 from kamerton.develop.settings import RowsSettings
 from kamerton.documents.row_forms import form_of, to_chat
@@ -75,4 +75,4 @@ def test_answers_to_one_question_stay_on_one_side(
 def test_an_answer_without_its_question_is_named(folder: Path) -> None:
     lines(folder / "answers.three.jsonl", [answer(99, "Никто не спрашивал.")])
     with pytest.raises(InputError, match=r"answers\.three\.jsonl:1.*question 99"):
-        list(arena.rows(folder))
+        list(named.arena_rows(folder))

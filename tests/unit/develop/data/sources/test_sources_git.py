@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.develop.data.sources import git
+from kamerton.develop.data.sources import remote
 from kamerton.develop.data.sources.remote import fetch, read_source
 from kamerton.formats.errors import InputError
 
@@ -97,10 +97,10 @@ def test_only_a_full_commit_repeats(
 
 def test_addresses_of_repositories_are_understood() -> None:
     commit = "0" * 40
-    found = git.parse(f"git+https://me@host.org/owner/name.git@{commit}#a/b")
+    found = remote.parse_git(f"git+https://me@host.org/owner/name.git@{commit}#a/b")
     assert found.url == "https://me@host.org/owner/name.git"
     assert (found.commit, found.folder, found.name) == (commit, "a/b", "name")
-    assert not git.is_git("git+ssh://host/name") and not git.is_git("https://host/name.git")
+    assert not remote.is_git("git+ssh://host/name") and not remote.is_git("https://host/name.git")
 
 
 def test_what_a_repository_lacks_is_named(repository: tuple[str, str], tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_rows_of_each_set_become_chats(name: str) -> None:
         else forms.to_chat(row, forms.form_of(row, "o"), "r", "o")
     )
     asked, said = pair or next(
-        names for names in forms.COLUMNS.values() if set(names) <= row.keys()
+        form.columns for form in forms.FORMS.values() if set(form.columns) <= row.keys()
     )
     assert (made.prompt, made.answer) == (row[asked], row[said])
 

@@ -13,7 +13,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from kamerton.develop.data.sources import sample
+from kamerton.develop.data.sources import hub
 from kamerton.develop.data.sources.named import load
 from kamerton.formats.errors import InputError
 
@@ -71,16 +71,16 @@ def test_a_smaller_sample_begins_a_larger_one_and_no_row_changes_parts(tmp_path:
 def test_rows_without_an_id_are_drawn_by_their_content() -> None:
     columns = ("input", "output")
     row = {"input": "do", "output": "print()"}
-    assert sample.part_and_rank(row, columns) == sample.part_and_rank(row | {"score": 1}, columns)
-    assert sample.part_and_rank(row, columns) != sample.part_and_rank(row | {"id": "7"}, columns)
-    ranks = {sample.part_and_rank({"input": n, "output": n}, columns)[1] for n in range(100)}
+    assert hub.part_and_rank(row, columns) == hub.part_and_rank(row | {"score": 1}, columns)
+    assert hub.part_and_rank(row, columns) != hub.part_and_rank(row | {"id": "7"}, columns)
+    ranks = {hub.part_and_rank({"input": n, "output": n}, columns)[1] for n in range(100)}
     assert len(ranks) == 100
 
 
 def test_parts_have_their_shares() -> None:
-    parts = [sample.part_and_rank(row, ())[0] for row in ROWS]
-    assert set(parts) == set(SIZES) == set(sample.SHARES)
-    for part, share in sample.SHARES.items():  # of 2000 rows; five standard deviations and more
+    parts = [hub.part_and_rank(row, ())[0] for row in ROWS]
+    assert set(parts) == set(SIZES) == set(hub.SHARES)
+    for part, share in hub.SHARES.items():  # of 2000 rows; five standard deviations and more
         assert abs(parts.count(part) / len(parts) - share) < 0.04
 
 

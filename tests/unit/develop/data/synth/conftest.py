@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fake_teacher import FakeTeacher, serving
 
-from kamerton.develop.data.synth import filters, teacher
+from kamerton.client import connection
+from kamerton.develop.data.synth import filters
 from kamerton.develop.settings.synth import SynthSettings
 
 PRODUCTS = """
@@ -68,7 +69,7 @@ def fake() -> Iterator[FakeTeacher]:
 
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(teacher, "PAUSE", 0.0)
+    monkeypatch.setattr(connection, "PAUSE", 0.0)
 
 
 @pytest.fixture

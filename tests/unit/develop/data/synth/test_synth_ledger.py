@@ -1,10 +1,10 @@
-"""The ledger: a line for each request, good after a kill, and the judge of the budget."""
+"""The ledger of a teacher: sums, the budget, verdicts, and one that was recorded earlier."""
 
 from pathlib import Path
 
 import pytest
 
-from kamerton.develop.data.synth.ledger import Ledger, LedgerRow, failures, restored
+from kamerton.develop.data.synth.ledger import Ledger, LedgerRow, failures
 from kamerton.formats.errors import InputError
 
 
@@ -34,44 +34,6 @@ def path(tmp_path: Path) -> Path:
     for name in "abc":
         book.append(row(name))
     return book.path
-
-
-def test_rows_come_back_as_they_were(path: Path) -> None:
-    assert path.read_bytes().count(b"\n") == 3
-    assert restored(path) == [row(name) for name in "abc"]
-
-
-def test_a_row_is_in_the_file_before_the_next_is_asked(path: Path) -> None:
-    book = Ledger(path)
-    book.append(row("d"))
-    assert [found.id for found in restored(path)] == list("abcd")
-
-
-def test_a_line_cut_anywhere_is_dropped_and_what_follows_is_whole(path: Path) -> None:
-    whole = path.read_bytes()
-    start = whole.rindex(b"\n", 0, -1) + 1
-    letter = whole.index("Ё".encode(), start)
-    for cut in (start + 1, letter + 1, len(whole) - 2):
-        path.write_bytes(whole[:cut])
-        book = Ledger(path)
-        assert list(book.answered()) == ["a", "b"]
-        book.append(row("d"))
-        assert [found.id for found in restored(path)] == ["a", "b", "d"]
-
-
-def test_a_last_line_that_lacks_only_its_end_is_kept(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
-    book = Ledger(path)
-    book.append(row("d"))
-    assert [found.id for found in restored(path)] == list("abcd")
-
-
-def test_a_broken_line_in_the_middle_is_no_kill(path: Path) -> None:
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + lines[1][:20] + b"\n" + lines[2])
-    with pytest.raises(InputError) as caught:
-        Ledger(path)
-    assert "ledger.jsonl:2" in str(caught.value)
 
 
 def test_sums_go_on_from_an_earlier_start(path: Path) -> None:
@@ -107,17 +69,17 @@ def test_verdicts_are_written_and_failures_keep_theirs(path: Path) -> None:
     book = Ledger(path)
     book.append(row("d", status="failed", text="", reason="HTTP 500"))
     book.decide({"a": "near", "b": "", "d": ""})
-    found = {one.id: (one.status, one.reason) for one in restored(path)}
+    found = {one.id: (one.status, one.reason) for one in Ledger(path).rows}
     assert found["a"] == ("rejected", "near") and found["b"] == ("accepted", "")
     assert found["c"] == ("accepted", "") and found["d"] == ("failed", "HTTP 500")
     book.decide({"a": ""})
-    assert restored(path)[0].status == "accepted"
+    assert Ledger(path).rows[0].status == "accepted"
 
 
 def test_a_recorded_ledger_is_taken_once(path: Path, tmp_path: Path) -> None:
     own = tmp_path / "own" / "ledger.jsonl"
     Ledger(own, path).append(row("d"))
     assert [found.id for found in Ledger(own, path).rows] == list("abcd")
-    assert len(restored(path)) == 3
+    assert len(Ledger(path).rows) == 3
     with pytest.raises(InputError, match="nowhere"):
         Ledger(tmp_path / "x.jsonl", tmp_path / "nowhere.jsonl")

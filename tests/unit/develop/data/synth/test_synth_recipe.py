@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.develop.data.synth import filters, products, prompts
-from kamerton.develop.data.synth.brief import Counts, briefs
+from kamerton.develop.data.synth import filters
+from kamerton.develop.data.synth import plan as prompts
+from kamerton.develop.data.synth.briefs import Counts, briefs, read_choices
 from kamerton.develop.data.synth.plan import limits_of, plan, sources
 from kamerton.develop.settings.synth import LengthSettings, SynthSettings
 
@@ -57,7 +58,7 @@ def test_the_shipped_recipe_is_sound(settings: Make) -> None:
     own = shipped(settings)
     requests = plan(own, RECIPE, 7)
     assert len(requests) == 360 and all(path.is_file() for path in sources(own, RECIPE))
-    choices = products.read(RECIPE / "products.ru.yaml")
+    choices = read_choices(RECIPE / "products.ru.yaml")
     assert len(choices.products) >= 12
     for product in choices.products:
         assert 5 <= len(product.facts) <= 8, product.name
@@ -67,7 +68,7 @@ def test_the_shipped_recipe_is_sound(settings: Make) -> None:
 
 def test_the_shipped_shots_pass_the_filters(settings: Make, far_apart: None) -> None:
     own = shipped(settings)
-    drawn = briefs(products.read(RECIPE / "products.ru.yaml"), Counts(60, 12), 1)
+    drawn = briefs(read_choices(RECIPE / "products.ru.yaml"), Counts(60, 12), 1)
     shots = prompts.read_shots(RECIPE / "examples.ru.yaml", drawn)
     assert {shot.brief.channel for shot in shots} == {"site", "email", "social", "billboard"}
     examples = [filters.Example(str(i), s.brief, s.text) for i, s in enumerate(shots)]
@@ -79,5 +80,5 @@ def test_the_shipped_requests_are_thirty_of_other_kinds() -> None:
     rows = [json.loads(line) for line in lines]
     assert len({row["question"] for row in rows}) == len({row["id"] for row in rows}) == 30
     assert len({row["kind"] for row in rows}) >= 20
-    names = [p.name for p in products.read(RECIPE / "products.ru.yaml").products]
+    names = [p.name for p in read_choices(RECIPE / "products.ru.yaml").products]
     assert not any(name in row["question"] for row in rows for name in names)

@@ -11,8 +11,8 @@ import pytest
 from fake_teacher import FakeTeacher, good_text
 
 from kamerton.develop.data.rows.run import prepare
-from kamerton.develop.data.synth import prompts
-from kamerton.develop.data.synth.ledger import LedgerRow, restored
+from kamerton.develop.data.synth import plan as prompts
+from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
 from kamerton.develop.data.synth.plan import plan
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.rows import RowsSettings
@@ -50,7 +50,7 @@ def test_briefs_become_rows_with_all_that_they_came_from(
     train, test = (read_rows(out / f"{s}.jsonl", ChatRow) for s in ("train", "test"))
     assert (len(train), len(test)) == (12, 4)
     assert not {row.group for row in train} & {row.group for row in test}
-    ledger = {row.id: row for row in restored(out / "ledger.jsonl")}
+    ledger = {row.id: row for row in Ledger(out / "ledger.jsonl").rows}
     for row in (*train, *test):
         source = ledger[row.origin.removeprefix("ledger.jsonl#")]
         assert [turn.role for turn in row.messages] == ["system", "user", "assistant"]
@@ -91,7 +91,7 @@ def test_held_out_rows_of_a_dataset_have_their_orders(
 def test_ledger_rows_are_complete(settings: Make, home: Path, out: Path, fake: FakeTeacher) -> None:
     fake.faults = lambda body, tries: 500 if tries == 1 and body["seed"] % 2 else None
     synthesise(settings(price_prompt=2), home, out, 1)
-    rows = restored(out / "ledger.jsonl")
+    rows = Ledger(out / "ledger.jsonl").rows
     planned = {request.ask.id: request for request in plan(settings(), home, 1)}
     assert {row.id for row in rows} == set(planned) and len(rows) == 16
     for row in rows:
@@ -161,7 +161,7 @@ def test_the_order_of_completion_does_not_matter(
         fake.jitter = random.Random(attempt)
         out = tmp_path / str(attempt)
         synthesise(settings(concurrency=6, with_beginning=0), home, out, 1)
-        orders.add(tuple(row.id for row in restored(out / "ledger.jsonl")))
+        orders.add(tuple(row.id for row in Ledger(out / "ledger.jsonl").rows))
         found.append(contents(out))
     assert len(orders) > 1, "the delays did not change the order: this shows nothing"
     assert found[0] == found[1] == found[2]
@@ -198,7 +198,7 @@ def test_failed_requests_are_told_and_asked_again_by_the_next_start(
 ) -> None:
     fake.faults = lambda body, tries: 500 if body["seed"] % 3 == 0 else None
     synthesise(settings(retries=1), home, out, 1)
-    failed = [row for row in restored(out / "ledger.jsonl") if row.status == "failed"]
+    failed = [row for row in Ledger(out / "ledger.jsonl").rows if row.status == "failed"]
     assert failed and {row.reason for row in failed} == {"HTTP 500"}
     assert {row.attempts for row in failed} == {2}
     assert summary(out)["failed"] == len(failed)
@@ -216,7 +216,7 @@ def test_reasons_are_counted_and_stand_in_the_ledger(
     planted = {short: "Кратко.", foreign: "Only English words stand here, nothing else."}
     fake.faults = lambda body, tries: planted.get(body["seed"])
     synthesise(own, home, out, 1)
-    told, rows = summary(out), restored(out / "ledger.jsonl")
+    told, rows = summary(out), Ledger(out / "ledger.jsonl").rows
     assert told["reasons"] == {"language": 1, "short": 1}
     assert told["rejected"] == 2 and told["train"] + told["test"] == 14
     assert {row.seed: row.reason for row in rows if row.status == "rejected"} == {
@@ -238,7 +238,7 @@ def test_a_filter_that_leaves_nothing_stops_and_says_why(
 def test_another_host_is_refused_before_anything_is_sent(
     settings: Make, home: Path, out: Path, fake: FakeTeacher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("httpx.AsyncClient.post", lambda *a, **k: pytest.fail("sent"))
+    monkeypatch.setattr("httpx.AsyncClient.request", lambda *a, **k: pytest.fail("sent"))
     with pytest.raises(InputError) as caught:
         synthesise(settings(base_url="https://api.example.com/v1"), home, out, 1)
     assert "api.example.com" in str(caught.value)

@@ -5,8 +5,7 @@ from typing import Any
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.repeat import repeatable
-from kamerton.develop.tune import quantised
+from kamerton.develop.training.threads import repeatable
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.preference.train import train_preferences
 from kamerton.formats.chat import chat
@@ -73,7 +72,7 @@ def model_of(tiny: Path, chosen: TuneSettings) -> Any:
     """The tiny model with what its method trains, drawn from the seed."""
     repeatable(SEED, 1)
     quantise = chosen.method == "qlora"
-    base = quantised.load(str(tiny), chosen.bits) if quantise else hub.load_model(str(tiny))
+    base = hub.load_quantised(str(tiny), chosen.bits) if quantise else hub.load_model(str(tiny))
     return attach(base, chosen, [5, 6])
 
 

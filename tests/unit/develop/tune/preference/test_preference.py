@@ -8,12 +8,12 @@ import torch
 from preference_runs import SEED, data_of, model_of, run, settings, weights
 
 from kamerton.develop import hub
-from kamerton.develop.tune.preference import drift, train
+from kamerton.develop.tune.preference import reference as references
+from kamerton.develop.tune.preference import train
 from kamerton.develop.tune.preference import trainer as trainers
 from kamerton.develop.tune.preference.head import log_probs, scoring
 from kamerton.develop.tune.preference.reference import start_of
-from kamerton.develop.tune.preference.rows import prepare_preferences
-from kamerton.develop.tune.preference.scored import SCORED
+from kamerton.develop.tune.preference.rows import SCORED, prepare_preferences
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.losses import CHOICES, ChoiceRow
@@ -22,7 +22,7 @@ from kamerton.formats.losses import CHOICES, ChoiceRow
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Divergence is measured on shorter answers: sampling is most of a run this small."""
-    monkeypatch.setattr(drift, "TOKENS", 8)
+    monkeypatch.setattr(references, "TOKENS", 8)
 
 
 def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
@@ -246,7 +246,7 @@ def test_memory_that_runs_out_halves_the_rows_and_changes_nothing(
     for name, value in weights(model).items():
         torch.testing.assert_close(value, weights(roomy)[name], rtol=1e-2, atol=1e-4)
     with pytest.raises(InputError) as caught:
-        run(tiny, settings("dpo", rows_at_once=4), data, tmp_path / "fixed")
+        run(tiny, settings("dpo", micro_batch_size=4), data, tmp_path / "fixed")
     assert caught.value.key == "develop.training_memory"
 
 

@@ -9,8 +9,14 @@ from preference_runs import data_of, judged, pairs, settings
 
 from kamerton.develop import hub
 from kamerton.develop.tune.encode import encode, end_of_turn
-from kamerton.develop.tune.preference.rows import Judged, Pair, chats, prepare_preferences
-from kamerton.develop.tune.preference.scored import SCORED, neighbours
+from kamerton.develop.tune.preference.rows import (
+    SCORED,
+    Judged,
+    Pair,
+    chats,
+    neighbours,
+    prepare_preferences,
+)
 from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows

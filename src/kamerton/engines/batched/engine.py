@@ -1,0 +1,91 @@
+"""The batched engine in a supervised child process: one float32 model, many answers at a time.
+
+For evaluation on a CPU: what many prompts have in common is computed once, samples fork it, slots
+are refilled at once. It speaks /v1 itself (docs of `batched.worker`), with a bearer key.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from kamerton.engines.child import ChildProcess
+from kamerton.engines.http import HttpClient
+from kamerton.engines.openai_api import chunks
+from kamerton.engines.protocol import Capabilities, Json, Request
+
+_WORKER = "kamerton.engines.batched.worker"
+_DEADLINE = 600.0
+"""Seconds: float weights are read whole, hashed, and laid out anew."""
+
+
+@dataclass(frozen=True)
+class BatchedSettings:
+    """What the engine loads, and how wide it runs."""
+
+    weights: str
+    """Folder of a float model, with its tokenizer."""
+    name: str
+    """Its model id."""
+    adapter: str = ""
+    """Folder of a PEFT adapter that can be merged into the weights (LoRA, DoRA); empty: none."""
+    template: str = ""
+    """Chat template, by its name in `kamerton.formats.templates`; empty: no chats."""
+    slots: int = 32
+    """Answers computed at the same time."""
+    threads: int = 1
+
+
+class Batched:
+    """One float model behind the Protocol of engines; an answer comes whole, as one delta."""
+
+    title = "batched"
+    capabilities = Capabilities(completions=True, prompt_logprobs=True)
+
+    def __init__(self, settings: BatchedSettings) -> None:
+        """Nothing is loaded before `start`."""
+        self.settings = settings
+        self.process = ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE)
+        self._http = HttpClient("the engine is starting again")
+
+    @property
+    def models(self) -> tuple[str | None, ...]:
+        """Its one model."""
+        return (self.settings.name,)
+
+    def start(self) -> None:
+        """Load the model; InputError where it cannot."""
+        self.process.start()
+
+    def watch(self) -> None:
+        """Restart the process whenever it dies."""
+        self.process.watch()
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.stop()
+
+    async def complete(self, request: Request) -> Json:
+        """One whole answer."""
+        body = request.body | {"model": request.model}
+        url = self.process.address + request.route
+        return await self._http.complete(url, body, self.process.headers)
+
+    async def stream(self, request: Request) -> AsyncIterator[Json]:
+        """A whole answer as the chunks of a stream."""
+        for chunk in chunks(await self.complete(request)):
+            yield chunk
+
+    def next_token(self, model: str | None, prompt: str) -> Mapping[int, float]:
+        """None: it has one model, and nothing to prove of it."""
+        return {}
+
+
+@contextmanager
+def running(settings: BatchedSettings) -> Iterator[ChildProcess]:
+    """The process of a started engine, ended with the block; InputError where it cannot load."""
+    engine = Batched(settings)
+    try:
+        engine.start()
+        yield engine.process
+    finally:
+        engine.stop()

@@ -1,0 +1,1 @@
+"""llama.cpp: slots, adapter scales and cache rules stay in this folder."""

@@ -1,0 +1,1 @@
+"""transformers: soft prompts on a float base."""

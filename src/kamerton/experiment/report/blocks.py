@@ -1,0 +1,338 @@
+"""What pages and cards are made of: sections of small frozen blocks, written as HTML or Markdown.
+
+A section of a kind of run is a function from the run to a `Section`, or to None where the run has
+nothing for it. The template has one macro for each block, named as its class.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import jinja2
+
+from kamerton.experiment.report.plot import Curve, Scale, Scatter, Strip
+from kamerton.formats.language import say
+from kamerton.formats.page import page as html_page
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `look` is its CSS class."""
+
+    text: str
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading below that of the section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: Sequence[str]
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines as they are; `look` `indented` makes them indented code in Markdown."""
+
+    text: str
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A name and what it stands for: text, then codes, then a quiet remark."""
+
+    name: str
+    text: str = ""
+    codes: Sequence[str] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Names with their explanations."""
+
+    terms: Sequence[Term]
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Names with figures; `look` `facts` draws few of them large."""
+
+    pairs: Sequence[tuple[str, str]]
+    look: str = "figures"
+
+
+Cell = str | Sequence[tuple[str, str]]
+"""A text, or texts each with a code."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of one form; a row has a name (empty where it has none) and its cells."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    caption: str = ""
+    corner: str = ""
+    """Heads the column of names."""
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Short texts side by side."""
+
+    items: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A share with its interval, and the length of the bar beneath, in per cent."""
+
+    mean: str
+    interval: str
+    width: float
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One criterion of one set, all columns; `mark` stands beside the name."""
+
+    name: str
+    scores: Sequence[Score | None]
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The table of scores: titled groups of rows."""
+
+    corner: str
+    columns: Sequence[str]
+    groups: Sequence[tuple[str, Sequence[ScoreRow]]]
+
+
+@dataclass(frozen=True)
+class PlotRow:
+    """A figure with its interval, and the drawing of both."""
+
+    strip: Strip
+    name: str = ""
+    mean: str = ""
+    interval: str = ""
+    badge: tuple[str, str] | None = None
+    """CSS class and text of the verdict."""
+    look: str = ""
+    arm: bool = False
+    """Whether the name is an arm's."""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Intervals on one scale; `unit` says what the axis counts."""
+
+    rows: Sequence[PlotRow]
+    scale: Scale
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One declared comparison with its verdict."""
+
+    title: str
+    code: str
+    verdict: str
+    plots: Plots
+    sentence: str
+    counts: str
+    test: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over steps."""
+
+    curve: Curve
+    title: str
+    unit: str
+    across: str
+
+
+@dataclass(frozen=True)
+class ScatterPlot:
+    """Pairs of values as dots."""
+
+    scatter: Scatter
+    title: str
+    note: str
+    across: str
+    up: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a training as a column; `note` is empty where nothing was measured at it."""
+
+    step: int
+    name: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Prompts, each with its continuation at every step; None where there is none."""
+
+    steps: Sequence[Step]
+    prompts: Sequence[tuple[str, Sequence[str | None]]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one arm answered; `right` is None where nothing judged it."""
+
+    arm: str
+    text: str
+    right: bool | None
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question with all answers; `held_out` is its set, empty where there are none."""
+
+    text: str
+    answers: Sequence[Answer]
+    held_out: str = ""
+    reference: str = ""
+    differs: bool = False
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """All questions, filtered by set where sets are named."""
+
+    questions: Sequence[Question]
+    sets: Sequence[str] = ()
+    right: str = ""
+    wrong: str = ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One stage on the bar of times; `share` is of the whole, in per cent."""
+
+    name: str
+    time: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long the stages took."""
+
+    spans: Sequence[Span]
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that are shown when the summary is clicked."""
+
+    summary: str
+    blocks: "Sequence[Block]"
+
+
+Block = (
+    Text
+    | Heading
+    | Bullets
+    | Code
+    | Terms
+    | Figures
+    | Table
+    | Tokens
+    | Scores
+    | Plots
+    | Claim
+    | Chart
+    | ScatterPlot
+    | Learning
+    | Answers
+    | Times
+    | Details
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of a page or card; without a title its blocks stand alone."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report."""
+
+    title: str
+    kicker: str
+    headline: str
+    sections: Sequence[Section]
+    leads: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    """What must not be overlooked, before all sections."""
+    warnings_title: str = ""
+
+
+def html(page: Page) -> str:
+    """The page as one file; whatever came from a model or a user is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["kind"] = lambda block: type(block).__name__
+    body = environment.from_string(_own("report.html.jinja")).render(
+        page=page, t=lambda key, **values: say(f"experiment.{key}", **values)
+    )
+    filtered = any(isinstance(b, Answers) and b.sets for s in page.sections for b in s.blocks)
+    scripts = f"<script>\n{_own('answers.js')}\n</script>" if filtered else ""
+    return html_page(page.title, body, _own("report.css"), scripts)
+
+
+def markdown(sections: Sequence[Section]) -> str:
+    """Sections as Markdown, those without blocks left out."""
+    parts: list[str] = []
+    for section in sections:
+        texts = [text for text in map(_markdown, section.blocks) if text]
+        if texts and section.title:
+            parts.append(f"## {section.title}")
+        parts += texts
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case Text(text):
+            return text
+        case Bullets(items):
+            return "\n".join(f"- {item}" for item in items)
+        case Code(text, "indented"):
+            return "\n".join(f"    {line}" for line in text.splitlines())
+        case Code(text, language):
+            return f"```{language or 'text'}\n{text}\n```"
+    raise TypeError(f"{type(block).__name__} has no form in Markdown")
+
+
+def _own(name: str) -> str:
+    return (files("kamerton.experiment.report") / name).read_text("utf-8")

@@ -1,0 +1,78 @@
+"""What the pages of `kamerton eval` share: plots with figures, all lines, what they depend on."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from kamerton.experiment.report import plot
+from kamerton.experiment.report.blocks import (
+    Code,
+    PlotRow,
+    Plots,
+    Score,
+    Section,
+    Term,
+    Terms,
+    Text,
+)
+from kamerton.experiment.report.figures import decimal
+from kamerton.experiment.report.sections import text
+from kamerton.formats.language import say
+from kamerton.formats.scores import Interval
+
+Measured = tuple[str, str, Interval]
+"""Name, figure in words, and the value with its interval."""
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as a figure in per cent, with the decimal sign of the language in force."""
+    return decimal(f"{100 * share:.{digits}f}")
+
+
+def share_with_interval(share: Interval) -> str:
+    """A share with its interval, as the terminal shows it."""
+    mean, low, high = (f"{100 * one:.2f} %" for one in (share.mean, share.low, share.high))
+    return say("experiment.score_interval", mean=mean, low=low, high=high)
+
+
+def values(measured: Sequence[Measured], scale: plot.Scale) -> list[Section]:
+    """The section of the figures with intervals; none where there are none."""
+    if not measured:
+        return []
+    note = Text(text("score_values_note"), "quiet")
+    return [Section(text("score_values"), [note, plots(measured, scale)])]
+
+
+def plots(measured: Sequence[Measured], scale: plot.Scale) -> Plots:
+    """One drawing for each figure."""
+    rows = [
+        PlotRow(plot.strip(interval, scale), name, interval=figure, look="a3")
+        for name, figure, interval in measured
+    ]
+    return Plots(rows, scale)
+
+
+def bar(share: float) -> Score:
+    """A share as a cell with a bar."""
+    return Score(f"{percent(share)} %", "", round(100 * share, 1))
+
+
+def figures(lines: Sequence[str], terms: Sequence[Term]) -> Section:
+    """All figures as the terminal shows them, and what they depend on."""
+    return Section(text("ask_figures"), [Code("\n".join(lines)), Terms(terms)])
+
+
+def weights(fingerprint: str) -> Term:
+    """Which weights were asked."""
+    return Term(text("ask_weights"), codes=[fingerprint])
+
+
+def scored_texts(digest: str) -> Term:
+    """Which texts were scored."""
+    return Term(text("score_texts"), codes=[digest])
+
+
+def settings(given: Mapping[str, object], prompt_tokens: int, answer_tokens: int) -> list[Term]:
+    """How the model was asked, and the tokens of questions and answers."""
+    said = [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in given.items()]
+    tokens = f"{prompt_tokens} + {answer_tokens}"
+    return [Term(text("ask_settings"), codes=said), Term(text("ask_tokens"), tokens)]

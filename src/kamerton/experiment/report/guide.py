@@ -1,0 +1,240 @@
+"""The report of a guide: base against tuned, with and without retrieval, on held-out questions."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from kamerton.experiment.compare import RIGHT, SETS
+from kamerton.experiment.design import Design, design
+from kamerton.experiment.metrics import CRITERIA
+from kamerton.experiment.report import plot, sections, words
+from kamerton.experiment.report.blocks import (
+    Answer,
+    Answers,
+    Block,
+    Heading,
+    Page,
+    PlotRow,
+    Plots,
+    Question,
+    Section,
+    Text,
+)
+from kamerton.experiment.report.card import Card, compared_card, results_of
+from kamerton.experiment.report.figures import capital, p_value, percent
+from kamerton.experiment.report.material import ComparedRun, ReportInputs, read_compared
+from kamerton.experiment.report.sections import HeldOutSet, claim, text
+from kamerton.experiment.report.table import closing_words, plain_table
+from kamerton.experiment.run import read_questions
+from kamerton.formats import questions as asked
+from kamerton.formats.language import language_of
+from kamerton.formats.scores import Comparison, Sample
+
+
+@dataclass(frozen=True)
+class GuideRun(ComparedRun):
+    """What a guide's report shows, in memory."""
+
+    questions: list[asked.Question]
+    design: Design
+
+
+def load(inputs: ReportInputs) -> GuideRun:
+    """Read what the stages left."""
+    run = read_compared(inputs)
+    questions = read_questions(inputs.folders["data"])
+    return GuideRun(
+        **vars(run), questions=questions, design=design(run.settings, questions, inputs.name)
+    )
+
+
+def page(run: GuideRun) -> Page:
+    """The whole page, the verdict first."""
+    declared = words.primary(run.summary)
+    return Page(
+        title=text("title", name=run.name),
+        kicker=f"{text('kicker')} · {run.name}",
+        headline=words.headline(run.summary) + ".",
+        leads=[" ".join(_sentence(c, run) for c in declared)] if declared else [],
+        warnings=words.harm(run.summary),
+        warnings_title=text("harm_title"),
+        sections=[
+            _compared(run),
+            *_hypotheses(run, declared),
+            Section(
+                text("table_title"),
+                [
+                    Text(text("table_note"), "quiet"),
+                    sections.scores(run.summary, run.settings.primary),
+                ],
+            ),
+            _by_arm(run),
+            *_secondary(run),
+            *sections.feedback(run),
+            _answers(run),
+            *sections.lineage(run),
+            sections.rerun(
+                run,
+                text("rerun_note"),
+                [
+                    (text("details_training"), sections.figures_of(run.training)),
+                    (text("details_parity"), sections.figures_of(run.parity)),
+                ],
+            ),
+            sections.notes(notes(run), list(CRITERIA)),
+        ],
+    )
+
+
+def table(run: GuideRun) -> str:
+    """What ends the run in the terminal."""
+    return closing_words(
+        plain_table(run.summary), words.harm(run.summary), words.verdict_sentence(run.summary)
+    )
+
+
+def card(run: GuideRun) -> Card:
+    """The model card."""
+    own = [cell for cell in run.summary.cells if cell.arm == run.name]
+    return compared_card(
+        run,
+        language=language_of(question.question for question in run.questions),
+        library="peft",
+        tags=["lora"],
+        results=results_of(run.name, own, "held-out questions"),
+        intro=text("card_intro", base=run.base),
+        verdict=words.verdict_sentence(run.summary),
+        harm=words.harm(run.summary),
+        use=text("card_use"),
+        sets=held_out_sets(run),
+        table=plain_table(run.summary),
+        notes=notes(run),
+    )
+
+
+def _sentence(comparison: Comparison, run: GuideRun) -> str:
+    return capital(words.figures(comparison, run.summary)) + "."
+
+
+def held_out_sets(run: GuideRun) -> list[HeldOutSet]:
+    """The sets that have questions."""
+    sets: list[HeldOutSet] = []
+    for held_out in SETS:
+        groups = [q.group for q in run.questions if q.held_out == held_out]
+        key = "asked_safety" if held_out == "safety" else "asked_set"
+        if groups:
+            sets.append(sections.counted(held_out, len(groups), len(set(groups)), key))
+    return sets
+
+
+def _compared(run: GuideRun) -> Section:
+    about = text(
+        "compared",
+        arms=len(run.summary.arms),
+        questions=len(run.questions),
+        criterion=words.criterion(run.settings.primary),
+    )
+    return sections.compared(about, sections.arms(run), held_out_sets(run))
+
+
+def _hypotheses(run: GuideRun, declared: list[Comparison]) -> list[Section]:
+    if not declared:
+        return []
+    scale, margin = plot.differences([c.effect for c in declared]), run.settings.margin
+    claims = [
+        claim(
+            c,
+            sections.drawn(c, scale, margin, sections.shown_in_points(c)),
+            words.figures(c, run.summary),
+            text("better_worse", **c.model_dump()),
+            _test(c),
+        )
+        for c in declared
+    ]
+    note = Text(text("hypotheses_note", alpha=run.settings.alpha), "quiet")
+    return [Section(text("hypotheses_title"), [note, *claims])]
+
+
+def _test(comparison: Comparison) -> str:
+    return text(
+        "p_line",
+        p=p_value(comparison.p),
+        p_holm=p_value(comparison.p_holm),
+        mcnemar=p_value(comparison.mcnemar_p),
+        groups=comparison.groups,
+        detectable=round(100 * comparison.detectable),
+    )
+
+
+def _by_arm(run: GuideRun) -> Section:
+    """Every arm on the primary criterion, a drawing for each held-out set."""
+    rows: dict[str, list[PlotRow]] = defaultdict(list)
+    for cell in run.summary.cells:
+        if cell.criterion == run.settings.primary:
+            strip, look = plot.strip(cell.score, plot.SHARES), f"a{len(rows[cell.held_out])}"
+            mean = percent(cell.score.mean)
+            rows[cell.held_out].append(PlotRow(strip, cell.arm, mean, look=look, arm=True))
+    blocks: list[Block] = [Text(text("plot_note"), "quiet")]
+    for held_out, of in rows.items():
+        blocks += [Heading(capital(text(f"set_{held_out}"))), Plots(of, plot.SHARES)]
+    title = text("plot_title", criterion=words.criterion(run.settings.primary))
+    return Section(capital(title), blocks)
+
+
+def _secondary(run: GuideRun) -> list[Section]:
+    others = [c for c in run.summary.comparisons if c.family == "secondary"]
+    if not others:
+        return []
+    margin = run.settings.margin
+    note = Text(text("secondary_note", margin=round(100 * margin)), "quiet")
+    title = text("secondary_title", arm=run.name, against="base")
+    return [Section(title, [note, sections.secondary(others, margin)])]
+
+
+def _answers(run: GuideRun) -> Section:
+    """All questions with their answers; those on which the scores differ first."""
+    by_question: dict[str, dict[str, Sample]] = defaultdict(dict)
+    for sample in run.samples:
+        by_question[sample.question_id][sample.arm] = sample
+    answered = [q.id for q in run.questions if q.id in by_question]
+    questions = [_question(list(by_question[name].values()), run) for name in answered]
+    order = list(map(str, SETS))
+    questions.sort(key=lambda one: (not one.differs, order.index(one.held_out)))
+    sets = [held_out for held_out, _, _ in held_out_sets(run)]
+    shown = Answers(questions, sets, text("right"), text("wrong"))
+    return Section(text("answers_title"), [Text(text("answers_note"), "quiet"), shown])
+
+
+def _question(samples: list[Sample], run: GuideRun) -> Question:
+    first = samples[0]
+    main = "safety" if first.held_out == "safety" else run.settings.primary
+    marks = [sample.scores.get(main, 0.0) for sample in samples]
+    answers = [
+        Answer(s.arm, s.answer.strip(), mark >= RIGHT, list(map(words.reason, s.why.values())))
+        for s, mark in zip(samples, marks, strict=True)
+    ]
+    return Question(
+        first.question, answers, first.held_out, first.reference, max(marks) > min(marks)
+    )
+
+
+def notes(run: GuideRun) -> list[str]:
+    """What a reader should mind."""
+    planned = run.design
+    listed = ", ".join(
+        text(
+            "note_detectable_item",
+            points=round(100 * power.detectable),
+            name=power.name,
+            questions=power.questions,
+            groups=power.groups,
+        )
+        for power in planned.hypotheses
+    )
+    detectable = text(
+        "note_detectable",
+        list=listed,
+        discordance=percent(planned.discordance),
+        correlation=planned.correlation,
+    )
+    plain = [text(f"note_{key}") for key in ("rules", "proxy", "quantised", "few")]
+    return [*plain, *([detectable] if listed else []), sections.repeats(run.summary)]

@@ -1,1 +1,0 @@
-"""The report of a pretraining: its figures, and how the model learnt to speak."""

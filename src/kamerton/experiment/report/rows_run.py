@@ -1,0 +1,254 @@
+"""What a comparison of rows left, and its verdict in words.
+
+The verdict is about held-out loss or votes, and a model can foresee every vote and have unlearnt to
+end an answer. So it also says which criteria of form got worse beyond their 95 % interval, proved
+after the correction or not, and after training on preferences whether the answers' length changed
+beyond its interval: which length is better, no rule here knows.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kamerton import stats
+from kamerton.experiment import likelihood
+from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
+from kamerton.experiment.metrics import ADVERT, FORM, OF_ROWS
+from kamerton.experiment.prompts import prompts
+from kamerton.experiment.report import words
+from kamerton.experiment.report.figures import capital, in_points, percent, short, signed
+from kamerton.experiment.report.material import (
+    CHECKS,
+    ComparedRun,
+    ReportInputs,
+    read_compared,
+    read_json,
+)
+from kamerton.formats.language import say
+from kamerton.formats.losses import ChoiceRow, LossRow
+from kamerton.formats.scores import Comparison, Interval, Summary, Verdict
+from kamerton.formats.serving import BASE
+
+NAMES = {LIKELIHOOD: "loss", CHOICE: "choices", PREFERRED: "pairs"}
+"""How the texts of a declared hypothesis begin."""
+_FAMILIES = {"form": FORM, "brief": ADVERT}
+_DIRECTIONS: tuple[Verdict, ...] = ("better", "worse")
+
+
+@dataclass(frozen=True)
+class RowsRun(ComparedRun):
+    """What the page shows, in memory."""
+
+    losses: list[LossRow]
+    choices: list[ChoiceRow]
+    checks: dict[str, Any]
+    """What the training's self-tests found."""
+    passed_over: int
+    """Prompts that the server had no room for."""
+
+    @property
+    def method(self) -> str:
+        """How the model was trained, as the training says, else the recipe."""
+        return self._of_training("method", "lora")
+
+    @property
+    def objective(self) -> str:
+        """What was learnt, as the training says, else the recipe."""
+        return self._of_training("objective", "sft")
+
+    @property
+    def criteria(self) -> list[str]:
+        """What the answers were scored by: that of briefs only where there were some."""
+        scored = {name for sample in self.samples for name in sample.scores}
+        return [name for name in OF_ROWS if name in scored]
+
+    @property
+    def briefed(self) -> bool:
+        """Whether answers were held against briefs."""
+        return any(name in ADVERT for name in self.criteria)
+
+    def _of_training(self, key: str, default: str) -> str:
+        tune = self.recipe.get("tune") or {}
+        return str(self.training.get(key) or tune.get(key) or default)
+
+    @property
+    def formal(self) -> Summary:
+        """The summary with the criteria of form and of briefs alone."""
+        return form_only(self.summary)
+
+
+def load(inputs: ReportInputs) -> RowsRun:
+    """Read what the stages left; the training may have left neither losses nor choices."""
+    folders, run = inputs.folders, read_compared(inputs)
+    planned = prompts(run.settings, folders["data"], run.summary.seed)
+    answered = {sample.question_id for sample in run.samples}
+    tune = folders.get("tune")
+    return RowsRun(
+        **vars(run),
+        checks=read_json(tune, CHECKS),
+        losses=likelihood.losses(tune) if tune else [],
+        choices=likelihood.choices(tune) if tune else [],
+        passed_over=len(planned) - len(answered),
+    )
+
+
+def of_choices(summary: Summary) -> list[Comparison]:
+    """The comparisons of what people chose: the loss of choices, then the order of pairs."""
+    return [c for c in summary.comparisons if c.criterion in (CHOICE, PREFERRED)]
+
+
+def of_form(summary: Summary) -> list[Comparison]:
+    """The comparisons of the answers' form, and of how they follow their briefs."""
+    return [c for c in summary.comparisons if c.criterion in OF_ROWS]
+
+
+def form_only(summary: Summary) -> Summary:
+    """The summary of those alone."""
+    cells = [cell for cell in summary.cells if cell.criterion in OF_ROWS]
+    return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})
+
+
+def perplexity(loss: float) -> str:
+    """The perplexity of a mean loss in nats, to three digits."""
+    return short(math.exp(loss))
+
+
+def nats(effect: Interval) -> dict[str, str]:
+    """How a loss changed, in nats with its interval: below 0 is better."""
+    values = {"nats": effect.mean, "nats_low": effect.high, "nats_high": effect.low}
+    return {name: signed(-value) for name, value in values.items()}
+
+
+def ratio(effect: Interval) -> dict[str, str]:
+    """The ratio of the perplexities, tuned over base, with its interval: below 1 is better."""
+    values = {"ratio": effect.mean, "low": effect.high, "high": effect.low}
+    return {name: short(math.exp(-value)) for name, value in values.items()}
+
+
+def figures_of(comparison: Comparison, summary: Summary) -> str:
+    """What was measured of a declared hypothesis, as a clause; one group has no interval."""
+    alone = "" if comparison.groups > 1 else "_alone"
+    means, moved = words.means(comparison, summary), nats(comparison.effect)
+    if comparison.criterion == LIKELIHOOD:
+        shown = {side: perplexity(-mean) for side, mean in means.items()}
+        return _say(f"loss_figures{alone}", comparison, shown | moved | ratio(comparison.effect))
+    if comparison.criterion == CHOICE:
+        shown = {side: f"{-mean:.3f}" for side, mean in means.items()}
+        return _say(f"choices_figures{alone}", comparison, shown | moved)
+    shown = {side: percent(mean) for side, mean in means.items()}
+    return _say("pairs_figures", comparison, shown | in_points(comparison.effect))
+
+
+def _say(key: str, comparison: Comparison, values: dict[str, str]) -> str:
+    return say(
+        f"experiment.{key}",
+        arm=comparison.arm,
+        against=comparison.against,
+        rows=comparison.questions,
+        groups=comparison.groups,
+        **values,
+    )
+
+
+def headline(summary: Summary) -> str:
+    """The findings alone, in one line, or why none is claimed."""
+    if not summary.claims_verdict:
+        return words.silence(summary)
+    findings = [
+        say(f"experiment.{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        for c in words.primary(summary)
+    ]
+    findings = findings or [say("experiment.loss_missing")]
+    proved = [clause for direction in _DIRECTIONS for clause in _proved(summary, direction)]
+    return capital("; ".join(findings + proved))
+
+
+def _proved(summary: Summary, verdict: Verdict) -> Iterator[str]:
+    """Of the form, then of the briefs, one clause that names all criteria with this verdict."""
+    proved = [c.criterion for c in of_form(summary) if c.verdict == verdict]
+    for family, criteria in _FAMILIES.items():
+        names = [words.criterion(name) for name in proved if name in criteria]
+        if names:
+            yield say(f"experiment.{family}_{verdict}", names=", ".join(names))
+
+
+def verdict_sentence(run: RowsRun) -> str:
+    """The whole verdict in a few sentences: what was declared, with its figures, and what broke."""
+    declared = words.primary(run.summary)
+    measured = [capital(figures_of(c, run.summary)) for c in declared]
+    return ". ".join([headline(run.summary), *measured, *side_effects(run)]) + "."
+
+
+def harm(summary: Summary) -> list[str]:
+    """One sentence for everything that is proved worse."""
+    values: dict[str, Callable[[Interval], dict[str, str]]] = {
+        LIKELIHOOD: ratio,
+        CHOICE: nats,
+        PREFERRED: in_points,
+    }
+    declared = [
+        _say(f"{NAMES[c.criterion]}_harm", c, values[c.criterion](c.effect))
+        for c in words.primary(summary)
+        if c.verdict == "worse"
+    ]
+    return declared + words.harm(form_only(summary))
+
+
+def side_effects(run: RowsRun) -> list[str]:
+    """What broke in the answers, without full stops; none where they kept their form."""
+    items = [_broken_item(c, run.summary) for c in broken(run.summary)]
+    voted = of_choices(run.summary)
+    better = any(c.verdict == "better" for c in voted)
+    sentences = []
+    if items:
+        key = "kept_worse_but_votes" if better else "kept_worse"
+        sentences.append(say(f"experiment.{key}", list="; ".join(items)))
+    if voted and (length := _length(run)):
+        sentences.append(length)
+    if better and not of_form(run.summary):
+        sentences.append(say("experiment.kept_unknown"))
+    return sentences
+
+
+def broken(summary: Summary) -> list[Comparison]:
+    """Criteria of form whose whole interval is on the worse side, and not within the margin."""
+    return [c for c in of_form(summary) if c.effect.high < 0 and c.verdict != "equivalent"]
+
+
+def _broken_item(comparison: Comparison, summary: Summary) -> str:
+    means = {k: percent(mean) for k, mean in words.means(comparison, summary).items()}
+    name = words.criterion(comparison.criterion)
+    item = say("experiment.kept_item", criterion=name, **means, **in_points(comparison.effect))
+    proved = comparison.verdict == "worse"
+    return item if proved else say("experiment.kept_unproved", item=item)
+
+
+def _length(run: RowsRun) -> str:
+    """How the mean length changed; empty where its interval holds 0."""
+    before, after, change = lengths(run)
+    if change is None or change.low <= 0 <= change.high:
+        return ""
+    values = {"effect": change.mean, "low": change.low, "high": change.high}
+    moved = {name: signed(value, 1) for name, value in values.items()}
+    return say("experiment.kept_length", of_arm=f"{after:.1f}", of_against=f"{before:.1f}", **moved)
+
+
+def lengths(run: RowsRun) -> tuple[float, float, Interval | None]:
+    """Mean tokens of the base's answers and the tuned model's, and the difference.
+
+    Paired by held-out prompt, whole groups drawn again; None where no such prompt was asked.
+    """
+    by_arm = {
+        arm: {s.question_id: s for s in run.samples if (s.arm, s.held_out) == (arm, "rows")}
+        for arm in (BASE, run.name)
+    }
+    tuned = by_arm[run.name]
+    pairs = [(old, tuned[name]) for name, old in by_arm[BASE].items() if name in tuned]
+    if not pairs:
+        return 0.0, 0.0, None
+    before, after = (sum(pair[i].completion_tokens for pair in pairs) / len(pairs) for i in (0, 1))
+    longer = [float(new.completion_tokens - old.completion_tokens) for old, new in pairs]
+    groups, most = [old.group for old, _ in pairs], float(run.settings.answer_tokens)
+    seed, resamples = run.summary.seed, run.settings.resamples
+    return before, after, stats.bootstrap(longer, groups, (-most, most), resamples, seed)

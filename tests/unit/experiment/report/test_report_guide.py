@@ -1,0 +1,209 @@
+"""The page, the card and the table from made-up figures, in both languages."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from made_up import make_run
+
+from kamerton.experiment.report import figures, guide, plot, words
+from kamerton.experiment.report.blocks import html
+from kamerton.experiment.report.card import model_card
+from kamerton.experiment.report.guide import GuideRun
+from kamerton.experiment.report.run import ReportInputs, report
+from kamerton.experiment.report.table import plain_table
+from kamerton.formats.jsonl import write_rows
+from kamerton.formats.language import LANGUAGES, catalogue
+from kamerton.formats.scores import Interval
+
+EVIL = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
+WORSE = {"base": 0.9, "base+rag": 0.9, "museum": 0.1, "museum+rag": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", "en")
+
+
+def page(run: GuideRun) -> str:
+    return html(guide.page(run))
+
+
+def card(run: GuideRun) -> str:
+    return model_card(guide.card(run))
+
+
+class Tags(HTMLParser):
+    """All tags of a page with their attributes, and that each is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in {"meta", "input", "img", "br"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_asks_for_no_other_file() -> None:
+    text = page(make_run())
+    tags = Tags(text)
+    assert tags.open == []
+    assert not {"link", "img", "iframe"} & {tag for tag, _ in tags.found}
+    assert not any(set(attributes) & {"src", "href"} for _, attributes in tags.found)
+    assert "url(" not in text and "@import" not in text
+    assert "default-src 'none'" in text
+
+
+def test_the_verdict_comes_first_and_everything_is_there() -> None:
+    run = make_run(known=24)
+    text = page(run)
+    assert "<h1>Tuning helped; retrieval" in text
+    for part in ("base+rag", "museum+rag", "8:11", "00000000000c", "ab" * 32, run.command):
+        assert part in text
+    assert text.count('class="asked') == len(run.questions)
+
+
+def test_differing_questions_come_first() -> None:
+    kinds = re.findall(r'class="asked( differs)?"', page(make_run()))
+    assert kinds == sorted(kinds, reverse=True)
+    assert len(set(kinds)) == 2
+
+
+def test_what_models_and_users_wrote_is_escaped() -> None:
+    plain = make_run()
+    evil = plain.samples[0].model_copy(
+        update={"answer": EVIL, "question": EVIL, "why": {"factual_accuracy": f"lacks: {EVIL}"}}
+    )
+    run = GuideRun(
+        **{**vars(plain), "samples": [evil, *plain.samples[1:]], "command": f"kamerton run {EVIL}"}
+    )
+    text = page(run)
+    assert "<script>alert" not in text and "<img" not in text
+    assert text.count("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;") == 4
+    assert [tag for tag, _ in Tags(text).found].count("script") == 1
+
+
+def test_harm_is_told_first_and_in_the_table() -> None:
+    run = make_run(WORSE, known=24)
+    text = page(run)
+    assert "<h1>Tuning made it worse" in text
+    assert text.index('class="harm"') < text.index("What was compared")
+    assert "museum is proved worse than base in factual accuracy" in text
+    assert "museum is proved worse" in guide.table(run).replace("\n", " ")
+    assert "museum is proved worse" in card(run)
+
+
+def test_without_harm_nothing_is_said_of_it() -> None:
+    assert "Something got worse" not in page(make_run(known=24))
+
+
+def test_a_blocked_verdict_says_why_everywhere() -> None:
+    run = make_run(claim=False)
+    why = "No verdict is claimed: 2 test questions were seen in training or in the index"
+    assert f"<h1>{why}.</h1>" in page(run)
+    assert why in card(run)
+    assert why in guide.table(run).replace("\n", " ")
+    assert "Tuning helped" not in page(run)
+
+
+def test_in_russian(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAMERTON_LANG", "ru")
+    run = make_run(known=24)
+    text = page(run)
+    assert '<html lang="ru">' in text
+    assert "<h1>Дообучение помогло; " in text
+    left = re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", text, flags=re.S)
+    head = left.split("Что сказала")[0]
+    assert not re.search(r"\b(the|verdict|questions|interval|points|better)\b", head)
+    assert "верность фактов" in plain_table(run.summary)
+    assert "Карточка модели: museum" in card(run)
+
+
+def test_the_card_has_front_matter_with_the_same_figures() -> None:
+    run = make_run(known=24)
+    _, front, body = card(run).split("---\n", 2)
+    matter = yaml.safe_load(front)
+    assert matter["base_model"] == "SmolLM2-135M-Instruct"
+    assert matter["language"] == ["en"]
+    shown = matter["model-index"][0]["results"][0]["metrics"][0]
+    cell = next(c for c in run.summary.cells if c.arm == "museum")
+    assert shown == {
+        "type": cell.criterion,
+        "name": cell.criterion,
+        "value": round(cell.score.mean, 4),
+    }
+    assert plain_table(run.summary) in body
+    assert words.verdict_sentence(run.summary) in body
+
+
+def test_the_table_is_aligned_and_whole() -> None:
+    run = make_run()
+    lines = plain_table(run.summary).splitlines()
+    assert len(lines) == 2 + 4 + 4 + 2
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].split()[-4:] == ["base", "base+rag", "museum", "museum+rag"]
+
+
+def test_report_reads_the_stages_and_writes_three_files(tmp_path: Path) -> None:
+    run = make_run()
+    stages = {name: tmp_path / name for name in run.manifests}
+    for name, manifest in run.manifests.items():
+        manifest.write(stages[name])
+    write_rows(stages["data"] / "known.jsonl", run.questions)
+    (stages["data"] / "leaks.json").write_text('{"blocking": []}')
+    write_rows(stages["compare"] / "samples.jsonl", run.samples)
+    (stages["compare"] / "summary.json").write_text(run.summary.model_dump_json())
+    (stages["tune"] / "training.json").write_text(json.dumps({"rows": 287654}))
+    inputs = ReportInputs(
+        kind="guide",
+        name="museum",
+        recipe=run.recipe,
+        command=run.command,
+        stages={name: str(folder) for name, folder in stages.items()},
+    )
+    report(inputs, tmp_path / "report")
+    written = {p.name: p.read_text() for p in (tmp_path / "report").iterdir()}
+    assert set(written) == {"report.html", "model_card.md", "table.txt"}
+    assert "287654" in written["report.html"]
+    assert written["table.txt"] == guide.table(run)
+
+
+def test_figures_in_words() -> None:
+    assert figures.percent(0.694) == "69\u00a0%"
+    assert [figures.points(x) for x in (0.556, -0.2, 0.001, -0.004)] == ["+56", "−20", "0", "0"]
+    assert (figures.p_value(0.0123), figures.p_value(0.0001)) == ("=\u00a00.012", "<\u00a00.001")
+    assert (figures.duration(491), figures.duration(3723)) == ("8:11", "1:02:03")
+
+
+def test_a_strip_lies_inside_the_drawing_and_the_scale_holds_all() -> None:
+    wide = [Interval(mean=0.1, low=-0.3, high=0.4), Interval(mean=0, low=-0.01, high=0.01)]
+    scale = plot.differences(wide)
+    assert (scale.low, scale.high) == (-0.5, 0.5)
+    drawn = plot.strip(wide[0], scale, margin=0.05)
+    assert 0 <= drawn.low < drawn.mid < drawn.high <= 100
+    assert drawn.zero == 50.0
+    assert [label for _, label in scale.ticks()] == ["−50", "−25", "0", "+25", "+50"]
+
+
+def test_both_languages_have_the_same_keys_and_values_to_fill() -> None:
+    texts: dict[str, dict[str, str]] = {name: catalogue("experiment", name) for name in LANGUAGES}
+
+    def holes(text: Any) -> set[str]:
+        return set(re.findall(r"\{(\w+)\}", text))
+
+    assert texts["en"].keys() == texts["ru"].keys()
+    assert [k for k, text in texts["en"].items() if holes(text) != holes(texts["ru"][k])] == []
