@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kamerton.develop.export import agreement, gguf, lora, vocabulary
+from kamerton.develop.export import agreement, gguf, vocabulary
+from kamerton.develop.export.adapters import Modules
 from kamerton.develop.export.agreement import Agreement
 from kamerton.engines.llamacpp.tokens import Answer, Ids, token_driver
 from kamerton.formats.chat import Message
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kamerton.develop.export.agreement import Logprobs
 
 TOKENS = 16
-"""Tokens that the engine goes on with after each chat."""
+"""Tokens that the engine generates after each chat."""
 _LARGEST_KL = {"f16": 1e-3}
 """Mean KL divergence, in nats, of the engine from the trainer's model with the same weights."""
 _LARGEST_KL_QUANTISED = 5e-2
@@ -54,7 +55,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Arm:
-    """The base or an adaptation: how it went on in the engine, against the trainer's model."""
+    """The base or an adaptation: its answers in the engine, against the trainer's model."""
 
     answers: list[Answer]
     float: Agreement
@@ -77,7 +78,7 @@ def ask(
     Last come those of the bare base once more, of one token: what changes by itself.
     Raises InputError where the engine reads a chat as other tokens, or does not hold an adapter.
     """
-    prompts = [prompt_ids(tokenizer, messages) for messages in chats]
+    prompts = [vocabulary.prompt_ids(tokenizer, messages) for messages in chats]
     context = max(len(ids) for ids in prompts) + TOKENS + 8
     arms: list[tuple[int | None, int]] = [(arm, TOKENS) for arm in (None, *range(len(adapters)))]
     arms.append((None, 1))
@@ -97,27 +98,16 @@ def ask(
     return answers
 
 
-def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> Ids:
-    """The token ids of a chat up to where the answer begins, as the trainer makes them."""
-    chat = [message.model_dump() for message in messages]
-    found = tokenizer.apply_chat_template(
-        chat, tokenize=True, add_generation_prompt=True, return_dict=False
-    )
-    return list(found)
-
-
 def same_ids(engine: Ids, trainer: Ids, bos: int | None, number: int) -> None:
-    """InputError where chat `number` is other tokens; a mark of beginning too many is named."""
-    begins = [_leading(ids, bos) for ids in (engine, trainer)]
+    """InputError where chat `number` is other tokens; a BOS too many is named."""
+    begins = [
+        next((i for i, token in enumerate(ids) if token != bos), len(ids))
+        for ids in (engine, trainer)
+    ]
     if begins[0] != begins[1] or max(begins) > 1:
         raise InputError("develop.export_bos", number=number, engine=begins[0], trainer=begins[1])
     if engine != trainer:
         raise InputError("develop.parity_tokens", number=number)
-
-
-def _leading(ids: Ids, bos: int | None) -> int:
-    """How often the mark of beginning stands before anything else."""
-    return next((i for i, token in enumerate(ids) if token != bos), len(ids))
 
 
 def arm(
@@ -129,26 +119,26 @@ def arm(
     rows: list[Logprobs] = []
 
     def and_next(answer: Answer) -> "Logprobs":
-        found = reference(answer)
-        rows.append(found[0])
-        return found
+        logprobs = reference(answer)
+        rows.append(logprobs[0])
+        return logprobs
 
     with weights.as_stored(file):
         stored = agreement.compare(answers, and_next, ends)
     return Arm(answers, in_float, stored, rows)
 
 
-def hold(found: Arm, quantisation: str, where: Path) -> None:
+def hold(arm: Arm, quantisation: str, where: Path) -> None:
     """InputError where the engine computes something else than the trainer's model."""
     bound = _LARGEST_KL.get(quantisation, _LARGEST_KL_QUANTISED)
-    if not found.stored.positions or not found.stored.first_tokens:
+    if not arm.stored.positions or not arm.stored.first_tokens:
         raise InputError("develop.export_nothing_compared", where=str(where))
-    if not found.stored.kl_mean <= bound:
-        values = {"kl": found.stored.kl_mean, "bound": bound}
+    if not arm.stored.kl_mean <= bound:
+        values = {"kl": arm.stored.kl_mean, "bound": bound}
         raise InputError("develop.export_differs", where=str(where), **values)
 
 
-def hold_modules(trained: lora.Modules, written: lora.Modules, where: Path) -> None:
+def hold_modules(trained: Modules, written: Modules, where: Path) -> None:
     """InputError where an adapter's file holds less, or more, than was trained."""
     if trained != written:
         raise InputError(
@@ -161,22 +151,22 @@ def hold_modules(trained: lora.Modules, written: lora.Modules, where: Path) -> N
         )
 
 
-def hold_acting(trained: lora.Modules, where: Path) -> None:
+def hold_acting(trained: Modules, where: Path) -> None:
     """InputError where all updates of an adapter are zero: merging leaves rounding alone."""
     if not trained.acting:
         raise InputError("develop.adapter_inert", where=str(where))
 
 
-def hold_effect(found: Effect, where: Path) -> None:
+def hold_effect(effect: Effect, where: Path) -> None:
     """InputError where an adapter does nothing in the engine, or something else.
 
     Nothing is what the engine does without it too, asked again. A fixed bound would refuse the
     small effect of a few steps: a dead adapter adds zeros, and zeros change no bit.
     """
-    if not found.largest > found.repeat:
+    if not effect.largest > effect.repeat:
         raise InputError("develop.adapter_inert", where=str(where))
-    if found.error > _LARGEST_EFFECT_ERROR + _NOISE * found.noise:
-        raise InputError("develop.export_effect", where=str(where), error=found.error)
+    if effect.error > _LARGEST_EFFECT_ERROR + _NOISE * effect.noise:
+        raise InputError("develop.export_effect", where=str(where), error=effect.error)
 
 
 def repeat(first: Sequence[Answer], again: Sequence[Answer]) -> float:

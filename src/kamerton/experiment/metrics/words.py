@@ -4,7 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from kamerton.formats.matching import words
+from kamerton.formats.matching import akin, words
 
 _VOWELS = re.compile(r"(?:ая|яя|ое|ее|ые|ие|ый|ий|ой|[аеиоуыэюяйь])$")
 
@@ -12,15 +12,6 @@ _VOWELS = re.compile(r"(?:ая|яя|ое|ее|ые|ие|ый|ий|ой|[аеио
 def content_words(text: str) -> list[str]:
     """Words that carry meaning: all but those of `stopwords.txt`."""
     return [word for word in words(text) if word not in _stopwords()]
-
-
-def akin(one: str, other: str) -> bool:
-    """Whether two words are forms of one: equal, or alike but for at most two last letters."""
-    if one == other:
-        return True
-    shorter, longer = sorted((one, other), key=len)
-    stem = max(4, len(shorter) - 2)
-    return len(longer) - stem <= 4 and len(shorter) >= stem and one[:stem] == other[:stem]
 
 
 def share_word(one: str, other: str) -> bool:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from kamerton.formats.manifest import digest
+from kamerton.formats.matching import words
 from kamerton.formats.retrieval import Chunk
 
 Passage = Chunk
@@ -20,6 +22,13 @@ class Fact:
     test: tuple[str, ...]
     """Wordings kept for held-out questions."""
     origin: str
+    key_derived: bool = False
+    """Whether `key` was taken out of the answer, for want of one in the source."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other facts of its group, and stays when others come or go."""
+        return self.attribute or f"fact-{digest(' '.join(words(self.answer)))[:8]}"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from kamerton.develop.data.guide.split import Plan, split
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import write_rows, write_text
+from kamerton.formats.jsonl import insist_unique, write_rows, write_text
 from kamerton.formats.questions import NAMES
 from kamerton.formats.retrieval import Endpoint
 from kamerton.retrieval import index, passages
@@ -102,6 +102,9 @@ def _check(result: Plan, settings: GuideSettings) -> None:
         allowed(settings.embeddings)
     if not result.train:
         raise InputError("develop.no_train_rows")
+    source = str(settings.catalogue or settings.questions)
+    insist_unique((row.id for row in result.train), source)
+    insist_unique((question.id for question in result.held_out), source)
     if not result.known:
         raise InputError("develop.no_held_out")
     if len(result.train) > settings.max_train_rows:

@@ -77,7 +77,7 @@ def _train_rows(corpus: Corpus, settings: GuideSettings, known: list[str]) -> li
     texts = {passage.id: passage.text for passage in corpus.passages}
     return [
         ChatRow(
-            id=f"{fact.group}.{fact.attribute or 'fact'}.{number}",
+            id=f"{fact.group}.{fact.name}.{number}",
             messages=chat(settings.system, question, fact.answer),
             group=fact.group,
             origin=fact.origin,
@@ -150,7 +150,7 @@ def _questions(
         wordings = fact.test or (fact.train if held_out == "unknown" else ())
         for number, wording in enumerate(wordings[: settings.test_phrasings]):
             yield Question(
-                id=f"{held_out}.{fact.group}.{fact.attribute or number}.{number}",
+                id=f"{held_out}.{fact.group}.{fact.name}.{number}",
                 question=wording,
                 answer=fact.answer,
                 group=fact.group,

@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from kamerton.develop.data.guide.facts import Fact
 from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_objects, read_text
-from kamerton.formats.matching import words
+from kamerton.formats.matching import akin, words
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,10 @@ class _Line:
     key: tuple[str, ...]
     split: str
     where: str
+
+
+_NAME = re.compile(r"\d+(?:[.,]\d+)*|(?<!^)\b[A-ZА-ЯЁ][^\W\d_]{2,}")
+"""Numbers, and words with a capital that begin no answer."""
 
 
 def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
@@ -51,22 +55,35 @@ def _fact(lines: list[_Line], held_out: int) -> Fact:
         group=first.group,
         attribute="",
         answer=first.answer,
-        key=first.key or derived_key(first.answer),
+        key=first.key or derived_key(first.answer, [line.question for line in lines]),
         train=tuple(line.question for line in train),
         test=tuple(line.question for line in test),
         origin=first.where,
+        key_derived=not first.key,
     )
 
 
-def derived_key(answer: str) -> tuple[str, ...]:
+def derived_key(answer: str, questions: Sequence[str]) -> tuple[str, ...]:
     """Key facts of an answer that names none: its numbers and names, else its longest word.
 
-    A stand-in, and the check stage says so: a column `key` is the better way.
+    What stands in one of the `questions`, in whatever form, is no key: it is given, not known. Of
+    `НК-32/125` in question and answer neither 32 nor 125 is asked for. Empty where the answer only
+    repeats its question. A stand-in, and `init` shows it: a column `key` is the better way.
     """
-    inner = answer.split(" ", 1)[1] if " " in answer else answer
-    names = re.findall(r"\d+(?:[.,]\d+)*|\b[A-ZА-ЯЁ][^\W\d_]{2,}", inner)
-    longest = max(words(answer), key=len, default=answer)
-    return tuple(dict.fromkeys(names)) or (longest,)
+    given = {word for question in questions for word in words(question)}
+    names = [found.group() for found in _NAME.finditer(answer) if _is_key(found.group(), given)]
+    if names:
+        return tuple(dict.fromkeys(names))
+    left = [word for word in words(answer) if _is_key(word, given)]
+    return (max(left, key=len),) if left else ()
+
+
+def _is_key(text: str, given: Iterable[str]) -> bool:
+    """Whether the question lacks a word of `text`; numbers have no forms."""
+    return any(
+        not any(word == other or (not word[0].isdigit() and akin(word, other)) for other in given)
+        for word in words(text)
+    )
 
 
 def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from kamerton.develop.data.guide import catalogue, leaks, run, table
+from kamerton.develop.data.guide.facts import Fact
+from kamerton.develop.data.guide.split import Plan
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.chat import chat
@@ -170,7 +173,7 @@ def test_a_question_shared_by_train_and_test_stops_and_says_which(folder: Path) 
         {"questions": "q.jsonl", "known_groups": 1, "unknown_groups": 0}
     )
     message = error(run.plan, own, folder, 1)
-    assert "known.g" in message and "g.fact.0" in message
+    assert "known.g.fact-" in message and "= g.fact-" in message
 
 
 def test_leaks_are_found_at_each_level(folder: Path) -> None:
@@ -272,3 +275,66 @@ def test_the_section_is_optional_and_holds_no_key() -> None:
     for wrong in ({"model": ""}, {"api_key": "sk"}, {"api_key_env": "sk-secret"}):
         with pytest.raises(ValidationError):
             GuideSettings.model_validate({"embeddings": tree["embeddings"] | wrong})
+
+
+def own_facts(folder: Path, facts: dict[str, str]) -> Plan:
+    """A plan of one group whose facts are asked in two wordings each."""
+    rows = [
+        {"question": f"{asked}{mark}", "answer": answer, "group": "pump", "key": "x"}
+        for answer, asked in facts.items()
+        for mark in ("?", ", and how?")
+    ]
+    write(folder / "q.jsonl", [dict(row) for row in rows])
+    own = GuideSettings(questions=Path("q.jsonl"), known_groups=1, unknown_groups=0)
+    return run.plan(own, folder, 1)
+
+
+def test_two_facts_of_one_group_have_ids_of_their_own(tmp_path: Path) -> None:
+    facts = {"It weighs 20 kg.": "What does it weigh", "It is made in Kaluga.": "Where is it made"}
+    plan = own_facts(tmp_path, facts)
+    for rows in (plan.train, plan.known):
+        assert len({row.id for row in rows}) == len(rows) == 2
+    more = own_facts(tmp_path, {"It lasts a year.": "How long does it last"} | facts)
+    assert {q.id: q.answer for q in plan.known}.items() <= {
+        q.id: q.answer for q in more.known
+    }.items()
+
+
+def test_ids_that_stand_twice_stop_the_plan(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Fact, "name", "fact")
+    facts = {"It weighs 20 kg.": "What does it weigh", "It is made in Kaluga.": "Where is it made"}
+    assert "pump.fact.0 stands here twice" in error(own_facts, tmp_path, facts)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "key"),
+    [
+        ("Гарантия насоса НК-32/125?", "Гарантия на НК-32/125 — 24 месяца.", ("24",)),
+        ("Гарантия на этот насос?", "Гарантия на НК-32/125 — 24 месяца.", ("32", "125", "24")),
+        ("Какой корпус у НК-32/125?", "Корпус НК-32/125 отлит из чугуна.", ("чугуна",)),
+        ("Где Никосия на карте?", "Никосии нет на карте острова.", ("острова",)),
+        ("Где собран насос?", "Насос собран в Калуге.", ("Калуге",)),
+        ("Сколько действует гарантия?", "24 месяца.", ("24",)),
+        ("Цена НК-2,2?", "Насос НК-2.2 стоит 3,000 рублей.", ("3,000",)),
+        ("Сколько весит П-20?", "П-20 весит 120 кг.", ("120",)),
+        ("Who made the Zeus Krater?", "The Zeus Krater was made by Anna Berg.", ("Anna", "Berg")),
+        ("Is it open?", "Yes.", ("yes",)),
+        ("Is it open?", "It is open.", ()),
+    ],
+)
+def test_a_key_taken_from_the_answer_holds_nothing_that_the_question_gives(
+    question: str, answer: str, key: tuple[str, ...]
+) -> None:
+    assert table.derived_key(answer, [question]) == key
+
+
+def test_what_any_wording_gives_is_no_key(tmp_path: Path) -> None:
+    rows = [
+        {"question": "Гарантия НК-32?", "answer": "На НК-32 гарантия 24 месяца.", "group": "a"},
+        {"question": "Сколько она служит?", "answer": "На НК-32 гарантия 24 месяца.", "group": "a"},
+        {"question": "Цвет?", "answer": "Он зелёный.", "group": "a", "key": "зелён*"},
+    ]
+    write(tmp_path / "q.jsonl", [dict(row) for row in rows])
+    first, second = table.read(tmp_path / "q.jsonl", GuideSettings())
+    assert (first.key, first.key_derived) == (("24",), True)
+    assert (second.key, second.key_derived) == (("зелён*",), False)
