@@ -155,10 +155,10 @@ def grade(
     `answers`: a file, or rows such as {"id": …, "answers": ["…"]}; `data`: the problems or
     references; `max_unparsed`: the largest share without a readable number that is no complaint.
     """
-    from kamerton.experiment.tasks import GRADERS, Options
+    from kamerton.experiment.tasks import GRADED, TASKS, Options
 
-    if task not in GRADERS:
-        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADERS))
+    if task not in GRADED:
+        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADED))
     options = Options(
         data=Path(data) if data else None,
         seed=seed,
@@ -166,7 +166,7 @@ def grade(
         scorers=tuple(scorers),
     )
     with _file(answers) as path:
-        outcome = GRADERS[task](task, path, options)
+        outcome = TASKS[task].grade(path, options)
     told = (outcome.figures, outcome.lines, outcome.items, outcome.complaint)
     return Graded(task, *told)
 

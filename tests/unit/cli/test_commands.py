@@ -20,6 +20,7 @@ def at_root(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "expected"),
     [
         (["run", "museum", "--set", "tune.rnak=3"], "unknown key tune.rnak. Did you mean rank?"),
+        (["run", "museum", "--set", "tune.rows_at_once=3"], "Did you mean micro_batch_size?"),
         (["run", "museum", "--set", "tune.rank=many"], "tune.rank"),
         (["run", "museum", "--set", "tune.rank"], "key=value"),
         (["run", "museum", "--preset", "smok"], "the recipe has: smoke, full"),
