@@ -90,9 +90,9 @@ def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsS
     row_id, told = f"{number}.{place}", f"{source.name}: {place}"
     own = row_id if group is None else str(group)
     system, known = settings.system, named.NAMED.get(source.name)
-    if known and known.pair:
+    if known and known.pair and not source.form:
         return forms.pair(row, known.pair, row_id, told, system=system, group=own)
-    form = forms.form_of(row, origin)
+    form = forms.form_of(row, origin, source.form)
     return forms.to_chat(
         row, form, row_id, told, system=system, input_as=settings.input_as, group=own
     )

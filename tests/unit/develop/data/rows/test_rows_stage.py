@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from kamerton.develop.data.rows.collect import Sourced, reasons
 from kamerton.develop.data.rows.run import prepare, survey
@@ -53,6 +54,24 @@ def test_rows_become_a_dataset_split_by_group(home: Path, tmp_path: Path) -> Non
     assert card["read"] == card["train"] + card["held_out"] == 16
     assert json.loads((out / "leaks.json").read_text())["blocking"] == []
     assert str(tmp_path) not in (out / "train.jsonl").read_text(), "a path of this machine"
+
+
+def test_a_source_may_name_the_form_of_its_rows(home: Path, tmp_path: Path) -> None:
+    both = [of | {"prompt": "?", "response": "!"} for of in read(home / "rows.jsonl")]
+    write(home / "both.jsonl", both)
+
+    def answers(form: str | None) -> set[str]:
+        source = {"name": "both.jsonl", "group": "topic", "form": form}
+        prepare(settings(sources=[source], near=1.0), home, tmp_path / str(form), 7)
+        return {r["messages"][-1]["content"] for r in read(tmp_path / str(form) / "train.jsonl")}
+
+    assert answers(None) == {"!"}
+    assert answers("question_answer") < {of["answer"] for of in both}
+    with pytest.raises(InputError) as caught:
+        answers("sharegpt")
+    assert caught.value.key == "documents.no_form" and "conversations" in str(caught.value)
+    with pytest.raises(ValidationError):
+        answers("dolphin")
 
 
 def test_every_row_that_goes_has_its_reason(tmp_path: Path) -> None:
