@@ -54,7 +54,7 @@ class RowsSettings(Section):
     system: str = ""
     """System prompt put before rows that have none, in training and in serving."""
     input_as: Literal["user", "system"] = "user"
-    """Where the `input` of Alpaca rows goes."""
+    """Where the `input` of Alpaca rows and the `context` of Dolly rows go."""
     shortest: int = Field(1, ge=1)
     """Fewest characters of an answer."""
     longest: int = Field(20_000, ge=1)

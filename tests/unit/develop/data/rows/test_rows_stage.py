@@ -74,6 +74,26 @@ def test_a_source_may_name_the_form_of_its_rows(home: Path, tmp_path: Path) -> N
         answers("dolphin")
 
 
+@pytest.mark.parametrize("form", [None, "dolly"])
+def test_dolly_rows_are_known_by_themselves_and_by_name(tmp_path: Path, form: str | None) -> None:
+    rows = [
+        {
+            "instruction": f"Сколько лет служат {topic}?",
+            "context": f"Паспорт: {topic} служат {number + 3} лет без остановки.",
+            "response": f"{topic.capitalize()} служат {number + 3} лет.",
+            "category": "closed_qa",
+        }
+        for number, topic in enumerate(TOPICS)
+    ]
+    write(tmp_path / "dolly.jsonl", rows)
+    source = {"name": "dolly.jsonl", "form": form}
+    prepare(settings(sources=[source], near=1.0, on_leak="drop"), tmp_path, tmp_path / "out", 7)
+    (first, *_) = read(tmp_path / "out" / "train.jsonl")
+    user, assistant = (turn["content"] for turn in first["messages"])
+    assert user in {f"{of['instruction']}\n\n{of['context']}" for of in rows}
+    assert assistant in {of["response"] for of in rows}
+
+
 def test_every_row_that_goes_has_its_reason(tmp_path: Path) -> None:
     good = [row(topic, n) for n, topic in enumerate(TOPICS)]
     near = row("насосы", 0)
