@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kamerton.app import public
 from kamerton.formats.manifest import sha256
 
 SETTINGS = {
@@ -215,3 +217,22 @@ def test_a_dataset_whose_test_questions_are_trained_stops_before_any_weights(
     done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "known.g" in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path / "runs" / ".stages").glob("tune-*"))
+
+
+def test_the_code_of_the_python_page_runs(
+    home: Path, museum: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the tiny model, after the runs above: the smoke preset's stages are done already."""
+    monkeypatch.chdir(home)
+    small = SETTINGS | {"base": str(tiny)}
+    sets = public._sets
+
+    def with_small(values: public.Values | None) -> tuple[str, ...]:
+        return (*(f"{key}={value}" for key, value in small.items()), *sets(values))
+
+    monkeypatch.setattr(public, "_sets", with_small)
+    page = museum.parents[1] / "docs" / "tutorials" / "python.md"
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S):
+        exec(block.replace('"museum", preset', f"{str(museum)!r}, preset"), names)
+    assert "museum/1" in str(names["run"])

@@ -8,7 +8,8 @@ from kamerton.app.kinds import Folders, kind_of
 from kamerton.app.recipe import Part
 from kamerton.app.serving import serving
 from kamerton.app.stages import STAGES_OF_ADAPTER, Job
-from kamerton.formats.events import recording
+from kamerton.formats.errors import InputError
+from kamerton.formats.events import Event, emit, recording
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.folder import STAGES, find_run
@@ -18,7 +19,11 @@ def run_stage(name: StageName, job: Job) -> None:
     """Run one stage in this process; its outputs and its events go where the job says."""
     Path(job.stages[name]).mkdir(parents=True, exist_ok=True)
     with recording(Path(job.stages[name])):
-        _run(name, job)
+        try:
+            _run(name, job)
+        except InputError as error:
+            emit(Event(kind="refused", text=str(error)))
+            raise
 
 
 def _run(name: StageName, job: Job) -> None:

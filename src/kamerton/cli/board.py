@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app.runs import Place, place_of, read
+from kamerton.app.public import compare as compared
+from kamerton.app.runs import place_of, read
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
@@ -21,18 +22,9 @@ def compare(
     form: Annotated[str, typer.Option("--format", help="cli.opt_format")] = "text",
 ) -> None:
     """Print scores, verdicts against the first run, and where a run got worse."""
-    from kamerton.experiment.board import compared
-    from kamerton.experiment.report.board import exported, sentences
-    from kamerton.experiment.slices import slices
-
     wanted = _form(form)
-    places = [place_of(text) for text in runs]
-    found = [read(place) for place in places]
-    board = compared(found)
-    parts = slices(found, _topics(places[0]), not board.why)
-    typer.echo(exported(board, parts, wanted))
-    if wanted == "text":
-        typer.echo("\n" + "\n".join(sentences(board, parts)))
+    board = compared(*runs)
+    typer.echo(board if wanted == "text" else board.exported(wanted))
 
 
 def leaderboard(
@@ -84,13 +76,3 @@ def _by_questions(runs: "Sequence[Finished]") -> "list[list[Finished]]":
     for run in runs:
         by.setdefault((asked_of(run), run.primary), []).append(run)
     return list(by.values())
-
-
-def _topics(place: Place) -> dict[str, str]:
-    """What each question of a guide is about, where its data stage still lies."""
-    from kamerton.experiment.run import SETS, read_questions
-    from kamerton.experiment.slices import topics_of
-
-    data = place.stage("data")
-    there = data is not None and any((data / f"{name}.jsonl").is_file() for name in SETS)
-    return topics_of(read_questions(data)) if data is not None and there else {}

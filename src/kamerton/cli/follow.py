@@ -89,7 +89,7 @@ class _Lines:
         elif event.kind == "failed":
             self._progress(last=True)
             self._line(say("cli.work_failed_stage", stage=stage, code=event.code))
-        elif event.kind == "note" and update.live:
+        elif event.kind == "refused" or (event.kind == "note" and update.live):
             self._line(event.text)
 
     def end(self) -> None:

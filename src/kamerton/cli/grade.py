@@ -38,7 +38,7 @@ def grade(
     from kamerton.experiment.tasks import GRADERS, Columns, Options
 
     if task not in GRADERS:
-        raise InputError("cli.grade_unknown_task", task=task, known=", ".join(GRADERS))
+        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADERS))
     options = Options(
         data=data,
         seed=seed,

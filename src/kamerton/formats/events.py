@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 FILE = "events.jsonl"
 ENVIRONMENT = "KAMERTON_EVENTS"
 """The file that this process and its children write to; unset: nothing is written."""
-Kind = Literal["started", "progress", "figures", "note", "finished", "failed"]
+Kind = Literal["started", "progress", "figures", "note", "refused", "finished", "failed"]
 
 
 class Event(BaseModel):
@@ -40,7 +40,8 @@ class Event(BaseModel):
     figures: dict[str, float] = {}
     """figures: loss, learning_rate, eval_loss and so on, by name."""
     text: str = ""
-    """note: a line for a person; progress: what stands beside the bar."""
+    """note: a line for a person; refused: why an input cannot be used; progress: what stands beside
+    the bar."""
     resumed: bool = False
     """started: whether the stage goes on from what an interrupted run left."""
     seconds: float = 0.0

@@ -40,11 +40,12 @@ def run_child(name: str, command: list[str], lock: int) -> float:
     """
     start = time.monotonic()
     sys.stderr.flush()
+    told = _stderr()
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
-        stdout=sys.stderr.fileno(),
-        stderr=sys.stderr.fileno(),
+        stdout=told,
+        stderr=told,
         start_new_session=True,
         pass_fds=(lock,),
     )
@@ -55,6 +56,14 @@ def run_child(name: str, command: list[str], lock: int) -> float:
     if code:
         raise StageFailed(name, code)
     return time.monotonic() - start
+
+
+def _stderr() -> int:
+    """Where a stage may speak; a notebook's stderr is no file, and its events tell the same."""
+    try:
+        return sys.stderr.fileno()
+    except (OSError, ValueError):
+        return subprocess.DEVNULL
 
 
 def die_with_parent() -> None:

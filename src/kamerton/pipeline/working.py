@@ -32,7 +32,7 @@ def working(root: Path, record: Working) -> Iterator[None]:
     for path in folder.glob(f"{_MARK}*"):
         if not _is_alive(path):
             path.unlink(missing_ok=True)  # stopped earlier; this run goes on from there
-    path = folder / f"{_MARK}{os.getpid()}"
+    path = folder / f"{_MARK}{os.getpid()}-{time.monotonic_ns()}"
     with path.open("w", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # the kernel lets go of it however this process ends
         stream.write(record.model_dump_json() + "\n")

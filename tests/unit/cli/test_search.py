@@ -63,7 +63,7 @@ def test_what_cannot_be_searched_is_told(index: Path) -> None:
     (index / META).unlink()
     with pytest.raises(InputError) as caught:
         call("museum", "idol")
-    assert caught.value.key == "cli.search_no_index" and "museum" in str(caught.value)
+    assert caught.value.key == "app.search_no_index" and "museum" in str(caught.value)
 
 
 @pytest.mark.parametrize("wrong", [["--how", "best"], ["-k", "0"], []])

@@ -1,6 +1,6 @@
 """Requests as the batched engine reads them, and its replies, in OpenAI's form.
 
-`echo: true, logprobs: 1` with `max_tokens` 0 (the prompt alone) or 1 (and the likeliest token
+`echo: true, logprobs: 1` with `max_tokens` 0 (the prompt alone) or 1 (and the top_token token
 behind it) is what lm-evaluation-harness's `local-completions` reads: `logprobs` with `tokens`,
 `token_logprobs`, `top_logprobs` and `text_offset`.
 """
@@ -12,7 +12,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.engines.batching.requests import Reply, Request, Sampling, Score, Scored
+from kamerton.engines.batched.requests import (
+    Reply,
+    Request,
+    SamplingParams,
+    ScoredPrompt,
+    TokenScore,
+)
 from kamerton.engines.openai_api import (
     ApiError,
     ChatRequest,
@@ -28,7 +34,7 @@ _DEFAULT = 256
 """Tokens of an answer where the request does not say."""
 _HALF = "\ufffd"
 """What a decoder writes for bytes that are no whole character yet."""
-Decode = Callable[[Sequence[int]], str]
+DecodeStep = Callable[[Sequence[int]], str]
 
 
 class TokenizeRequest(BaseModel):
@@ -68,7 +74,7 @@ def _check_scoring(request: CompletionRequest) -> None:
     if request.max_tokens not in (0, 1) or request.max_completion_tokens is not None:
         _refuse("max_tokens", "with echo: true it is 0 or 1")
     if request.max_tokens == 1 and request.temperature != 0:
-        _refuse("temperature", "with echo: true the token behind the prompt is the likeliest: 0")
+        _refuse("temperature", "with echo: true the token behind the prompt is the top_token: 0")
     if request.n not in (None, 1):
         _refuse("n", "with echo: true it is 1")
 
@@ -82,7 +88,7 @@ def requests_for(request: Generation, ids: Sequence[int]) -> list[Request]:
 
     What is not said has OpenAI's default, but for `max_tokens`.
     """
-    sampling = Sampling(
+    sampling = SamplingParams(
         temperature=1.0 if request.temperature is None else request.temperature,
         top_k=max(0, request.top_k or 0),
         top_p=1.0 if request.top_p is None else request.top_p,
@@ -115,7 +121,7 @@ def _choice(place: int, reply: Reply, chat: bool) -> dict[str, Any]:
 
 
 def scores(
-    request: CompletionRequest, prompts: Sequence[Scored], decode: Decode, name: str
+    request: CompletionRequest, prompts: Sequence[ScoredPrompt], decode: DecodeStep, name: str
 ) -> dict[str, Any]:
     """The answer to a request: one choice for each prompt.
 
@@ -123,7 +129,7 @@ def scores(
     """
     for one in prompts:
         all_scores = [score for score in one.scores if score is not None]
-        if not all(math.isfinite(score.log_prob) for score in [*all_scores, one.following]):
+        if not all(math.isfinite(score.log_prob) for score in [*all_scores, one.next_token]):
             raise ApiError(400, "the model gives a token of this prompt no finite log-probability")
     more = bool(request.max_tokens)
     choices = [
@@ -135,10 +141,10 @@ def scores(
     )
 
 
-def _scored_choice(one: Scored, decode: Decode, more: bool) -> dict[str, Any]:
-    following = (one.following.likeliest,) if more else ()
-    scores = (*one.scores, one.following) if more else one.scores
-    tokens = texts(decode, (*one.ids, *following))
+def _scored_choice(one: ScoredPrompt, decode: DecodeStep, more: bool) -> dict[str, Any]:
+    next_token = (one.next_token.top_token,) if more else ()
+    scores = (*one.scores, one.next_token) if more else one.scores
+    tokens = texts(decode, (*one.ids, *next_token))
     offsets = [0]
     for text in tokens:
         offsets.append(offsets[-1] + len(text))
@@ -151,14 +157,14 @@ def _scored_choice(one: Scored, decode: Decode, more: bool) -> dict[str, Any]:
     return {"text": "".join(tokens), "logprobs": logprobs}
 
 
-def _top(text: str, score: Score | None, decode: Decode) -> dict[str, float] | None:
+def _top(text: str, score: TokenScore | None, decode: DecodeStep) -> dict[str, float] | None:
     if score is None:
         return None
-    # The likeliest last: of two tokens with one text its figure stays.
-    return {text: score.log_prob, decode([score.likeliest]): score.likeliest_log_prob}
+    # The top_token last: of two tokens with one text its figure stays.
+    return {text: score.log_prob, decode([score.top_token]): score.top_log_prob}
 
 
-def texts(decode: Decode, ids: Sequence[int]) -> list[str]:
+def texts(decode: DecodeStep, ids: Sequence[int]) -> list[str]:
     """The text that each token adds; a character of several tokens stands with its last one.
 
     Joined they are the text of all. Only the tokens around each place are decoded again, so that

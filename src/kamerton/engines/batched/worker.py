@@ -23,9 +23,8 @@ from fastapi.responses import JSONResponse
 from kamerton.engines.batched import api
 from kamerton.engines.batched.api import TokenizeRequest, read
 from kamerton.engines.batched.engine import BatchedSettings
-from kamerton.engines.batching.engine import Batched
-from kamerton.engines.batching.requests import Reply, Scored
-from kamerton.engines.batching.runner import Runner
+from kamerton.engines.batched.requests import Reply, ScoredPrompt
+from kamerton.engines.batched.scheduler import Scheduler, SchedulerThread
 from kamerton.engines.child_server import (
     application,
     listen,
@@ -47,8 +46,8 @@ _BACKLOG = 1024
 """Connections that may wait: hundreds of requests come at once."""
 _ENDS = ("<|im_end|>", "<|endoftext|>")
 T = TypeVar("T")
-Ask = Callable[[Callable[[T], None], Callable[[], bool]], None]
-"""Queues something, given who is told of it and whether nobody waits any more."""
+Submit = Callable[[Callable[[T], None], Callable[[], bool]], None]
+"""Queues something, given what takes its result, and whether nobody waits for it any more."""
 _READ = (
     "*.safetensors",
     "config.json",
@@ -67,7 +66,7 @@ class Served:
     name: str
     fingerprint: str
     """Of its weights and its tokenizer: equal ones give equal token ids and probabilities."""
-    engine: Batched
+    scheduler: Scheduler
     tokenizer: Any
     template: str | None
 
@@ -78,18 +77,19 @@ def load(settings: BatchedSettings) -> Served:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
-    from kamerton.engines.batching import weights
+    from kamerton.engines.batched import model as models
 
     logging.disable_progress_bar()
     torch.set_num_threads(settings.threads)
     tokenizer = AutoTokenizer.from_pretrained(settings.weights)
-    known = tokenizer.get_vocab()
-    ends = {known[token] for token in _ENDS if token in known} | {tokenizer.eos_token_id}
-    model = weights.load(settings.weights, adapter=settings.adapter)
-    engine = Batched(model, tokenizer, [end for end in ends if end is not None], settings.slots)
+    vocabulary = tokenizer.get_vocab()
+    ends = {vocabulary[token] for token in _ENDS if token in vocabulary} | {tokenizer.eos_token_id}
+    model = models.load(settings.weights, adapter=settings.adapter)
+    ids = [end for end in ends if end is not None]
+    scheduler = Scheduler(model, tokenizer, ids, settings.slots)
     template = templates.for_engine(settings.template) if settings.template else None
     places = [Path(place) for place in (settings.weights, settings.adapter) if place]
-    return Served(settings.name, fingerprint(*places), engine, tokenizer, template)
+    return Served(settings.name, fingerprint(*places), scheduler, tokenizer, template)
 
 
 def fingerprint(*folders: Path) -> str:
@@ -106,11 +106,11 @@ class Routes:
     """One model behind HTTP."""
 
     def __init__(self, served: Served) -> None:
-        self._served, self._runner = served, Runner(served.engine)
+        self._served, self._thread = served, SchedulerThread(served.scheduler)
 
     async def health(self) -> dict[str, Any]:
         """GET /health."""
-        return {"status": "ok", "counted": asdict(self._served.engine.counted)}
+        return {"status": "ok", "counts": asdict(self._served.scheduler.counts)}
 
     async def models(self) -> dict[str, Any]:
         """GET /v1/models."""
@@ -119,12 +119,13 @@ class Routes:
 
     async def completions(self, request: Request) -> JSONResponse:
         """POST /v1/completions."""
-        asked = read(parse_json(await request.body()), CompletionRequest)
+        completion = read(parse_json(await request.body()), CompletionRequest)
         prompts = [
             self._served.tokenizer(one).input_ids if isinstance(one, str) else one
-            for one in asked.prompts
+            for one in completion.prompts
         ]
-        return await (self._score if asked.echo else self._answer)(request, asked, prompts)
+        answer = self._score if completion.echo else self._answer
+        return await answer(request, completion, prompts)
 
     async def tokenize(self, request: Request) -> JSONResponse:
         """POST /tokenize: what a prompt is in tokens, in vLLM's form.
@@ -132,48 +133,46 @@ class Routes:
         `prefix_token` is what a text is scored behind so that its first token has a score too: the
         beginning of text, else the end of one (null where the tokenizer knows neither).
         """
-        asked, tokenizer = (
-            read(parse_json(await request.body()), TokenizeRequest),
-            self._served.tokenizer,
-        )
-        self._check_model(asked.model)
-        ids = tokenizer(asked.prompt, add_special_tokens=asked.add_special_tokens).input_ids
+        text = read(parse_json(await request.body()), TokenizeRequest)
+        tokenizer = self._served.tokenizer
+        self._check_model(text.model)
+        ids = tokenizer(text.prompt, add_special_tokens=text.add_special_tokens).input_ids
         begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
-        told = {"count": len(ids), "max_model_len": self._served.engine.room, "tokens": ids}
-        return JSONResponse(told | {"prefix_token": end if begin is None else begin})
+        counts = {"count": len(ids), "max_model_len": self._served.scheduler.room, "tokens": ids}
+        return JSONResponse(counts | {"prefix_token": end if begin is None else begin})
 
     async def chat(self, request: Request) -> JSONResponse:
         """POST /v1/chat/completions."""
-        asked = read(parse_json(await request.body()), ChatRequest)
+        chat = read(parse_json(await request.body()), ChatRequest)
         if self._served.template is None:
             raise ApiError(400, "this model was started without a chat template", param="messages")
         ids = self._served.tokenizer.apply_chat_template(
-            plain_messages(asked, "batched"),
+            plain_messages(chat, "batched"),
             chat_template=self._served.template,
             add_generation_prompt=True,
             tokenize=True,
             return_dict=False,
         )
-        return await self._answer(request, asked, [list(ids)])
+        return await self._answer(request, chat, [list(ids)])
 
     async def _answer(
-        self, request: Request, asked: Generation, prompts: list[list[int]]
+        self, request: Request, generation: Generation, prompts: list[list[int]]
     ) -> JSONResponse:
-        self._check(asked, prompts, more=1)
-        replies = await while_connected(request, self._replies(asked, prompts))
-        return JSONResponse(api.answer(asked, replies, self._served.name))
+        self._check(generation, prompts, more=1)
+        replies = await while_connected(request, self._replies(generation, prompts))
+        return JSONResponse(api.answer(generation, replies, self._served.name))
 
     async def _score(
-        self, request: Request, asked: CompletionRequest, prompts: list[list[int]]
+        self, request: Request, completion: CompletionRequest, prompts: list[list[int]]
     ) -> JSONResponse:
-        self._check(asked, prompts, more=0)
-        found = await while_connected(request, self._scored(prompts))
+        self._check(completion, prompts, more=0)
+        scored = await while_connected(request, self._scored(prompts))
         decode = partial(self._served.tokenizer.decode, clean_up_tokenization_spaces=False)
-        return JSONResponse(api.scores(asked, found, decode, self._served.name))
+        return JSONResponse(api.scores(completion, scored, decode, self._served.name))
 
-    def _check(self, asked: Generation, prompts: list[list[int]], more: int) -> None:
+    def _check(self, generation: Generation, prompts: list[list[int]], more: int) -> None:
         """ApiError unless all prompts, with so many tokens more, can be computed."""
-        self._check_model(asked.model)
+        self._check_model(generation.model)
         for ids in prompts:
             self._check_ids(ids, more)
 
@@ -183,41 +182,41 @@ class Routes:
             raise ApiError(404, message, param="model", code="model_not_found")
 
     def _check_ids(self, ids: list[int], more: int) -> None:
-        room, vocabulary = self._served.engine.room, self._served.engine.vocabulary
+        room, vocabulary = self._served.scheduler.room, self._served.scheduler.vocabulary
         if not 0 < len(ids) <= room - more:
             message = f"the prompt has {len(ids)} tokens, and with its answer may have {room}"
             raise ApiError(400, message, type="exceed_context_size_error")
         if not all(0 <= token < vocabulary for token in ids):
             raise ApiError(400, f"prompt: token ids are below {vocabulary}", param="prompt")
 
-    async def _replies(self, asked: Generation, prompts: list[list[int]]) -> list[Reply]:
+    async def _replies(self, generation: Generation, prompts: list[list[int]]) -> list[Reply]:
         """All `n` answers to each prompt."""
-        requests = [one for ids in prompts for one in api.requests_for(asked, ids)]
-        return await _all([partial(self._runner.ask, one) for one in requests])
+        requests = [one for ids in prompts for one in api.requests_for(generation, ids)]
+        return await _all([partial(self._thread.generate, one) for one in requests])
 
-    async def _scored(self, prompts: list[list[int]]) -> list[Scored]:
+    async def _scored(self, prompts: list[list[int]]) -> list[ScoredPrompt]:
         """The log-probabilities of all prompts."""
-        return await _all([partial(self._runner.score, tuple(ids)) for ids in prompts])
+        return await _all([partial(self._thread.score, tuple(ids)) for ids in prompts])
 
 
-async def _all(asks: Sequence[Ask[T]]) -> list[T]:
-    """What the engine tells to all; when the client leaves, what is not done is dropped."""
-    loop, gone = asyncio.get_running_loop(), threading.Event()
-    futures: list[asyncio.Future[T]] = [loop.create_future() for _ in asks]
-    for ask, future in zip(asks, futures, strict=True):
-        ask(partial(tell, loop, future), gone.is_set)
+async def _all(submits: Sequence[Submit[T]]) -> list[T]:
+    """All results; when the client leaves, what is not done is dropped."""
+    loop, cancelled = asyncio.get_running_loop(), threading.Event()
+    futures: list[asyncio.Future[T]] = [loop.create_future() for _ in submits]
+    for submit, future in zip(submits, futures, strict=True):
+        submit(partial(_hand_over, loop, future), cancelled.is_set)
     try:
         return list(await asyncio.gather(*futures))
     finally:
-        gone.set()
+        cancelled.set()
 
 
-def tell(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]", reply: T) -> None:
-    """Hand a reply from the engine's thread over to who waits for it, if anybody does."""
+def _hand_over(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]", result: T) -> None:
+    """Give a result from the engine's thread to who waits for it, if anybody does."""
 
     def done() -> None:
         if not future.done():
-            future.set_result(reply)
+            future.set_result(result)
 
     with contextlib.suppress(RuntimeError):  # the server is about to end
         loop.call_soon_threadsafe(done)

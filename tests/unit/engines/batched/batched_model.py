@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from kamerton.engines.batching import weights
-from kamerton.engines.batching.engine import Batched
-from kamerton.engines.batching.requests import Request, Sampling
+from kamerton.engines.batched import model as models
+from kamerton.engines.batched.requests import Request, SamplingParams
+from kamerton.engines.batched.scheduler import Scheduler
 from tiny_model import make_model
 
 
@@ -26,10 +26,10 @@ def folder_of(place: Path) -> Path:
     return make_model(place / "tiny", seed=3)
 
 
-def batched(folder: Path, slots: int = 4, pack: bool = True) -> Batched:
+def batched(folder: Path, slots: int = 4, pack: bool = True) -> Scheduler:
     _, tokenizer = plain(folder)
-    model = weights.load(str(folder), pack)
-    return Batched(model, tokenizer, [tokenizer.eos_token_id], slots=slots)
+    model = models.load(str(folder), pack)
+    return Scheduler(model, tokenizer, [tokenizer.eos_token_id], slots=slots)
 
 
 def tokens(count: int, seed: int) -> tuple[int, ...]:
@@ -39,11 +39,11 @@ def tokens(count: int, seed: int) -> tuple[int, ...]:
 
 
 def uneven() -> list[Request]:
-    """Prompts of 1 to 130 tokens, most of them with a common beginning; answers of 1 to 40."""
-    draw, common = random.Random(1), tokens(90, 0)
-    prompts = [common + tokens(draw.randrange(1, 40), 10 + i) for i in range(12)]
+    """Prompts of 1 to 130 tokens, most of them with a shared prefix; answers of 1 to 40."""
+    draw, common_prefix = random.Random(1), tokens(90, 0)
+    prompts = [common_prefix + tokens(draw.randrange(1, 40), 10 + i) for i in range(12)]
     prompts += [tokens(1, 50), tokens(5, 51), tokens(60, 52)]
-    return [Request(ids, Sampling(max_tokens=draw.randrange(1, 40))) for ids in prompts]
+    return [Request(ids, SamplingParams(max_tokens=draw.randrange(1, 40))) for ids in prompts]
 
 
 def one_by_one(folder: Path, requests: Sequence[Request]) -> list[list[int]]:

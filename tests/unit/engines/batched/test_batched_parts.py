@@ -3,15 +3,13 @@
 import pytest
 import torch
 
-from kamerton.engines.batching.attention import Node, joined, part
-from kamerton.engines.batching.choice import by_share, choose
-from kamerton.engines.batching.requests import Sampling, uniform
-from kamerton.engines.batching.slots import Slots
-from kamerton.engines.batching.tree import Tree, common, worth
+from kamerton.engines.batched.attention import PrefixNode, merged, partial_attention
+from kamerton.engines.batched.kv_cache import KVSlots, PrefixTree, best_prefix, common_prefix
+from kamerton.engines.batched.requests import SamplingParams, draw_tokens, sample_tokens, uniform
 
 
-def node(ids: tuple[int, ...], start: int = 0) -> Node:
-    return Node(
+def node(ids: tuple[int, ...], start: int = 0) -> PrefixNode:
+    return PrefixNode(
         ids, start, torch.arange(len(ids)).float().view(1, 1, 1, -1, 1).expand(2, 2, 1, -1, 3)
     )
 
@@ -20,16 +18,16 @@ def test_attention_in_two_parts_is_attention() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 3, n, 16) for n in (5, 40, 40))
     whole = torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=0.3)
-    one = part(q, k[:, :, :33], v[:, :, :33], 0.3)
-    other = part(q, k[:, :, 33:], v[:, :, 33:], 0.3)
-    assert torch.allclose(joined(one, other)[0], whole, atol=1e-6)
+    one = partial_attention(q, k[:, :, :33], v[:, :, :33], 0.3)
+    other = partial_attention(q, k[:, :, 33:], v[:, :, 33:], 0.3)
+    assert torch.allclose(merged(one, other)[0], whole, atol=1e-6)
     assert not torch.allclose(one[0], whole, atol=1e-3)
     total = torch.logsumexp(q @ k.transpose(2, 3) * 0.3, -1)
-    assert torch.allclose(joined(one, other)[1], total, atol=1e-5)
+    assert torch.allclose(merged(one, other)[1], total, atol=1e-5)
 
 
 def test_prompts_follow_and_cut_nodes() -> None:
-    tree, common_part = Tree(), tuple(range(100))
+    tree, common_part = PrefixTree(), tuple(range(100))
     tree.add((), node(common_part))
     assert [len(n.ids) for n in tree.path((*common_part, 7, 8))] == [100]
     assert tree.path((*common_part[:20], 500, 501)) == ()  # 20 tokens are not worth a cut
@@ -44,7 +42,7 @@ def test_prompts_follow_and_cut_nodes() -> None:
 
 
 def test_nodes_unused_for_longest_are_dropped() -> None:
-    tree = Tree(most=100)
+    tree = PrefixTree(most=100)
     for start in (0, 1000, 2000):
         tree.add((), node(tuple(range(start, start + 40))))
         tree.path((*range(40), 9999))
@@ -54,16 +52,16 @@ def test_nodes_unused_for_longest_are_dropped() -> None:
 def test_where_a_node_is_worth_it() -> None:
     ids = tuple(range(200))
     few, some = (*ids[:150], 7), [(*ids[:80], 1000 + i) for i in range(5)]
-    assert worth(ids, 0, [ids, ids]) == 0  # the same prompt again is no other prompt
-    assert worth(ids, 0, [few, ids]) == 150
-    assert worth(ids, 0, [few, *some]) == 80  # five times 80 and once more are most
-    assert worth(ids, 80, [few, *some]) == 150
-    assert worth(ids, 140, [few, *some]) == 140
-    assert common(ids, few) == 150 and common((), ids) == 0
+    assert best_prefix(ids, 0, [ids, ids]) == 0  # the same prompt again is no other prompt
+    assert best_prefix(ids, 0, [few, ids]) == 150
+    assert best_prefix(ids, 0, [few, *some]) == 80  # five times 80 and once more are most
+    assert best_prefix(ids, 80, [few, *some]) == 150
+    assert best_prefix(ids, 140, [few, *some]) == 140
+    assert common_prefix(ids, few) == 150 and common_prefix((), ids) == 0
 
 
 def test_slots_stay_side_by_side() -> None:
-    slots = Slots(3)
+    slots = KVSlots(3)
     for value, length in ((1.0, 4), (2.0, 6), (3.0, 2)):
         assert slots.take(torch.full((2, 2, 1, length, 3), value), 5) == int(value) - 1
     assert slots.free == 0 and slots.kv.shape[-2] >= 11
@@ -78,7 +76,7 @@ def test_draws_follow_probabilities() -> None:
     torch.manual_seed(0)
     shares = torch.softmax(torch.randn(1, 700) * 2, -1)
     places = torch.linspace(0, 1, 5001, dtype=torch.float64)[:-1]
-    found = torch.tensor(by_share(shares.expand(5000, -1), places))
+    found = torch.tensor(draw_tokens(shares.expand(5000, -1), places))
     counts = torch.bincount(found, minlength=700) / 5000
     assert (counts - shares[0]).abs().max() < 3 / 5000
     assert found.diff().min() >= 0
@@ -88,19 +86,19 @@ def test_draws_follow_probabilities() -> None:
 def test_what_has_no_probability_is_never_drawn(draw: float) -> None:
     shares = torch.zeros(1, 1000)
     shares[0, [300, 700]] = torch.tensor([0.3, 0.7])
-    (token,) = by_share(shares, torch.tensor([draw], dtype=torch.float64))
+    (token,) = draw_tokens(shares, torch.tensor([draw], dtype=torch.float64))
     assert token == (300 if draw < 0.3 else 700)
 
 
 def test_greedy_and_sampled_rows_beside_each_other() -> None:
     logits = torch.tensor([[0.0, 2.0, 1.0, 1.9]] * 4)
     how = [
-        Sampling(),
-        Sampling(temperature=1.0),
-        Sampling(temperature=1.0, top_k=1),
-        Sampling(temperature=1.0, top_p=0.1),
+        SamplingParams(),
+        SamplingParams(temperature=1.0),
+        SamplingParams(temperature=1.0, top_k=1),
+        SamplingParams(temperature=1.0, top_p=0.1),
     ]
-    assert choose(logits, how, [0.99, 0.99, 0.99, 0.99]) == [1, 3, 1, 1]
+    assert sample_tokens(logits, how, [0.99, 0.99, 0.99, 0.99]) == [1, 3, 1, 1]
 
 
 def test_numbers_come_from_draw_and_step_alone() -> None:

@@ -10,13 +10,12 @@ import pytest
 import torch
 from batched_model import batched, folder_of, plain, tokens
 
+from kamerton.engines.batched import prefill
 from kamerton.engines.batched.api import texts
-from kamerton.engines.batching import scoring
-from kamerton.engines.batching.engine import Batched
-from kamerton.engines.batching.requests import Request, Sampling, Scored
-from kamerton.engines.batching.scoring import Wanted
+from kamerton.engines.batched.requests import QueuedScoring, Request, SamplingParams, ScoredPrompt
+from kamerton.engines.batched.scheduler import Scheduler
 
-Prompts = list[tuple[int, ...]]
+PrefillQueue = list[tuple[int, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of(tmp_path_factory.mktemp("scored"))
 
 
-def questions() -> Prompts:
+def questions() -> PrefillQueue:
     """Worked examples in common, questions with four choices each, and prompts that are alone."""
     draw, shots = random.Random(2), tokens(70, 0)
     found = []
@@ -41,8 +40,8 @@ def expected(folder: Path, ids: Sequence[int]) -> Any:
         return torch.log_softmax(model(torch.tensor([ids])).logits[0].float(), -1)
 
 
-def difference(folder: Path, found: Sequence[Scored]) -> float:
-    """The largest one to transformers, over scored tokens and likeliest ones."""
+def difference(folder: Path, found: Sequence[ScoredPrompt]) -> float:
+    """The largest one to transformers, over scored tokens and top_token ones."""
     worst = 0.0
     for one in found:
         true = expected(folder, one.ids)
@@ -51,14 +50,14 @@ def difference(folder: Path, found: Sequence[Scored]) -> float:
             assert score is not None
             row = true[place - 1]
             worst = max(worst, abs(score.log_prob - float(row[one.ids[place]])))
-            worst = max(worst, abs(score.likeliest_log_prob - float(row.max())))
-            # Of two that are as good as equal either may be called the likeliest.
-            worst = max(worst, float(row.max() - row[score.likeliest]))
-        worst = max(worst, abs(one.following.log_prob - float(true[-1].max())))
+            worst = max(worst, abs(score.top_log_prob - float(row.max())))
+            # Of two that are as good as equal either may be called the top_token.
+            worst = max(worst, float(row.max() - row[score.top_token]))
+        worst = max(worst, abs(one.next_token.log_prob - float(true[-1].max())))
     return worst
 
 
-def small(engine: Batched, pack: int) -> Batched:
+def small(engine: Scheduler, pack: int) -> Scheduler:
     """The same engine, whose passes hold few tokens."""
     engine._scoring._pack = pack
     return engine
@@ -79,19 +78,17 @@ def test_what_is_common_is_computed_once(folder: Path) -> None:
     engine = batched(folder)
     engine.score(questions()[:16])
     own = questions()[:16]
-    asked = sum(len(scoring_common(own[4 * i : 4 * i + 4])) - 70 for i in range(4))
-    choices = sum(
-        len(ids) - len(scoring_common(own[i // 4 * 4 :][:4])) for i, ids in enumerate(own)
-    )
+    asked = sum(len(shared_prefix(own[4 * i : 4 * i + 4])) - 70 for i in range(4))
+    choices = sum(len(ids) - len(shared_prefix(own[i // 4 * 4 :][:4])) for i, ids in enumerate(own))
     # Worked examples, each question, each choice; and the last token of each node once more.
     least = 70 + asked + choices
-    assert least < engine.counted.prefilled <= least + 16 + 4 + 4
-    assert engine.counted.prefilled < sum(map(len, own)) / 2
+    assert least < engine.counts.prefilled <= least + 16 + 4 + 4
+    assert engine.counts.prefilled < sum(map(len, own)) / 2
 
 
-def scoring_common(prompts: Prompts) -> tuple[int, ...]:
+def shared_prefix(prompts: PrefillQueue) -> tuple[int, ...]:
     """What all have in common."""
-    count = min(scoring.common(prompts[0], other) for other in prompts[1:])
+    count = min(prefill.common_prefix(prompts[0], other) for other in prompts[1:])
     return prompts[0][:count]
 
 
@@ -99,19 +96,19 @@ def test_a_long_text_goes_in_pieces(folder: Path) -> None:
     engine = small(batched(folder), 100)
     text = tokens(1024, 5)
     assert difference(folder, engine.score([text])) < 1e-5
-    assert engine.counted.prefilled == 1024 + 10  # each piece but the first begins one earlier
-    assert engine.counted.passes == 11
+    assert engine.counts.prefilled == 1024 + 10  # each piece but the first begins one earlier
+    assert engine.counts.passes == 11
     with pytest.raises(ValueError, match="1024 positions"):
         engine.score([tokens(1025, 5)])
 
 
 def test_answers_beside_scores_are_what_they_are_alone(folder: Path) -> None:
     engine = batched(folder, slots=2)
-    request = Request(questions()[0], Sampling(max_tokens=12))
+    request = Request(questions()[0], SamplingParams(max_tokens=12))
     alone = batched(folder).generate([request])[0]
-    told: list[Scored] = []
+    told: list[ScoredPrompt] = []
     for ids in questions():
-        engine.add(Wanted(ids, told.append))
+        engine.add(QueuedScoring(ids, told.append))
     assert engine.generate([request])[0] == alone
     assert len(told) == len(questions()) and difference(folder, told) < 1e-5
 
@@ -120,11 +117,11 @@ def test_equal_prompts_are_computed_once_and_who_left_not_at_all(folder: Path) -
     engine = batched(folder)
     one, other = tokens(40, 1), tokens(40, 2)
     found = engine.score([one, one, one])
-    assert found[0] == found[1] == found[2] and engine.counted.prefilled == 40
-    engine.add(Wanted(other, found.append, lambda: True))
+    assert found[0] == found[1] == found[2] and engine.counts.prefilled == 40
+    engine.add(QueuedScoring(other, found.append, lambda: True))
     while engine.busy:
         engine.step()
-    assert len(found) == 3 and engine.counted.prefilled == 40
+    assert len(found) == 3 and engine.counts.prefilled == 40
 
 
 @pytest.mark.parametrize("fault", ["target", "kept", "position"])
@@ -133,22 +130,22 @@ def test_planted_faults_are_found(
 ) -> None:
     """Scores of the token one further, a node with keys of the token before, a gap in positions."""
     engine = batched(folder)
-    own, call = scoring._own, engine._passes.call
+    suffix, forward = prefill._scored_suffix, engine._runner.forward
 
     def target(ids: tuple[int, ...], *rest: Any) -> Any:
-        return own((*ids[:1], *ids[2:], ids[-1]), *rest)
+        return suffix((*ids[:1], *ids[2:], ids[-1]), *rest)
 
     def kept(*given: Any) -> Any:
-        found = own(*given)
+        found = suffix(*given)
         return replace(found, kv=torch.roll(found.kv, 1, -2))
 
-    def shifted(tokens: list[int], places: list[int], step: Any, keep: Any) -> Any:
-        return call(tokens, [place + (place > 3) for place in places], step, keep)
+    def shifted(tokens: list[int], positions: list[int], step: Any, keep: Any) -> Any:
+        return forward(tokens, [p + (p > 3) for p in positions], step, keep)
 
     if fault == "position":
-        monkeypatch.setattr(engine._passes, "call", shifted)
+        monkeypatch.setattr(engine._runner, "forward", shifted)
     else:
-        monkeypatch.setattr(scoring, "_own", target if fault == "target" else kept)
+        monkeypatch.setattr(prefill, "_scored_suffix", target if fault == "target" else kept)
     assert difference(folder, engine.score(questions())) > 1e-3
 
 

@@ -10,8 +10,8 @@ import pytest
 from batched_model import batched, folder_of, one_by_one, plain, tokens
 
 from kamerton.engines.batched.engine import BatchedSettings, running
+from kamerton.engines.batched.requests import Request, SamplingParams
 from kamerton.engines.batched.worker import fingerprint
-from kamerton.engines.batching.requests import Request, Sampling
 from kamerton.engines.child import ChildProcess
 from kamerton.formats.errors import InputError
 
@@ -33,7 +33,7 @@ def post(engine: ChildProcess, route: str = "completions", **body: Any) -> httpx
 
 
 def test_answers_are_the_engines(engine: ChildProcess, folder: Path) -> None:
-    asked = [Request(tokens(20 + i, i), Sampling(max_tokens=8 + i)) for i in range(6)]
+    asked = [Request(tokens(20 + i, i), SamplingParams(max_tokens=8 + i)) for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
         found = list(
             pool.map(
@@ -59,7 +59,7 @@ def test_samples_depend_on_seed_and_number(engine: ChildProcess, folder: Path) -
     two = post(engine, n=2, **asked).json()["choices"]
     assert four[:2] == two and len({choice["text"] for choice in four}) > 1
     ids = tuple(plain(folder)[1](asked["prompt"]).input_ids)
-    how = Sampling(temperature=1.0, max_tokens=9)
+    how = SamplingParams(temperature=1.0, max_tokens=9)
     direct = batched(folder).generate([Request(ids, how, f"5:{i}") for i in range(4)])
     assert [choice["text"] for choice in four] == [reply.text for reply in direct]
 
@@ -94,7 +94,7 @@ def test_prompts_are_told_back_with_their_scores(
         assert choice["text"].startswith(text) and "".join(told["tokens"]) == choice["text"]
         scores = [score.log_prob for score in one.scores if score]
         assert told["token_logprobs"][1 : len(asked)] == pytest.approx(scores, abs=1e-5)
-        # What its parser does: the likeliest is the largest of the figures at a place.
+        # What its parser does: the top_token is the largest of the figures at a place.
         tops = zip(one.scores[1:], told["top_logprobs"][1:], strict=False)
         assert all(max(top.values()) >= score.log_prob - 1e-5 for score, top in tops if score)
         for token, offset in zip(told["tokens"], told["text_offset"], strict=True):

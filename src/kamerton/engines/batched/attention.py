@@ -9,38 +9,20 @@ Shapes: H heads, K key-value heads, G = H / K, D head dimension, T new tokens, A
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from kamerton.engines.batching.requests import Score
+from kamerton.engines.batched.kv_cache import PrefixNode
 
 NAME = "kamerton_batched"
 """The name under which transformers knows `attend`."""
 
 
-@dataclass(eq=False)
-class Node:
-    """Tokens that several prompts have in common, with their keys and values."""
-
-    ids: tuple[int, ...]
-    start: int
-    """Position of the first token."""
-    kv: Any
-    """[layers, 2, K, tokens, D]"""
-    children: list["Node"] = field(default_factory=list)
-    used: int = 0
-    """When it was last of use, on the tree's clock."""
-    scores: tuple["Score | None", ...] = ()
-    """Of each token, where it was scored; of the very first token of a prompt there is none."""
-    short: "Node | None" = None
-    """The same without its last token, where that was needed (`scoring`)."""
-
-
-Group = tuple[Node, Any]
+NodeRows = tuple[PrefixNode, Any]
 """A node, and the rows [R] that attend to it; None: all rows."""
 
 
-class Step(Protocol):
+class ForwardStep(Protocol):
     """One pass through the model: keeps the new keys and values, and attends to all."""
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
@@ -51,11 +33,13 @@ def attend(
     module: Any, q: Any, k: Any, v: Any, mask: Any, scaling: float, **given: Any
 ) -> tuple[Any, None]:
     """The attention function that transformers calls; the step comes with the model's call."""
-    step: Step = given["kamerton_step"]
+    step: ForwardStep = given["kamerton_step"]
     return step.attend(module.layer_idx, q, k, v, scaling), None
 
 
-def part(q: Any, k: Any, v: Any, scale: float, mask: Any = None, causal: bool = False) -> Any:
+def partial_attention(
+    q: Any, k: Any, v: Any, scale: float, mask: Any = None, causal: bool = False
+) -> Any:
     """Output [B, H, T, D] and log-normaliser [B, H, T] of one part."""
     import torch
 
@@ -63,7 +47,7 @@ def part(q: Any, k: Any, v: Any, scale: float, mask: Any = None, causal: bool = 
     return flash(q, k, v, 0.0, causal, attn_mask=mask, scale=scale)
 
 
-def joined(one: tuple[Any, Any], other: tuple[Any, Any]) -> tuple[Any, Any]:
+def merged(one: tuple[Any, Any], other: tuple[Any, Any]) -> tuple[Any, Any]:
     """Two parts as one: outputs [..., D] weighted by their normalisers [...]."""
     import torch
 
@@ -74,99 +58,103 @@ def joined(one: tuple[Any, Any], other: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 @dataclass
-class Piece:
+class Segment:
     """New tokens of one prompt in a packed pass: [start, end) of it, behind `nodes`."""
 
     start: int
     end: int
-    nodes: tuple[Node, ...]
+    nodes: tuple[PrefixNode, ...]
 
 
 @dataclass
-class Prefill:
-    """Pieces of prompts, packed one behind the other; each sees itself and its own nodes only."""
+class PrefillStep:
+    """Segments of prompts, packed one behind the other; each sees itself and its own nodes only."""
 
-    pieces: Sequence[Piece]
-    groups: Sequence[Group]
+    segments: Sequence[Segment]
+    node_rows: Sequence[NodeRows]
     kv: Any
     """[layers, 2, K, T, D], filled layer by layer."""
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
-        """See `Step`."""
+        """See `ForwardStep`."""
         self.kv[layer, 0], self.kv[layer, 1] = k[0], v[0]
-        out, norm = self._own(q, k, v, scale)
-        for node, rows in self.groups:
+        out, norm = self._with_itself(q, k, v, scale)
+        for node, rows in self.node_rows:
             out, norm = self._with_node(node.kv[layer], rows, q, (out, norm), scale)
         return out.transpose(0, 1)[None]
 
-    def _own(self, q: Any, k: Any, v: Any, scale: float) -> tuple[Any, Any]:
-        """Each piece with itself: output [H, T, D] and normaliser [H, T]."""
+    def _with_itself(self, q: Any, k: Any, v: Any, scale: float) -> tuple[Any, Any]:
+        """Each segment with itself: output [H, T, D] and normaliser [H, T]."""
         import torch
 
         times = q.shape[1] // k.shape[1]
         k, v = (x.repeat_interleave(times, 1) for x in (k, v))
         parts = []
-        for one in self.pieces:
+        for one in self.segments:
             mine, keys, values = (x[:, :, one.start : one.end] for x in (q, k, v))
-            parts.append(part(mine, keys, values, scale, causal=True))
+            parts.append(partial_attention(mine, keys, values, scale, causal=True))
         return torch.cat([p[0][0] for p in parts], 1), torch.cat([p[1][0] for p in parts], 1)
 
     def _with_node(
-        self, kv: Any, rows: Any, q: Any, found: tuple[Any, Any], scale: float
+        self, kv: Any, rows: Any, q: Any, so_far: tuple[Any, Any], scale: float
     ) -> tuple[Any, Any]:
-        heads, kept, size = q.shape[1], kv.shape[1], q.shape[3]
+        heads, kv_heads, size = q.shape[1], kv.shape[1], q.shape[3]
         mine = q[0] if rows is None else q[0, :, rows]
-        out, norm = part(mine.reshape(1, kept, -1, size), kv[0][None], kv[1][None], scale)
+        out, norm = partial_attention(
+            mine.reshape(1, kv_heads, -1, size), kv[0][None], kv[1][None], scale
+        )
         other = out.reshape(heads, -1, size), norm.reshape(heads, -1)
         if rows is None:
-            return joined(found, other)
-        both = joined((found[0][:, rows], found[1][:, rows]), other)
-        found[0][:, rows], found[1][:, rows] = both
-        return found
+            return merged(so_far, other)
+        both = merged((so_far[0][:, rows], so_far[1][:, rows]), other)
+        so_far[0][:, rows], so_far[1][:, rows] = both
+        return so_far
 
 
 @dataclass
-class Decode:
+class DecodeStep:
     """One token more for each running answer."""
 
     kv: Any
     """[layers, 2, slots, K, room, D]: what is each answer's own; the first A slots are running."""
-    places: Any
+    positions: Any
     """[A]: where each answer's new token goes, which is how many tokens of its own it has."""
     mask: Any
     """[A, 1, 1, longest]: 0 up to and with the new token, -inf behind it."""
     rows: Any
     """[A]: 0, 1, 2, …"""
-    groups: Sequence[Group]
+    node_rows: Sequence[NodeRows]
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
-        """See `Step`."""
-        kept, count, size = k.shape[1], len(self.places), q.shape[3]
+        """See `ForwardStep`."""
+        kv_heads, count, size = k.shape[1], len(self.positions), q.shape[3]
         keys, values = self.kv[layer, 0], self.kv[layer, 1]
-        keys[self.rows, :, self.places] = k[0].transpose(0, 1)
-        values[self.rows, :, self.places] = v[0].transpose(0, 1)
-        own = q[0].transpose(0, 1).reshape(count, kept, -1, size)
+        keys[self.rows, :, self.positions] = k[0].transpose(0, 1)
+        values[self.rows, :, self.positions] = v[0].transpose(0, 1)
+        own = q[0].transpose(0, 1).reshape(count, kv_heads, -1, size)
         longest = self.mask.shape[-1]
-        found = part(own, keys[:count, :, :longest], values[:count, :, :longest], scale, self.mask)
-        for node, rows in self.groups:
-            found = _joined_node(node.kv[layer], rows, own, found, scale)
-        return found[0].reshape(1, count, -1, size)
+        so_far = partial_attention(
+            own, keys[:count, :, :longest], values[:count, :, :longest], scale, self.mask
+        )
+        for node, rows in self.node_rows:
+            so_far = _merged_with_node(node.kv[layer], rows, own, so_far, scale)
+        return so_far[0].reshape(1, count, -1, size)
 
 
-def _joined_node(
-    kv: Any, rows: Any, own: Any, found: tuple[Any, Any], scale: float
+def _merged_with_node(
+    kv: Any, rows: Any, own: Any, so_far: tuple[Any, Any], scale: float
 ) -> tuple[Any, Any]:
-    """`own` [A, K, G, D] of `rows` with a node, joined with what was `found`."""
+    """`own` [A, K, G, D] of `rows` with a node, merged with what it gave `so_far`."""
     mine = own if rows is None else own[rows]
-    count, kept, group, size = mine.shape
-    packed = mine.transpose(0, 1).reshape(1, kept, -1, size)
-    out, norm = part(packed, kv[0][None], kv[1][None], scale)
+    count, kv_heads, group, size = mine.shape
+    packed = mine.transpose(0, 1).reshape(1, kv_heads, -1, size)
+    out, norm = partial_attention(packed, kv[0][None], kv[1][None], scale)
     other = (
-        out.reshape(kept, count, group, size).transpose(0, 1),
-        norm.reshape(kept, count, group).transpose(0, 1),
+        out.reshape(kv_heads, count, group, size).transpose(0, 1),
+        norm.reshape(kv_heads, count, group).transpose(0, 1),
     )
     if rows is None:
-        return joined(found, other)
-    out, norm = found
-    out[rows], norm[rows] = joined((out[rows], norm[rows]), other)
+        return merged(so_far, other)
+    out, norm = so_far
+    out[rows], norm[rows] = merged((out[rows], norm[rows]), other)
     return out, norm
