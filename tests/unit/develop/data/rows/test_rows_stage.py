@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from kamerton.develop.data.rows.collect import Sourced, reasons
-from kamerton.develop.data.rows.run import prepare, survey
-from kamerton.develop.data.rows.split import split
+from kamerton.develop.data.rows.run import prepare, split, survey
 from kamerton.develop.settings import RowsSettings
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
