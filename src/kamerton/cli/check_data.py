@@ -16,7 +16,7 @@ from kamerton.formats.language import say
 from kamerton.pipeline.folder import read_run, resolve_run
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.corpus.preview import Cost
+    from kamerton.develop.data.corpus.run import Cost
 
 _FILES = 3
 LEAKS, CARD = "leaks.json", "card.json"
@@ -29,7 +29,7 @@ def preview(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Print what each rule of a corpus recipe would cost; nothing is written."""
-    from kamerton.develop.data.corpus.preview import preview as costs_of
+    from kamerton.develop.data.corpus.run import preview as costs_of
 
     path = recipes.find(recipe)
     data = recipes.resolve(path, preset, tuple(sets or ())).data

@@ -12,7 +12,7 @@ from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
-from kamerton.retrieval import passages as reading
+from kamerton.retrieval.index import read_passages
 
 _FORM = """\
 # {about}
@@ -45,7 +45,7 @@ def init(
     if folder.exists():
         raise InputError("cli.folder_exists", where=str(folder))
     settings = GuideSettings()
-    reading.read(documents, settings.context_tokens)
+    read_passages(documents, settings.context_tokens)
     facts = table.read(questions, settings)
     groups = list(dict.fromkeys(fact.group for fact in facts))
     paired = {fact.group for fact in facts if fact.test}

@@ -1,14 +1,49 @@
-"""A catalogue: YAML entries with facts, and a file of wordings that ask for them."""
+"""A catalogue: YAML entries with facts, and a file of wordings that ask for them.
 
+Both kinds of source, this one and a table of questions (`table`), are read into a `Corpus`.
+"""
+
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from kamerton.develop.data.guide.facts import Corpus, Fact
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import contains
 from kamerton.formats.recipe import read_yaml
 from kamerton.formats.retrieval import Chunk
+
+Passage = Chunk
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know about one group, with the wordings that ask for it."""
+
+    group: str
+    attribute: str
+    answer: str
+    key: tuple[str, ...]
+    train: tuple[str, ...]
+    """Wordings that may become training rows."""
+    test: tuple[str, ...]
+    """Wordings kept for held-out questions."""
+    origin: str
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything read from a recipe's sources, before it is split."""
+
+    facts: tuple[Fact, ...]
+    passages: tuple[Passage, ...]
+    names: dict[str, str] = field(default_factory=dict)
+    """Group to the name that readers know."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups in the order of the source."""
+        return tuple(dict.fromkeys(fact.group for fact in self.facts))
 
 
 class _Strict(BaseModel):
@@ -42,7 +77,7 @@ class Phrasings(_Strict):
     test: dict[str, list[str]]
 
 
-def read(catalogue: Path, phrasings: Path, attributes: list[str]) -> Corpus:
+def read_catalogue(catalogue: Path, phrasings: Path, attributes: list[str]) -> Corpus:
     """Entries and wordings as a corpus; InputError names the entry and field that is wrong."""
     wordings = _phrasings(phrasings, attributes)
     kinds = attributes or list(wordings.train)

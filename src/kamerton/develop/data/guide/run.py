@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kamerton.client.hosts import check_host
 from kamerton.develop.data.guide import catalogue, leaks, table
-from kamerton.develop.data.guide.facts import Corpus
+from kamerton.develop.data.guide.catalogue import Corpus
 from kamerton.develop.data.guide.split import Plan, split
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.guide import EmbeddingsSettings
@@ -13,7 +13,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.questions import NAMES
 from kamerton.formats.retrieval import Endpoint
-from kamerton.retrieval import index, passages
+from kamerton.retrieval import index
 
 DATASET = "dataset.json"
 
@@ -84,7 +84,7 @@ def _read(settings: GuideSettings, folder: Path) -> Corpus:
     if settings.catalogue:
         if not settings.phrasings:
             raise InputError("develop.needs_phrasings")
-        corpus = catalogue.read(
+        corpus = catalogue.read_catalogue(
             folder / settings.catalogue, folder / settings.phrasings, settings.attributes
         )
     elif settings.questions:
@@ -92,7 +92,7 @@ def _read(settings: GuideSettings, folder: Path) -> Corpus:
     else:
         raise InputError("develop.no_source")
     if settings.documents:
-        found = passages.read(folder / settings.documents, settings.context_tokens)
+        found = index.read_passages(folder / settings.documents, settings.context_tokens)
         corpus = Corpus(corpus.facts, corpus.passages + found, corpus.names)
     return corpus
 

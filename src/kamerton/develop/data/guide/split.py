@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kamerton.develop.data.guide.facts import Corpus, Fact, Passage
+from kamerton.develop.data.guide.catalogue import Corpus, Fact, Passage
 from kamerton.develop.settings import GuideSettings
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.data.guide.facts import Fact
+from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.settings import GuideSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_objects, read_text

@@ -237,7 +237,7 @@ def test_a_bad_csv_names_the_line(tmp_path: Path, text: str, expected: str) -> N
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_the_shipped_catalogues_are_sound(museum: Path, language: str) -> None:
-    corpus = catalogue.read(
+    corpus = catalogue.read_catalogue(
         museum / f"catalogue.{language}.yaml", museum / f"phrasings.{language}.yaml", []
     )
     assert len(corpus.groups) >= 40
