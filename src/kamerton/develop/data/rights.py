@@ -199,10 +199,9 @@ def _judge(
     years = [year for year in died if isinstance(year, int)]
     # A first printing counts where a term starts with it: not when the old one was over.
     printed, death = work.first_printed, died[0]
-    late = (
-        [printed] if printed and isinstance(death, int) and printed <= death + settings.term else []
-    )
-    free_from = max([*years, *late], default=0) + settings.term + 1
+    if printed and isinstance(death, int) and printed <= death + settings.term:
+        years.append(printed)
+    free_from = max(years, default=0) + settings.term + 1
     if free_from > settings.year and years:
         return "protected", "term_runs", free_from
     if None not in died:
