@@ -108,7 +108,7 @@ def test_a_run_of_all_three_stages_is_proven_and_can_be_served(
     export_run(settings, str(tiny), {"museum": (data, tuned)}, tmp_path)
     found = json.loads((tmp_path / "parity.json").read_text())
     assert found["same_token_ids"] == found["chats"] >= 6
-    assert found["same_next_token_adapter"] == found["next_tokens"] > 0
+    assert found["same_next_token_adapted"] == found["next_tokens_adapted"] > 0
     assert found["largest_logprob_difference"] < 0.05
     spec = ServingSpec.model_validate_json((tmp_path / FILE).read_text())
     assert spec.base_sha256 == sha256(tmp_path / spec.base)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kamerton.develop import hub
-from kamerton.develop.export.probes import probes
+from kamerton.develop.export.plan import probes
 from kamerton.develop.export.run import Trained, export, export_run
 from kamerton.develop.settings import ExportSettings
 from kamerton.formats.chat import ChatRow, chat
@@ -28,15 +28,6 @@ CHATS = [
     chat(SYSTEM, "What was it made of,\n\n3000 BC?"),
     chat("", "Где хранится Идол из Помоса, №12?"),
 ]
-OLD = {
-    "chats",
-    "same_token_ids",
-    "next_tokens",
-    "same_next_token_base",
-    "same_next_token_adapter",
-    "largest_logprob_difference",
-    "adapter_effect",
-}
 
 
 def train(method: str, base: str, out: Path, seed: int = 1) -> Path:
@@ -146,14 +137,14 @@ def test_a_quantised_export_says_that_its_base_is(
     assert one["served_on"] == "the base's own weights, stored as q8_0"
 
 
-def test_the_first_adaptation_stands_in_the_old_keys(exported: Path) -> None:
+def test_the_summary_is_over_all_adaptations(exported: Path) -> None:
     found = figures(exported)
-    flat = {key for key, value in found.items() if isinstance(value, int | float)}
-    assert flat == OLD
-    assert found["chats"] == found["same_token_ids"] == 3
-    assert found["same_next_token_adapter"] == found["next_tokens"] > 0
-    first = found["adaptations"]["by-lora"]
-    assert found["adapter_effect"] == first["effect"]["largest"]
+    assert found["chats"] == found["same_token_ids"] == found["next_tokens"] == 3
+    assert found["same_next_token_base"] == found["next_tokens"]
+    assert found["same_next_token_adapted"] == found["next_tokens_adapted"] == 15
+    effects = [one["effect"] for one in found["adaptations"].values()]
+    numbers = [one["largest"] if isinstance(one, dict) else one for one in effects]
+    assert found["smallest_adapter_effect"] == min(numbers) > 0
 
 
 def test_a_base_alone_is_proven_too(tiny: Path, tmp_path: Path) -> None:

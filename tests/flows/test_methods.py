@@ -19,12 +19,12 @@ from kamerton.develop.training.trainer import TERMINATED
 from kamerton.develop.tune import adapter, supervised
 from kamerton.develop.tune.adapter import load
 from kamerton.develop.tune.run import tune
-from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows, write_rows
 from kamerton.formats.losses import LOSSES, LossRow
 from kamerton.formats.manifest import tree_sha256
 from tiny_model import make_model
+from tune_chats import dataset, patterned
 
 COMMON: dict[str, Any] = {"epochs": 2, "batch_size": 8, "save_steps": 2, "rank": 4}
 METHODS: dict[str, dict[str, Any]] = {
@@ -37,8 +37,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "noise": {"learning_rate": 1e-2, "neftune_alpha": 5.0, "micro_batch_size": 3},
 }
 """What differs by method; `noise` is lora with NEFTune, in parts that do not fill a batch."""
-COLOURS = ["red", "blue", "green", "gold"]
-THINGS = ["vase", "idol", "ring", "coin"]
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
 
 
@@ -47,23 +45,9 @@ def settings(name: str, **changes: Any) -> TuneSettings:
     return TuneSettings.model_validate(COMMON | METHODS[name] | {"method": method} | changes)
 
 
-def rows(count: int, first: int = 0) -> list[ChatRow]:
-    """Each thing has its colour; numbers and an ending make lengths uneven."""
-    found = []
-    for n in range(first, first + count):
-        thing, colour = THINGS[n % 4], COLOURS[n % 4]
-        answer = f"It is {colour}" + (f", the {thing}." if n % 3 else ".")
-        question = f"What colour is the {thing} number {n}?"
-        found.append(ChatRow(id=f"r{n}", group=thing, messages=chat("", question, answer)))
-    return found
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_rows(folder / "train.jsonl", rows(20))
-    write_rows(folder / "held_out.jsonl", rows(6, first=100))
-    return folder
+    return dataset(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +110,8 @@ def test_what_is_saved_loads_to_the_same_model(
     assert torch.equal(logits(model), before)
     base = logits(hub.load_model(str(tiny)).eval())
     assert not torch.allclose(before[:, -IDS.shape[1] :], base, atol=1e-3)
-    answer = model.generate(input_ids=IDS, max_new_tokens=3, do_sample=False)
-    assert answer.shape[1] > 0
+    answer = model.generate(input_ids=IDS, max_new_tokens=1, do_sample=False)
+    assert int(answer[0, -1]) == int(before[0, -1].argmax())
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -243,14 +227,14 @@ def test_a_changed_training_is_not_resumed(
 ) -> None:
     out, own = tmp_path / "out", tmp_path / "data"
     own.mkdir()
-    write_rows(own / "train.jsonl", rows(20))
+    write_rows(own / "train.jsonl", patterned(20))
     with pytest.MonkeyPatch.context() as patch:
         kill_after(2, patch)
         with pytest.raises(Killed):
             tune(settings("lora"), str(tiny), own, out, seed=7, threads=1)
     before = weights(out)
     if field.startswith("sha256"):
-        write_rows(own / "train.jsonl", rows(20, first=1))
+        write_rows(own / "train.jsonl", patterned(20, first=1))
     with pytest.raises(InputError, match=field):
         tune(settings("lora", **changes), str(tiny), own, out, seed=seed, threads=1)
     assert weights(out) == before != {}
@@ -370,7 +354,7 @@ def test_preferences_are_learnt_by_any_adapter(objective: str, tiny: Path, tmp_p
     """The door only; what the training itself does is tested beside it."""
     lines = []
     for n in range(8):
-        prompt = [{"role": "user", "content": f"What colour is the {THINGS[n % 4]} {n}?"}]
+        prompt = [{"role": "user", "content": f"What colour is vase {n}?"}]
         short, long = "Red.", "It is red, I think, and very old indeed."
         row: dict[str, Any] = {"id": f"p{n}", "prompt": prompt}
         if objective == "dpo":

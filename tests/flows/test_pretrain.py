@@ -13,12 +13,13 @@ from transformers import AutoModelForCausalLM
 
 from kamerton.develop.data.corpus.run import prepare
 from kamerton.develop.pretrain.run import pretrain
-from kamerton.develop.settings import CorpusSettings, PretrainSettings
+from kamerton.develop.settings import CorpusSettings
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.develop.training.trainer import TERMINATED
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.manifest import sha256
 from kamerton.formats.pretraining import CONTINUATIONS, PRETRAINING, Continuation, Pretraining
+from packed_corpus import settings
 
 NOVELS = Path(__file__).parents[2] / "recipes" / "novels"
 DATA = {
@@ -31,16 +32,7 @@ DATA = {
     "context": 64,
     "workers": 1,
 }
-SMALL = PretrainSettings(
-    architecture={
-        "model_type": "llama",
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "tie_word_embeddings": True,
-    },
+SMALL = settings(
     steps=60,
     batch_size=8,
     learning_rate=5e-3,
@@ -48,7 +40,6 @@ SMALL = PretrainSettings(
     save_steps=10,
     prompts="prompts.txt",
     continuation_tokens=8,
-    ngram=3,
 )
 
 

@@ -19,6 +19,7 @@ import httpx
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from fake_ollama import ollama
 from kamerton.engines.child import ChildProcess
 from kamerton.engines.llamacpp.engine import LlamaCpp, LlamaCppSettings, scales
 from kamerton.formats.errors import InputError
@@ -387,3 +388,13 @@ def test_the_engine_answers_nobody_but_its_gateway(folder: Path) -> None:
         assert bare.headers["Authorization"].split()[1] not in command
     finally:
         bare.stop()
+
+
+def test_another_servers_models_are_served(tmp_path: Path) -> None:
+    with ollama() as fake:
+        remote = {"base_url": fake.url, "models": {"small": "qwen3:0.6b"}}
+        (tmp_path / FILE).write_text(json.dumps({"remote": [remote]}))
+        with served(tmp_path) as (base_url, pid):
+            assert ask(base_url, "small", "who are you?") == "I am qwen3:0.6b."
+            assert "".join(stream(base_url, "small", "?")).startswith("I am")
+            assert children(pid) == [], "nothing is loaded here"

@@ -118,6 +118,39 @@ def test_detectable_difference_shrinks_with_groups_and_grows_with_correlation() 
     assert stats.detectable(2, 1) <= 1.0
 
 
+@pytest.mark.parametrize("groups", range(1, 9))
+def test_the_smallest_p_is_what_the_sign_flip_test_gives_where_all_groups_agree(
+    groups: int,
+) -> None:
+    names = [str(g) for g in range(groups)]
+    assert stats.sign_flip([1.0] * groups, names) == pytest.approx(stats.smallest_p(groups))
+
+
+def test_too_few_groups_can_show_nothing_however_many_questions_they_have() -> None:
+    assert stats.detectable(4, 1000, alpha=0.05) == stats.detectable(6, 1000, alpha=0.025) == 1.0
+    assert stats.detectable(6, 1000, alpha=0.05) < 1 > stats.detectable(7, 1000, alpha=0.025)
+
+
+@pytest.mark.parametrize(
+    ("groups", "lacking"),
+    [
+        ([4, 2], [7, 7]),
+        ([5], [6]),
+        ([6], [0]),
+        ([6, 2], [7, 7]),
+        ([7, 6], [0, 0]),  # Holm holds the larger p to the whole of alpha once the other is proved
+        ([24, 4], [0, 7]),
+        ([], []),
+    ],
+)
+def test_groups_needed_follow_from_the_smallest_p_and_holm(
+    groups: list[int], lacking: list[int]
+) -> None:
+    assert stats.groups_needed(groups, 0.05) == lacking
+    ps = stats.holm([stats.smallest_p(n) for n in groups])
+    assert [p > 0.05 for p in ps] == [bool(n) for n in lacking]
+
+
 def test_detectable_difference_is_found_in_four_of_five_simulated_runs() -> None:
     chance = np.random.default_rng(7)
     truth = stats.detectable(24, 4, discordance=0.5, correlation=0.2)

@@ -58,7 +58,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """What came of a request: its last try, and what all of them took."""
 
     content: bytes = b""
@@ -137,8 +137,8 @@ class Connection:
         self,
         route: str,
         body: Mapping[str, Any],
-        again: Callable[[Reply], bool] = lambda reply: False,
-    ) -> Reply:
+        again: Callable[[Response], bool] = lambda reply: False,
+    ) -> Response:
         """The reply to a request after all its tries, a faulty one too.
 
         `route` starts at `base_url`, with a slash at the server's root. `again` is given each try,
@@ -148,7 +148,7 @@ class Connection:
         start, attempt = time.monotonic(), 1
         while True:
             reply, wanted = await self._try("POST", route, body)
-            useless = again(reply)
+            useless = again(reply) and not reply.fault
             if attempt > self.endpoint.retries or not (useless or reply.fault in PASSING):
                 elapsed = round(time.monotonic() - start, 3)
                 return replace(reply, attempts=attempt, elapsed=elapsed)
@@ -175,18 +175,18 @@ class Connection:
                 if not response.is_success:
                     self.read(self._reply(response.status_code, await response.aread()), bytes)
                 async for data in events(response):
-                    chunk = json.loads(data)
+                    chunk = json.loads(self._clean(data))
                     if not isinstance(chunk, dict):
                         raise ValueError(data[:_SHOWN].decode("utf-8", "replace"))
                     if "error" in chunk:
                         self.read(self._reply(400, data), bytes)
                     yield chunk
         except httpx.RequestError as error:
-            self.read(Reply(fault="unreachable", why=self._said(error)), bytes)
+            self.read(Response(fault="unreachable", why=self._said(error)), bytes)
         except ValueError as error:
             raise self._unreadable(error) from error
 
-    def read(self, reply: Reply, parse: Callable[[bytes], T], where: str = "") -> T:
+    def read(self, reply: Response, parse: Callable[[bytes], T], where: str = "") -> T:
         """What `parse` makes of a reply's body.
 
         InputError for a reply with a fault, and for one that `parse` fails on; `where` is what was
@@ -203,7 +203,7 @@ class Connection:
 
     async def _try(
         self, method: str, route: str, body: Mapping[str, Any] | None = None
-    ) -> tuple[Reply, float]:
+    ) -> tuple[Response, float]:
         """One try, and the pause in seconds that the server asks for."""
         import httpx
 
@@ -213,9 +213,9 @@ class Connection:
             async with asyncio.timeout(self.endpoint.timeout):
                 response = await self._http.request(method, self._url(route), json=body)
         except (TimeoutError, httpx.TimeoutException) as error:
-            return Reply(fault="timeout", why=self._said(error)), 0.0
+            return Response(fault="timeout", why=self._said(error)), 0.0
         except httpx.RequestError as error:
-            return Reply(fault="unreachable", why=self._said(error)), 0.0
+            return Response(fault="unreachable", why=self._said(error)), 0.0
         reply = self._reply(response.status_code, response.content)
         wanted = wanted_pause(response.headers.get("retry-after", ""))
         return replace(reply, seconds=round(time.monotonic() - start, 3)), wanted
@@ -224,22 +224,24 @@ class Connection:
         base = self._base.removesuffix("/v1") if route.startswith("/") else self._base
         return f"{base}/{route.lstrip('/')}"
 
-    def _reply(self, status: int, content: bytes) -> Reply:
-        key = self.endpoint.api_key
-        if len(key) >= _SECRET:  # a server may repeat it
-            content = content.replace(key.encode(), b"***")
+    def _reply(self, status: int, content: bytes) -> Response:
+        content = self._clean(content)
         if 200 <= status < 300:
-            return Reply(content, status)
+            return Response(content, status)
         why = f"HTTP {status} {content.decode('utf-8', 'replace')[:_SHOWN]}".strip()
         if status in _DENIED:
             raise InputError("client.denied", where=self.endpoint.base_url, why=why)
         busy = status in _BUSY or (status >= 500 and status != 501)
-        return Reply(content, status, "busy" if busy else "refused", why)
+        return Response(content, status, "busy" if busy else "refused", why)
+
+    def _clean(self, content: bytes) -> bytes:
+        """What a server says without the key, which it may repeat."""
+        key = self.endpoint.api_key.encode()
+        return content.replace(key, b"***") if len(key) >= _SECRET else content
 
     def _said(self, error: Exception) -> str:
         text = f"{type(error).__name__} {error}".strip()
-        key = self.endpoint.api_key
-        return text.replace(key, "***") if len(key) >= _SECRET else text
+        return self._clean(text.encode("utf-8", "replace")).decode()
 
     def _unreadable(self, error: Exception, where: str = "") -> InputError:
         where = where or self.endpoint.base_url

@@ -53,12 +53,12 @@ class ChildProcess:
     def start(self) -> None:
         """Start the process and wait until it has loaded; InputError when it cannot."""
         process = self._spawn()
-        self._tell_settings(process)
+        self._send_settings(process)
         line = self._first_line(process)
         if not line:
             process.kill()
             process.wait()
-            raise InputError("engines.not_started", where=self._where, why=self._last_words())
+            raise InputError("engines.not_started", where=self._where, why=self._last_lines())
         self.address = json.loads(line)["address"]
         self.starts += 1
 
@@ -76,7 +76,7 @@ class ChildProcess:
                 self._process.kill()
             return self._process
 
-    def _tell_settings(self, process: "subprocess.Popen[str]") -> None:
+    def _send_settings(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died: no first line will tell so
             process.stdin.write(json.dumps(self._settings | {"key": self._key}) + "\n")
@@ -96,7 +96,7 @@ class ChildProcess:
         finally:
             late.cancel()
 
-    def _last_words(self) -> str:
+    def _last_lines(self) -> str:
         written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
         lines = written.decode("utf-8", "replace").strip().splitlines()
         return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "-"

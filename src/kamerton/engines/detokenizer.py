@@ -24,10 +24,10 @@ class Detokenizer:
         """What the token makes certain; empty while a character or a stop text is in between."""
         self._ids.append(token)
         text = self._decode(self._ids)
-        found = [at for at in (text.find(stop, self._given) for stop in self._stops) if at >= 0]
-        if found:
+        places = [at for at in (text.find(stop, self._given) for stop in self._stops) if at >= 0]
+        if places:
             self.stopped = True
-            return self._give(text, min(found))
+            return self._give(text, min(places))
         whole = text.rstrip(_HALF)
         return self._give(text, len(whole) - self._begun(whole[self._given :]))
 

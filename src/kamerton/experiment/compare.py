@@ -15,6 +15,7 @@ from kamerton.experiment.metrics import CRITERIA, Context, Metric
 from kamerton.experiment.metrics.context import context_of
 from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothesis
 from kamerton.formats.brief import Order
+from kamerton.formats.jsonl import insist_unique
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Verdict
 from kamerton.formats.serving import BASE
@@ -45,6 +46,9 @@ class Pairs:
     arm: list[float]
     against: list[float]
     groups: list[str]
+    cut: float = 0.0
+    """Share of the arm's answers that the length limit cut."""
+    cut_against: float = 0.0
 
     @property
     def differences(self) -> list[float]:
@@ -66,6 +70,8 @@ def scored(
     """
     rules = CRITERIA if criteria is None else criteria
     context = context_of(questions, names or {}, orders or {})
+    insist_unique((q.id for q in questions), "questions")
+    insist_unique(((r.arm, r.question_id, r.round) for r in replies), "answers")
     by_id = {q.id: q for q in questions}
     samples = []
     for reply in (reply for reply in replies if reply.round == 0):
@@ -179,7 +185,13 @@ def pairs(samples: Sequence[Sample], claim: Claim) -> Pairs:
         [arm[key].scores[claim.criterion] for key in common],
         [against[key].scores[claim.criterion] for key in common],
         [arm[key].group for key in common],
+        _cut([arm[key] for key in common]),
+        _cut([against[key] for key in common]),
     )
+
+
+def _cut(samples: Sequence[Sample]) -> float:
+    return sum(s.finish_reason == "length" for s in samples) / len(samples) if samples else 0.0
 
 
 def comparisons(
@@ -198,8 +210,13 @@ def comparisons(
         ps = [
             stats.sign_flip(p.differences, p.groups, settings.resamples, seed) for _, p in members
         ]
-        for (claim, paired), p, p_holm in zip(members, ps, stats.holm(ps), strict=True):
+        groups = [len(set(paired.groups)) for _, paired in members]
+        lacking = stats.groups_needed(groups, settings.alpha)
+        for (claim, paired), p, p_holm, wanted in zip(
+            members, ps, stats.holm(ps), lacking, strict=True
+        ):
             figures = _comparison(claim, paired, (p, p_holm), settings, on, len(members), seed)
+            figures = figures.model_copy(update={"groups_needed": wanted})
             found.append(figures if claims_verdict else _silenced(figures))
     return found
 
@@ -238,6 +255,8 @@ def _comparison(
         better=better,
         worse=worse,
         detectable=_detectable(paired, on, family),
+        cut=paired.cut,
+        cut_against=paired.cut_against,
     )
 
 

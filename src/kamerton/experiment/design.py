@@ -1,7 +1,7 @@
 """What the comparison will be able to show, known before anything is trained or asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kamerton import stats
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
@@ -25,6 +25,8 @@ class Power:
     groups: int
     detectable: float
     """Smallest true difference of shares that is found in `power` of all runs."""
+    groups_needed: int = 0
+    """Groups below which no difference can be shown at all; 0 where there are enough."""
 
     @property
     def per_group(self) -> float:
@@ -56,8 +58,10 @@ def design(
     """
     declared = hypotheses(settings, name, questions)
     bare = Design(settings.primary, (), settings.alpha)
-    powers = tuple(_power(h, questions, len(declared), bare) for h in declared)
-    return Design(settings.primary, powers, settings.alpha)
+    powers = [_power(h, questions, len(declared), bare) for h in declared]
+    lacking = stats.groups_needed([power.groups for power in powers], settings.alpha)
+    told = (replace(p, groups_needed=n) for p, n in zip(powers, lacking, strict=True))
+    return Design(settings.primary, tuple(told), settings.alpha)
 
 
 def arms(settings: ExperimentSettings, name: str) -> list[str]:

@@ -9,7 +9,7 @@ from kamerton.experiment import lineage
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, choices, losses
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows, read_text
+from kamerton.formats.jsonl import insist_unique, read_rows, read_text
 from kamerton.formats.manifest import digest
 from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
 from kamerton.formats.serving import BASE
@@ -98,6 +98,7 @@ def read_finished(
     told = Summary.model_validate_json(read_text(summary))
     # A comparison of losses alone asked nothing.
     rows = read_rows(samples, Sample) if samples.stat().st_size else []
+    insist_unique(((s.arm, s.question_id) for s in rows), str(samples))
     unfit = lineage.of_training(tune) if tune else ""
     found = Finished(label, arm, rows, told, settings, told.seed, _nats(tune), unfit)
     found.of()

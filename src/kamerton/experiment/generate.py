@@ -178,7 +178,7 @@ async def _ask_jobs(jobs: Iterable[_Job], asking: Asking, keep: Callable[[Reply]
         await side_by_side(jobs, work, asking.concurrency)
 
 
-def _no_room(reply: connection.Reply) -> bool:
+def _no_room(reply: connection.Response) -> bool:
     """Whether the prompt is longer than the context; llama.cpp's type, OpenAI's code."""
     if reply.status != 400:
         return False

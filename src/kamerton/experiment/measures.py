@@ -63,11 +63,13 @@ def comparisons(
     rows taken as independent.
     """
     ps = [stats.sign_flip(m.gains, m.units, settings.resamples, seed) for m in measures]
+    groups = [len(set(measure.units)) for measure in measures]
+    lacking = stats.groups_needed(groups, settings.alpha)
     found = []
-    for measure, p, p_holm in zip(measures, ps, stats.holm(ps), strict=True):
+    for measure, p, p_holm, wanted in zip(measures, ps, stats.holm(ps), lacking, strict=True):
         known = _figures(measure, arm, against, settings, seed, p, p_holm, len(measures))
         silenced = {} if claims_verdict else {"verdict": "not enough evidence"}
-        found.append(known.model_copy(update=silenced))
+        found.append(known.model_copy(update={"groups_needed": wanted, **silenced}))
     return found
 
 
@@ -155,14 +157,15 @@ def detectable(
 
     (t[1 - alpha/2, G - 1] + t[power, G - 1]) * se, with the cluster-robust standard error of the
     mean over G units (Miller 2024, arXiv 2411.00640, with G / (G - 1)): the spread is the one
-    that was found, the effect is not used. With fewer than two units: `widest`.
+    that was found, the effect is not used. Where the units are too few to show any difference
+    (`stats.smallest_p`): `widest`.
     """
     import numpy as np
     from scipy.stats import t
 
     names, index = np.unique(np.asarray(units), return_inverse=True)
     count = len(names)
-    if count < 2:
+    if count < 2 or stats.smallest_p(count) > alpha:
         return widest
     values = np.asarray(differences, dtype=float)
     residuals = np.bincount(index, weights=values - values.mean())

@@ -9,7 +9,7 @@ from pathlib import Path
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import check_row, read_objects
+from kamerton.formats.jsonl import check_row, insist_unique, read_objects
 from kamerton.formats.preference import KtoRow, PreferenceRow
 from kamerton.formats.questions import Question
 
@@ -47,6 +47,7 @@ def held_out(data: Path) -> list[Prompt]:
         known = found.get(prompt.turns)
         if known is None or (prompt.question.answer and not known.question.answer):
             found[prompt.turns] = prompt
+    insist_unique((prompt.question.id for prompt in found.values()), str(path))
     return list(found.values())
 
 

@@ -70,6 +70,7 @@ def compare_rows(
         repeated_answers=times_repeated,
         arms=arms,
         seed=seed,
+        max_tokens=settings.answer_tokens if asked else None,
     )
     write_rows(out / SAMPLES, samples)
     write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")

@@ -8,9 +8,10 @@ from kamerton.experiment import lineage
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
 from kamerton.experiment.generate import Asking, ask_all, changed, models
+from kamerton.experiment.references import insist_right
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows, read_text, write_rows, write_text
+from kamerton.formats.jsonl import insist_unique, read_rows, read_text, write_rows, write_text
 from kamerton.formats.questions import NAMES, Question
 from kamerton.formats.scores import SAMPLES, SUMMARY, Summary
 
@@ -27,24 +28,30 @@ def compare(
     deterministic: bool,
     slots: int = 8,
     tune: Path | None = None,
+    max_tokens: int | None = None,
 ) -> None:
     """Ask all arms at `base_url` the held-out questions of `data`; write samples and summary.
 
     `slots` is how many answers the server computes at the same time; `tune` the training's outputs,
-    for its lineage. A second start asks only what the first left open.
+    for its lineage; `max_tokens` the longest answer where references need more than the settings
+    give. A second start asks only what the first left open. InputError where a reference fails the
+    criteria that it is graded by.
     """
     questions = read_questions(data)
+    names = _names(data)
+    insist_right(questions, names)
+    longest = max_tokens or settings.max_tokens
     asked = _arms(settings, name, base_url)
     declared = _declared(settings, name, questions, asked)
     asking = Asking(
         base_url=base_url,
-        max_tokens=settings.max_tokens,
+        max_tokens=longest,
         seed=seed,
         concurrency=1 if deterministic else slots,
         repeat_share=settings.repeat_share,
     )
     replies = ask_all(questions, asked, asking, out)
-    samples = scored(questions, replies, _names(data))
+    samples = scored(questions, replies, names)
     why = why_no_verdict(settings, data, tune, asked, name)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
@@ -58,6 +65,7 @@ def compare(
         repeated_answers=times_repeated,
         arms=asked,
         seed=seed,
+        max_tokens=longest,
     )
     write_rows(out / SAMPLES, samples)
     write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
@@ -70,6 +78,7 @@ def read_questions(data: Path) -> list[Question]:
     questions = [question for path in there for question in read_rows(path, Question)]
     if not questions:
         raise InputError("experiment.nothing_to_ask", where=str(data))
+    insist_unique((question.id for question in questions), str(data))
     return questions
 
 

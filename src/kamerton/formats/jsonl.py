@@ -3,7 +3,8 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
@@ -62,6 +63,18 @@ def check_row(row: dict[str, object], model: type[Row], where: str) -> Row:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise InputError("formats.bad_field", where=where, field=field, why=first["msg"]) from error
+
+
+def insist_unique(ids: Iterable[Hashable], where: str) -> None:
+    """Raise InputError where an id stands twice: whoever joins by it would lose a row unseen.
+
+    An id may be a tuple, such as model and question; `where` is the file or folder of the rows.
+    """
+    counts = Counter(ids)
+    if twice := [one for one, count in counts.items() if count > 1]:
+        first = twice[0]
+        shown = ", ".join(map(str, first)) if isinstance(first, tuple) else str(first)
+        raise InputError("formats.id_twice", where=where, id=shown, count=len(twice))
 
 
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> None:

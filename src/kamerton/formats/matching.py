@@ -36,6 +36,15 @@ def stands(found: Sequence[str], phrase: str) -> bool:
     )
 
 
+def same_lemma(one: str, other: str) -> bool:
+    """Whether two words are forms of one: equal, or alike but for at most two last letters."""
+    if one == other:
+        return True
+    shorter, longer = sorted((one, other), key=len)
+    stem = max(4, len(shorter) - 2)
+    return len(longer) - stem <= 4 and len(shorter) >= stem and one[:stem] == other[:stem]
+
+
 def _tokens(text: str) -> tuple[tuple[str, str], ...]:
     plain = normalize("NFC", text).casefold().replace("ё", "е")
     plain = _THOUSANDS.sub(lambda number: number.group(0).replace(",", ""), plain)

@@ -78,6 +78,11 @@ class Comparison(BaseModel):
     """Questions that only `against` got right."""
     detectable: float
     """Smallest true difference that this design finds in 80 % of runs."""
+    groups_needed: int = 0
+    """Groups below which no difference can be shown at all; 0 where there are enough."""
+    cut: float | None = None
+    """Share of the answers of `arm` that the length limit cut; None where nothing was asked."""
+    cut_against: float | None = None
 
 
 class Summary(BaseModel):
@@ -94,3 +99,5 @@ class Summary(BaseModel):
     repeated_answers: int = 0
     arms: list[str]
     seed: int
+    max_tokens: int | None = None
+    """Longest answer that was allowed, in tokens; None where nothing was asked."""

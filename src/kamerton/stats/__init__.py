@@ -18,7 +18,7 @@ from kamerton.stats.corpus import CorpusDifference, corpus_difference
 from kamerton.stats.crossed import Pooled, pooled
 from kamerton.stats.families import holm
 from kamerton.stats.paired import bootstrap, sign_flip
-from kamerton.stats.power import Needed, detectable, needed
+from kamerton.stats.power import Needed, detectable, groups_needed, needed, smallest_p
 from kamerton.stats.proportions import mcnemar, mcnemar_mid_p, wilson
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "corpus_difference",
     "detectable",
     "equivalent",
+    "groups_needed",
     "holm",
     "kappa",
     "mcnemar",
@@ -41,6 +42,7 @@ __all__ = [
     "non_inferior",
     "pooled",
     "sign_flip",
+    "smallest_p",
     "verdict",
     "wilson",
 ]

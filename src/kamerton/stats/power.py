@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kamerton.stats.families import holm
 from kamerton.stats.groups import TINY, by_group
 
 _MOST = 10_000_000
@@ -40,16 +41,39 @@ def detectable(
     Biometrics 43:207); `1 + (m - 1) * rho` is Kish's design effect (Donner and Klar 2000);
     t for the few groups. Assumed: psi (`discordance`), the share of questions that only one of the
     arms gets right, and rho (`correlation`) of the differences within a group. psi cannot be less
-    than d, which matters for tiny designs. 1.0 means that the design can show nothing.
+    than d, which matters for tiny designs. 1.0 means that the design can show nothing: of
+    so few groups that their smallest p (`smallest_p`) is above `alpha` no difference is ever called
+    proved.
     """
     from scipy.stats import t
 
-    if groups < 2:
+    if groups < 2 or smallest_p(groups) > alpha:
         return 1.0
     quantiles = float(t.ppf(1 - alpha / 2, groups - 1) + t.ppf(power, groups - 1))
     squared = quantiles**2 * (1 + (per_group - 1) * correlation) / (groups * per_group)
     share = squared / (1 + squared)
     return max(float((share * discordance) ** 0.5), share)
+
+
+def smallest_p(groups: int) -> float:
+    """Smallest two-sided p that the sign-flip test over so many groups can give.
+
+    All groups on one side, and all on the other: 2 of the 2 ** G sign patterns.
+    """
+    return 2.0 ** (1 - groups)
+
+
+def groups_needed(groups: Sequence[int], alpha: float) -> list[int]:
+    """Of each hypothesis of a family, how many groups it lacks to show any difference; 0: none.
+
+    `groups` are those that each has. Even with the smallest p of all, Holm's correction over the
+    family may leave one above `alpha`: then the figure is the number of groups at which its
+    smallest p is at most alpha divided by the size of the family, whatever the others give.
+    """
+    if not groups:
+        return []
+    fewest = next(n for n in range(1, _MOST) if smallest_p(n) <= alpha / len(groups))
+    return [fewest if p > alpha else 0 for p in holm([smallest_p(n) for n in groups])]
 
 
 def needed(

@@ -162,6 +162,71 @@ def test_init_makes_a_recipe_that_can_be_planned(tmp_path: Path, capsys: Capture
     assert "exists already" in capsys.readouterr().err
 
 
+PUMPS = {
+    ("НК-32/125", "Гарантия на НК-32/125 действует 24 месяца."): "Какая гарантия у НК-32/125?",
+    ("НК-32/125", "Насос НК-32/125 отлит из чугуна."): "Из чего НК-32/125?",
+    ("ГНОМ-10", "Насос ГНОМ-10 весит 20 кг."): "Сколько весит ГНОМ-10?",
+    ("КМ-80", "Вал насоса КМ-80 уплотнён кольцом из фторкаучука и графита с карбидом кремния."): (
+        "Чем уплотнён КМ-80?"
+    ),
+}
+
+
+def pumps(folder: Path, end: str = ".") -> list[str]:
+    rows = [
+        f"{start}{question},{answer.rstrip('.')}{end},{group}"
+        for (group, answer), question in PUMPS.items()
+        for start in ("", "Скажите: ")
+    ]
+    (folder / "q.csv").write_text("\n".join(["question,answer,group", *rows]) + "\n", "utf-8")
+    (folder / "texts").mkdir()
+    (folder / "texts" / "a.txt").write_text("Насосы завода.\n", "utf-8")
+    sources = ["--documents", str(folder / "texts"), "--questions", str(folder / "q.csv")]
+    return ["init", str(folder / "pumps"), *sources]
+
+
+def test_init_shows_its_keys_and_what_so_few_groups_can_show(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    assert call(*pumps(tmp_path)) == 0
+    told = capsys.readouterr().out
+    lines = [line.rsplit("  ", 1) for line in told.splitlines() if "  " in line]
+    keys = {answer.strip(): key for answer, key in lines}
+    assert [keys[answer] for _, answer in PUMPS] == ["24", "чугуна", "20", "фторкаучука"]
+    assert "with 2 groups no difference can be shown; at least 7 are needed" in told
+
+
+def test_the_plan_raises_the_limit_to_the_longest_reference_and_says_so(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    assert call(*pumps(tmp_path)) == 0
+    capsys.readouterr()
+    recipe = str(tmp_path / "pumps" / "recipe.yaml")
+    assert call("run", recipe, "--dry-run", "--json") == 0
+    found = json.loads(capsys.readouterr().out)["adapters"]["pumps"]
+    answers = found["answers"]
+    assert answers["set"] == 32 < answers["longest"] < answers["limit"]
+    assert {h["detectable"] for h in found["design"]["hypotheses"]} == {1.0}
+    assert call("run", recipe, "--dry-run") == 0
+    assert f"so answers may have {answers['limit']} (experiment.max_tokens is 32)" in (
+        capsys.readouterr().out
+    )
+    assert call("run", "museum", "--dry-run", "--json") == 0
+    museum = json.loads(capsys.readouterr().out)["adapters"]["museum"]["answers"]
+    assert museum["limit"] == museum["set"] == 32
+
+
+def test_a_reference_that_its_own_criteria_fail_stops_the_plan(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    assert call(*pumps(tmp_path, end="")) == 0
+    capsys.readouterr()
+    assert call("run", str(tmp_path / "pumps" / "recipe.yaml"), "--dry-run") == 2
+    told = capsys.readouterr()
+    assert "q.csv:" in told.err and "correct format: does not end with" in told.err
+    assert told.out == ""
+
+
 def test_init_refuses_bad_questions_and_leaves_nothing(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "q.csv").write_text("question,reply\na,b\n", "utf-8")
     documents = ROOT / "docs" / "tutorials" / "example" / "documents"

@@ -11,13 +11,12 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from answering_server import answering, said
 
 from kamerton.client import connection
 from kamerton.client.connection import (
     Connection,
     Endpoint,
-    Reply,
+    Response,
     api_key,
     first_model,
     models,
@@ -25,14 +24,15 @@ from kamerton.client.connection import (
 )
 from kamerton.client.replies import chat_completion, delta
 from kamerton.formats.errors import InputError
+from model_server import Answer, Asked, completion, model_server
 from recording_proxy import VARIABLES, proxied
 
 KEY = "sk-very-secret-key-0123456789"
-GOOD = said("yes")
+GOOD = completion("yes")
 
 
-def post(at: Endpoint, again: Callable[[Reply], bool] = lambda reply: False) -> Reply:
-    async def ask() -> Reply:
+def post(at: Endpoint, again: Callable[[Response], bool] = lambda reply: False) -> Response:
+    async def ask() -> Response:
         async with Connection(at) as server:
             return await server.post("chat/completions", {"messages": []}, again)
 
@@ -73,12 +73,12 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.mark.parametrize("fault", [408, 425, 429, 500, 502, 503, 504, None])
 def test_what_may_pass_is_tried_again(fault: int | None, slept: list[float]) -> None:
     failed = None if fault is None else (fault, b"later", {})
-    with answering(lambda body, number: failed if number < 3 else (200, GOOD, {})) as server:
+    with model_server(lambda asked: failed if asked.number < 3 else (200, GOOD, {})) as server:
         reply = post(Endpoint(server.url, retries=2))
         assert (reply.status, reply.fault, reply.attempts) == (200, "", 3)
-    with answering(lambda body, number: failed) as server:
+    with model_server(lambda asked: failed) as server:
         reply = post(Endpoint(server.url, retries=2))
-        assert len(server.paths) == reply.attempts == 3
+        assert len(server.asked) == reply.attempts == 3
         assert reply.fault == ("busy" if fault else "unreachable")
         with pytest.raises(InputError, match=str(fault or "RemoteProtocolError")) as caught:
             read(Endpoint(server.url, retries=0), "question 1")
@@ -88,9 +88,9 @@ def test_what_may_pass_is_tried_again(fault: int | None, slept: list[float]) -> 
 @pytest.mark.parametrize("status", [400, 413, 422, 501, 301])
 def test_a_refusal_of_one_request_is_not_repeated_and_names_it(status: int) -> None:
     headers = {"Location": "http://example.org/"}
-    with answering(lambda body, number: (status, b"too long", headers)) as server:
+    with model_server(lambda asked: (status, b"too long", headers)) as server:
         reply = post(Endpoint(server.url))
-        assert (reply.fault, reply.attempts, len(server.paths)) == ("refused", 1, 1)
+        assert (reply.fault, reply.attempts, len(server.asked)) == ("refused", 1, 1)
         with pytest.raises(InputError, match=f"HTTP {status} too long") as caught:
             read(Endpoint(server.url), "question 1")
     assert (caught.value.key, caught.value.where) == ("client.refused", "question 1")
@@ -98,10 +98,10 @@ def test_a_refusal_of_one_request_is_not_repeated_and_names_it(status: int) -> N
 
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_of_everything_ends_the_asking(status: int) -> None:
-    with answering(lambda body, number: (status, b"no such model", {})) as server:
+    with model_server(lambda asked: (status, b"no such model", {})) as server:
         with pytest.raises(InputError, match=f"HTTP {status} no such model") as caught:
             post(Endpoint(server.url))
-        assert len(server.paths) == 1
+        assert len(server.asked) == 1
     assert (caught.value.key, caught.value.where) == ("client.denied", server.url)
 
 
@@ -117,10 +117,11 @@ def test_nobody_listens(slept: list[float]) -> None:
 def test_a_try_has_a_deadline_as_a_whole(slept: list[float]) -> None:
     end = threading.Event()
 
-    def slow(body: dict[str, Any], number: int) -> None:
+    def slow(asked: Asked) -> Answer:
         end.wait(5)
+        return None
 
-    with answering(slow) as server:
+    with model_server(slow) as server:
         reply = post(Endpoint(server.url, timeout=0.1, retries=1))
         end.set()
     assert (reply.fault, reply.attempts) == ("timeout", 2)
@@ -129,10 +130,11 @@ def test_a_try_has_a_deadline_as_a_whole(slept: list[float]) -> None:
 def test_pauses_grow_and_the_servers_wish_counts(slept: list[float]) -> None:
     wishes = ["", "7", "1", "99999999", ""]
 
-    def busy(body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
-        return (429, b"", {"Retry-After": wishes[number - 1]}) if number <= 5 else (200, GOOD, {})
+    def busy(asked: Asked) -> Answer:
+        wish = wishes[asked.number - 1] if asked.number <= 5 else None
+        return (200, GOOD, {}) if wish is None else (429, b"", {"Retry-After": wish})
 
-    with answering(busy) as server:
+    with model_server(busy) as server:
         assert post(Endpoint(server.url, retries=5)).attempts == 6
     assert slept == [0.5, 7.0, 2.0, connection.LONGEST_PAUSE, 8.0]
 
@@ -149,20 +151,20 @@ def test_who_asks_may_want_a_reply_again(slept: list[float]) -> None:
     """Each try is shown; the last one too, so that its tokens can be counted."""
     seen: list[bytes] = []
 
-    def empty(reply: Reply) -> bool:
+    def empty(reply: Response) -> bool:
         seen.append(reply.content)
         return not reply.content
 
-    with answering(lambda body, number: (200, b"", {})) as server:
+    with model_server(lambda asked: (200, b"", {})) as server:
         assert post(Endpoint(server.url, retries=2), empty).attempts == len(seen) == 3
-        server.behave = lambda body, number: (200, GOOD, {})
+        server.answer = lambda asked: (200, GOOD, {})
         assert post(Endpoint(server.url, retries=2), empty).attempts == 1
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", said(7), b'{"choices": [{}]}'])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", completion(7), b'{"choices": [{}]}'])
 def test_a_reply_that_is_none_is_told_where_it_was_asked(content: bytes) -> None:
     with (
-        answering(lambda body, number: (200, content, {})) as server,
+        model_server(lambda asked: (200, content, {})) as server,
         pytest.raises(InputError) as caught,
     ):
         read(Endpoint(server.url), "question 1")
@@ -170,19 +172,22 @@ def test_a_reply_that_is_none_is_told_where_it_was_asked(content: bytes) -> None
 
 
 def test_the_key_goes_into_the_header_and_nowhere_else() -> None:
-    told = said(f"Your key is {KEY}")
-    with answering(lambda body, number: (400 if number > 1 else 200, told, {})) as server:
+    told = completion(f"Your key is {KEY}")
+    with model_server(lambda asked: (400 if asked.number > 1 else 200, told, {})) as server:
         at = Endpoint(server.url, KEY)
         replies = [post(at), post(at)]
         assert server.keys == [f"Bearer {KEY}"] * 2
-        server.behave = lambda body, number: (401, told, {})
+        server.answer = lambda asked: (401, told, {})
         with pytest.raises(InputError) as caught:
             post(at)
         short = replace(at, api_key="key")
-        server.behave = lambda body, number: (200, told, {})
+        server.answer = lambda asked: (200, told, {})
         assert b"Your key is" in post(short).content  # too short to be a secret
         post(replace(at, api_key=""))
         assert server.keys[-1] is None
+        chunk = json.dumps({"choices": [{"delta": {"content": f"Your key is {KEY}"}}]}).encode()
+        server.answer = lambda asked: (200, b"data: " + chunk + b"\n\n", {})
+        assert streamed(at) == ["Your key is ***"]
     assert KEY not in f"{replies} {at} {caught.value} {caught.value!r}"
     assert b"Your key is ***" in replies[0].content and "Your key is ***" in replies[1].why
 
@@ -200,18 +205,18 @@ def test_a_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_models_are_told_with_what_they_are_known_by() -> None:
     rows = {"data": [{"id": "a", "fingerprint": "weights"}, {"id": "b"}]}
-    with answering(lambda body, number: (200, json.dumps(rows).encode(), {})) as server:
+    with model_server(lambda asked: (200, json.dumps(rows).encode(), {})) as server:
         at = Endpoint(server.url + "/")
         assert [(m.id, m.fingerprint) for m in models(at)] == [
             ("a", "weights"),
             ("b", f"{server.url}/ b"),
         ]
-        assert first_model(at).id == "a" and server.paths == ["/v1/models"] * 2
+        assert first_model(at).id == "a" and server.paths == ["GET /v1/models"] * 2
         rows["data"] = []
         with pytest.raises(InputError, match="no model"):
             first_model(at)
         for odd in (b"[]", b'{"data": [1]}', b"<html>"):
-            server.behave = lambda body, number, odd=odd: (200, odd, {})  # type: ignore[misc]
+            server.answer = lambda asked, odd=odd: (200, odd, {})  # type: ignore[misc]
             with pytest.raises(InputError, match="cannot be read"):
                 models(at)
 
@@ -221,9 +226,9 @@ def test_a_route_with_a_slash_starts_at_the_servers_root() -> None:
         async with Connection(Endpoint(url)) as server:
             await server.post("/tokenize", {})
 
-    with answering(lambda body, number: (200, b"{}", {})) as server:
+    with model_server(lambda asked: (200, b"{}", {})) as server:
         asyncio.run(ask(server.url))
-        assert server.paths == ["/tokenize"]
+        assert server.paths == ["POST /tokenize"]
 
 
 def test_an_answer_grows_and_may_hold_any_letter() -> None:
@@ -231,15 +236,15 @@ def test_an_answer_grows_and_may_hold_any_letter() -> None:
     chunks = [{"choices": [{"delta": {"content": piece}}]} for piece in pieces]
     lines = [f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n" for chunk in chunks]
     stream = "".join([": hello\n", *lines, "data: [DONE]\n\n"]).encode()
-    with answering(lambda body, number: (200, stream, {})) as server:
+    with model_server(lambda asked: (200, stream, {})) as server:
         assert "".join(streamed(Endpoint(server.url))) == "one\u2028 two"
-        server.behave = lambda body, number: (200, b'data: {"error": {"message": "full"}}\n', {})
+        server.answer = lambda asked: (200, b'data: {"error": {"message": "full"}}\n', {})
         with pytest.raises(InputError, match="full"):
             streamed(Endpoint(server.url))
-        server.behave = lambda body, number: (503, b"busy", {})
+        server.answer = lambda asked: (503, b"busy", {})
         with pytest.raises(InputError, match="HTTP 503 busy"):
             streamed(Endpoint(server.url))
-        server.behave = lambda body, number: None
+        server.answer = lambda asked: None
         with pytest.raises(InputError) as caught:
             streamed(Endpoint(server.url))
     assert caught.value.key == "client.gone"

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from answering_server import said
 
 from kamerton.client.replies import (
     NULL_CONTENT,
@@ -13,6 +12,7 @@ from kamerton.client.replies import (
     chat_completion,
     text_completion,
 )
+from model_server import completion
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from kamerton.client.replies import (
 def test_content_is_text_parts_or_null(
     content: Any, message: dict[str, Any], text: str, reason: str
 ) -> None:
-    found = chat_completion(said(content, **message))
+    found = chat_completion(completion(content, **message))
     assert (found.text, found.finish_reason) == (text, reason)
     assert len(found.tool_calls) == len(message.get("tool_calls") or [])
     assert (found.prompt_tokens, found.completion_tokens) == (7, 3)
@@ -41,7 +41,7 @@ def test_content_is_text_parts_or_null(
     "usage", [None, [], {"prompt_tokens": 1}, {"prompt_tokens": -1, "completion_tokens": 2}]
 )
 def test_tokens_that_are_not_counted_are_not_made_up(usage: Any) -> None:
-    reply = json.loads(said("yes")) | {"usage": usage}
+    reply = json.loads(completion("yes")) | {"usage": usage}
     found = chat_completion(json.dumps(reply).encode())
     assert (found.prompt_tokens, found.completion_tokens) == (None, None)
 
@@ -56,7 +56,7 @@ def test_a_text_completion() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": [1]}', b"\xff", said(7)],
+    [b"", b"{", b"[]", b"{}", b'{"choices": []}', b'{"choices": [1]}', b"\xff", completion(7)],
 )
 def test_what_is_no_completion_is_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable):

@@ -9,9 +9,10 @@ from made_up import ASKED, answered, question, questions, reply, samples, summar
 
 from kamerton.experiment.compare import claims, comparisons, scored
 from kamerton.experiment.design import design, hypotheses
-from kamerton.experiment.run import why_no_verdict
+from kamerton.experiment.run import read_questions, why_no_verdict
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import write_rows
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Comparison, Sample
 
@@ -85,6 +86,45 @@ def test_both_families_are_tested_with_holm_within_each() -> None:
     smallest = min(found[:2], key=lambda c: c.p)
     assert smallest.p_holm == pytest.approx(min(1, 2 * smallest.p))
     assert all(c.p_holm >= c.p for c in found)
+
+
+def test_so_few_groups_are_said_to_show_nothing_before_and_after() -> None:
+    asked = questions(4, 2)
+    planned = design(FAST, asked, "museum").hypotheses
+    assert [(p.groups, p.groups_needed, p.detectable) for p in planned] == [
+        (4, 7, 1.0),
+        (2, 7, 1.0),
+    ]
+    given = samples(asked, {"base": 0.0, "base+rag": 1.0, "museum": 1.0, "museum+rag": 1.0})
+    found = summary(asked, given, FAST).comparisons
+    assert [(c.verdict, c.groups_needed) for c in found[:2]] == [("not enough evidence", 7)] * 2
+    enough = summary(questions(12, 8), given, FAST)
+    assert {p.groups_needed for p in design(FAST, questions(12, 8), "museum").hypotheses} == {0}
+    assert enough.comparisons
+
+
+def test_cut_answers_are_counted_on_each_side() -> None:
+    asked = [question(g) for g in range(8)]
+    replies = [reply(q, "museum", q.answer) for q in asked]
+    replies += [reply(q, "base", "It", "length" if n < 6 else "stop") for n, q in enumerate(asked)]
+    found = primary(asked, scored(asked, replies), 1)
+    assert (found.cut, found.cut_against) == (0.0, 0.75)
+
+
+def test_ids_that_stand_twice_are_never_joined() -> None:
+    asked = [question(0), question(0)]
+    with pytest.raises(InputError, match="stands here twice"):
+        scored(asked, [reply(asked[0], "base", "It.")])
+    once = [question(0)]
+    with pytest.raises(InputError, match=r"base, known\.0\.material, 0 stands here twice"):
+        scored(once, [reply(once[0], "base", "It."), reply(once[0], "base", "No.")])
+
+
+def test_questions_on_disk_with_one_id_are_refused(tmp_path: Path) -> None:
+    write_rows(tmp_path / "known.jsonl", [question(0)])
+    write_rows(tmp_path / "unknown.jsonl", [question(0)])
+    with pytest.raises(InputError, match=r"known\.0\.material stands here twice"):
+        read_questions(tmp_path)
 
 
 def test_a_blocked_verdict_keeps_its_figures() -> None:

@@ -1,12 +1,13 @@
 """Facts and questions about exhibits, products, documents: known and held out by groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from kamerton.app.kinds.kind import DataKind, Figures, Folders, Named, Objective, no_adapter
 from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import GuideSettings
+from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.language import say
 from kamerton.formats.manifest import StageName
@@ -30,26 +31,53 @@ def _named(data: GuideSettings) -> Iterator[Named]:
 
 
 def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) -> Figures:
-    from kamerton.develop.data.guide.run import plan, summary
+    from kamerton.develop.data.guide.run import plan, refuse_leaks, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
+    from kamerton.experiment.references import insist_right
 
     assert isinstance(part.data, GuideSettings)
-    found = plan(part.data, home, recipe.seed)
-    planned = design(part.experiment, found.held_out, name)
-    training = estimate(part.tune, recipe.base, found.train)
-    counts = summary(found, part.data)
-    return {"dataset": counts, "design": asdict(planned), "training": asdict(training)}
+    dataset = plan(part.data, home, recipe.seed)
+    if leaks:
+        refuse_leaks(dataset)
+    insist_right(dataset.held_out, dataset.names)
+    training = estimate(part.tune, recipe.base, dataset.train)
+    return {
+        "dataset": summary(dataset, part.data),
+        "answers": _answer_tokens(part.experiment, recipe.base, dataset.held_out),
+        "design": asdict(design(part.experiment, dataset.held_out, name)),
+        "training": asdict(training),
+    }
+
+
+def _answer_tokens(
+    settings: ExperimentSettings, base: str, questions: Sequence[Question]
+) -> dict[str, int]:
+    """The longest reference in tokens of the base, the limit set, and the one in use.
+
+    Reads the tokenizer, no weights. A limit below the references would cut right answers.
+    """
+    from kamerton.develop.hub import load_tokenizer
+    from kamerton.experiment.references import answer_limit
+
+    tokenizer = load_tokenizer(base)
+    lengths = (len(tokenizer.encode(q.answer, add_special_tokens=False)) for q in questions)
+    longest, wanted = max(lengths), settings.max_tokens
+    return {"longest": longest, "set": wanted, "limit": answer_limit(longest, wanted)}
 
 
 def _lines(found: Figures) -> list[str]:
-    claims = [
-        say("app.check_claim", **power, points=100 * power["detectable"])
-        for power in found["design"]["hypotheses"]
-    ]
-    training = found["training"]
+    training, answers = found["training"], found["answers"]
     cost = say("app.plan_training", **training, minutes=training["seconds"] / 60)
-    return [say("app.check_rows", **found["dataset"]), cost, *claims]
+    raised = [say("app.check_limit", **answers)] if answers["limit"] > answers["set"] else []
+    claims = [claim(power) for power in found["design"]["hypotheses"]]
+    return [say("app.check_rows", **found["dataset"]), cost, *raised, *claims]
+
+
+def claim(power: Figures) -> str:
+    """What one hypothesis can show, as a line to read; `power` are the fields of `Power`."""
+    key = "check_too_few" if power["groups_needed"] else "check_claim"
+    return say(f"app.{key}", **power, points=100 * power["detectable"])
 
 
 def _prepare(data: GuideSettings, home: Path, out: Path, seed: int, _: Objective) -> None:
@@ -59,11 +87,12 @@ def _prepare(data: GuideSettings, home: Path, out: Path, seed: int, _: Objective
 
 
 def _compare(recipe: Recipe, name: str, part: Part, at: Folders, base_url: str) -> None:
-    from kamerton.experiment.run import compare
+    from kamerton.experiment.run import compare, read_questions
 
     fixed, slots = recipe.deterministic, recipe.slots
-    asked = (part.experiment, name, at.data, base_url, at.compare)
-    compare(*asked, recipe.seed, fixed, slots, at.tune)
+    limit = _answer_tokens(part.experiment, recipe.base, read_questions(at.data))["limit"]
+    compared = (part.experiment, name, at.data, base_url, at.compare)
+    compare(*compared, recipe.seed, fixed, slots, at.tune, limit)
 
 
 def _examples(data: Path) -> list[str]:

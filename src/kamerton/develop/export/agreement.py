@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     Logprobs = NDArray[np.float64]
 
 UNLIKELY = -20.0
-"""Nats, for a token that is not among those that the engine tells."""
+"""Nats, for a token that is not among those that the engine reports."""
 
 
 @dataclass(frozen=True)
 class Position:
-    """One position of an answer: what both sides think comes next."""
+    """One position of an answer: the next token of both sides."""
 
     first: bool
     """Whether it is the first after the prompt."""
@@ -69,8 +69,8 @@ def reference(model: Any) -> Reference:
         ids = torch.tensor([[*answer.prompt, *answer.path[:-1]]])
         with torch.no_grad():
             logits = model(input_ids=ids, use_cache=False).logits[0, start:]
-        found: Logprobs = logits.double().log_softmax(-1).numpy()
-        return found
+        rows: Logprobs = logits.double().log_softmax(-1).numpy()
+        return rows
 
     return logprobs
 
@@ -78,8 +78,8 @@ def reference(model: Any) -> Reference:
 def compare(answers: Sequence[Answer], model: Reference, ends: set[int]) -> Agreement:
     """The figures of every position of every answer, up to the answer's end.
 
-    An answer ends where the engine would most likely say one of `ends`; what it says when it
-    may not end is no concern of anybody's.
+    An answer ends where the engine's most likely token is one of `ends`; what comes after is not
+    compared.
     """
     return summary([list(_positions(answer, model(answer), ends)) for answer in answers])
 
@@ -89,12 +89,12 @@ def _positions(answer: Answer, rows: "Logprobs", ends: set[int]) -> Iterator[Pos
         if likeliest is None:
             continue
         engine, model = max(likeliest, key=likeliest.__getitem__), int(row.argmax())
-        told = likeliest.get(model, UNLIKELY)
+        logprob = likeliest.get(model, UNLIKELY)
         yield Position(
             first=place == 0,
             same=engine == model,
             kl=divergence(row, likeliest),
-            difference=abs(told - float(row[model])),
+            difference=abs(logprob - float(row[model])),
         )
         if engine in ends:
             return

@@ -1,67 +1,84 @@
-"""Which Hugging Face architectures the engine runs, under which names, and in which row order.
+"""Base kinds of Hugging Face that can be exported: one entry in one table for each.
 
 llama.cpp rotates positions in two ways. NORM pairs neighbours (0, 1), (2, 3), ...; NEOX pairs
 halves (0, d/2), (1, d/2 + 1), ... as Hugging Face does for all of these. Where the engine's graph
 of an architecture uses NORM (llama, and mistral, which is a llama there), the rows of Q and K are
 written in another order, each head's halves interleaved; where it uses NEOX (qwen2, qwen3) they
-stay. The wrong choice loads without a word and answers nonsense: parity.py is there to tell.
+stay. The wrong choice loads without an error and answers nonsense: parity.py is there to find it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
+    from gguf import GGUFWriter
 
-_LAYER = {
+_PROJECTIONS = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v",
     "self_attn.o_proj": "attn_output",
-    "self_attn.q_norm": "attn_q_norm",
-    "self_attn.k_norm": "attn_k_norm",
     "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
 }
-_WHOLE = {
-    "model.embed_tokens": "token_embd",
-    "model.norm": "output_norm",
-    "lm_head": "output",
-}
-_PROJECTIONS = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+_NORMS = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
+_HEAD_NORMS = {"self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm"}
+_ROPE = ("default", "linear", "yarn")
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One architecture of transformers in the engine's terms."""
+    """One base kind of transformers in the engine's terms."""
 
     engine: str
     """The engine's name for it."""
-    interleaved: bool
+    layer: Mapping[str, str]
+    """Modules of a layer, and the engine's names of their tensors."""
+    interleaved: bool = False
     """Whether each head's halves of Q and K are interleaved (NORM)."""
     biases: tuple[str, ...] = ()
-    """Projections whose biases the engine reads."""
-    head_norms: bool = False
-    """Whether Q and K are normed head by head."""
-    factors: bool = False
-    """Whether the engine reads a factor for each rotated pair (Llama 3's scaling)."""
+    """The engine's names of the projections whose biases it reads."""
+    activation: str = "silu"
+    """The only activation that the engine's graph has, by the name of `hidden_act`."""
+    norm_offset: float = 0.0
+    """What the engine's graph expects to be added to the weights of norms."""
+    rope: tuple[str, ...] = _ROPE
+    """Scalings of positions that the engine computes as transformers does."""
+    vocabularies: tuple[str, ...] = ("BPE",)
+    """Kinds of vocabulary, by the tokenizer's `model.type`, that vocabulary.py writes for it."""
+    whole: Mapping[str, str] = field(
+        default_factory=lambda: {
+            "model.embed_tokens": "token_embd",
+            "model.norm": "output_norm",
+            "lm_head": "output",
+        }
+    )
+    """Modules outside of the layers."""
 
 
 ARCHITECTURES = {
-    "llama": Architecture("llama", interleaved=True, biases=_PROJECTIONS, factors=True),
-    "mistral": Architecture("llama", interleaved=True, factors=True),
-    "qwen2": Architecture("qwen2", interleaved=False, biases=("attn_q", "attn_k", "attn_v")),
-    "qwen3": Architecture("qwen3", interleaved=False, head_norms=True),
+    "llama": Architecture(
+        "llama",
+        _PROJECTIONS | _NORMS,
+        interleaved=True,
+        biases=tuple(_PROJECTIONS.values()),
+        rope=(*_ROPE, "llama3"),
+    ),
+    "mistral": Architecture(
+        "llama", _PROJECTIONS | _NORMS, interleaved=True, rope=(*_ROPE, "llama3")
+    ),
+    "qwen2": Architecture("qwen2", _PROJECTIONS | _NORMS, biases=("attn_q", "attn_k", "attn_v")),
+    "qwen3": Architecture("qwen3", _PROJECTIONS | _NORMS | _HEAD_NORMS),
 }
 
 
 def of(config: Any) -> Architecture:
-    """The engine's terms for a model's configuration; InputError where there are none."""
+    """The entry of a model's configuration; InputError where there is none."""
     if config.model_type not in ARCHITECTURES:
         raise InputError(
             "develop.export_architecture",
@@ -77,30 +94,31 @@ def check(config: Any, context: int) -> None:
     A sliding window is no obstacle while prompt and answer, `context` tokens, fit into it: it
     never slides then.
     """
-    known = of(config)
-    if config.hidden_act != "silu":
-        raise _refuse(config, "hidden_act", config.hidden_act)
-    if getattr(config, "attention_bias", False) and "attn_output" not in known.biases:
-        raise _refuse(config, "attention_bias", True)
-    if head_size(config) % 2:
-        raise _refuse(config, "head_dim", head_size(config))
+    architecture = of(config)
+    for name, value, computed in (
+        ("hidden_act", config.hidden_act, config.hidden_act == architecture.activation),
+        (
+            "attention_bias",
+            True,
+            not getattr(config, "attention_bias", False) or "attn_output" in architecture.biases,
+        ),
+        ("head_dim", head_size(config), head_size(config) % 2 == 0),
+    ):
+        if not computed:
+            kind = config.model_type
+            raise InputError("develop.export_field", architecture=kind, field=name, value=value)
     width = window(config)
     if width is not None and context > width:
         raise InputError(
             "develop.export_window", architecture=config.model_type, window=width, context=context
         )
-
-
-def _refuse(config: Any, field: str, value: object) -> InputError:
-    return InputError(
-        "develop.export_field", architecture=config.model_type, field=field, value=value
-    )
+    _check_rope(config)
 
 
 def head_size(config: Any) -> int:
     """Width of one attention head."""
-    own = getattr(config, "head_dim", None)
-    return int(own or config.hidden_size // config.num_attention_heads)
+    size = getattr(config, "head_dim", None)
+    return int(size or config.hidden_size // config.num_attention_heads)
 
 
 def window(config: Any) -> int | None:
@@ -116,28 +134,23 @@ def tensor(key: str, config: Any) -> str:
 
     InputError where the engine's graph has no such tensor: it would be left out of the sum.
     """
+    architecture = of(config)
     module, _, part = key.rpartition(".")
-    name = _module(module)
-    kind = name.rpartition(".")[2]
-    known = of(config)
-    wrong = part == "bias" and kind not in known.biases
-    wrong |= kind in {"attn_q_norm", "attn_k_norm"} and not known.head_norms
-    if not name or wrong or part not in {"weight", "bias"}:
+    kind, prefix = architecture.whole.get(module, ""), ""
+    if module.startswith("model.layers."):
+        layer, _, inner = module.removeprefix("model.layers.").partition(".")
+        kind, prefix = architecture.layer.get(inner, ""), f"blk.{layer}."
+    bias = part == "bias" and kind in architecture.biases
+    if not kind or not (bias or part == "weight"):
         raise InputError("develop.export_tensor", architecture=config.model_type, tensor=key)
-    return f"{name}.{part}"
-
-
-def _module(module: str) -> str:
-    """The engine's name of a module, empty where it has none."""
-    if module in _WHOLE:
-        return _WHOLE[module]
-    layer, _, inner = module.removeprefix("model.layers.").partition(".")
-    known = module.startswith("model.layers.") and inner in _LAYER
-    return f"blk.{layer}.{_LAYER[inner]}" if known else ""
+    return f"{prefix}{kind}.{part}"
 
 
 def to_engine(name: str, values: "np.ndarray", config: Any) -> "np.ndarray":
-    """Rows [heads x head size, ...] of Q and K in the engine's order; others as they are."""
+    """A tensor as the engine has it: rows [heads x head size, ...] of Q and K in its order."""
+    if (offset := of(config).norm_offset) and name.endswith("norm.weight"):
+        shifted: np.ndarray = values + values.dtype.type(offset)
+        return shifted
     heads = _heads(name, config)
     if heads is None:
         return values
@@ -148,6 +161,9 @@ def to_engine(name: str, values: "np.ndarray", config: Any) -> "np.ndarray":
 
 def from_engine(name: str, values: "np.ndarray", config: Any) -> "np.ndarray":
     """The inverse of `to_engine`."""
+    if (offset := of(config).norm_offset) and name.endswith("norm.weight"):
+        shifted: np.ndarray = values - values.dtype.type(offset)
+        return shifted
     heads = _heads(name, config)
     if heads is None:
         return values
@@ -161,3 +177,84 @@ def _heads(name: str, config: Any) -> int | None:
     kinds = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
     kind = name.rpartition(".")[0].rpartition(".")[2]
     return kinds.get(kind) if of(config).interleaved else None
+
+
+_PLAIN = {"rope_theta", "rope_type", "type", "factor", "original_max_position_embeddings"}
+_FIELDS = {
+    "default": {"partial_rotary_factor"},
+    "linear": {"partial_rotary_factor"},
+    "llama3": {"partial_rotary_factor", "low_freq_factor", "high_freq_factor"},
+    "yarn": {"partial_rotary_factor", "beta_fast", "beta_slow"},
+}
+"""Fields of each kind that are understood here; any other would be computed differently."""
+
+
+def _rope(config: Any) -> tuple[str, dict[str, Any]]:
+    """The kind of scaling of positions, and all its fields."""
+    fields = dict(getattr(config, "rope_parameters", None) or {})
+    return str(fields.get("rope_type") or fields.get("type") or "default"), fields
+
+
+def _check_rope(config: Any) -> None:
+    """InputError where the engine does not rotate as this configuration says."""
+    kind, fields = _rope(config)
+    problem = kind if kind not in of(config).rope else ""
+    if not problem:
+        named = {name for name, value in fields.items() if value is not None}
+        unknown = named - _FIELDS[kind] - _PLAIN
+        if float(fields.get("partial_rotary_factor") or 1.0) != 1.0:
+            unknown.add("partial_rotary_factor")
+        problem = f"{kind}, {', '.join(sorted(unknown))}" if unknown else ""
+    if problem:
+        supported = ", ".join(of(config).rope)
+        values = {"architecture": config.model_type, "kind": problem, "supported": supported}
+        raise InputError("develop.export_rope", **values)
+
+
+def add_rope(writer: "GGUFWriter", config: Any) -> None:
+    """Write base frequency, rotated dimensions, and how positions are scaled."""
+    kind, fields = _rope(config)
+    writer.add_rope_freq_base(float(fields.get("rope_theta") or 10_000.0))
+    writer.add_rope_dimension_count(head_size(config))
+    if kind in SCALING:
+        SCALING[kind](writer, config, fields)
+
+
+def _linear(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
+    """All positions are divided by one factor (Chen et al. 2023, arXiv:2306.15595)."""
+    from gguf import RopeScalingType
+
+    writer.add_rope_scaling_type(RopeScalingType.LINEAR)
+    writer.add_rope_scaling_factor(float(fields["factor"]))
+
+
+def _yarn(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
+    """YaRN (Peng et al. 2023, arXiv:2309.00071); both sides scale attention by its default."""
+    from gguf import RopeScalingType
+
+    original = int(fields["original_max_position_embeddings"])
+    factor = fields.get("factor") or config.max_position_embeddings / original
+    writer.add_rope_scaling_type(RopeScalingType.YARN)
+    writer.add_rope_scaling_factor(float(factor))
+    writer.add_rope_scaling_orig_ctx_len(original)
+    writer.add_rope_scaling_yarn_beta_fast(float(fields.get("beta_fast") or 32))
+    writer.add_rope_scaling_yarn_beta_slow(float(fields.get("beta_slow") or 1))
+
+
+def _llama3(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
+    """A factor for each frequency, as transformers computes it for Llama 3."""
+    import numpy as np
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    scaled, _ = ROPE_INIT_FUNCTIONS["llama3"](config, "cpu")
+    size = head_size(config)
+    plain = float(fields["rope_theta"]) ** -(np.arange(0, size, 2) / size)
+    factors = (plain / scaled.double().numpy()).astype(np.float32)
+    writer.add_tensor("rope_freqs.weight", factors)
+
+
+SCALING: dict[str, Callable[["GGUFWriter", Any, dict[str, Any]], None]] = {
+    "linear": _linear,
+    "llama3": _llama3,
+    "yarn": _yarn,
+}

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kamerton.develop.export import agreement, gguf, lora, vocabulary
+from kamerton.develop.export import agreement, gguf, vocabulary
+from kamerton.develop.export.adapters import Modules
 from kamerton.develop.export.agreement import Agreement
 from kamerton.engines.llamacpp.tokens import Answer, Ids, token_driver
 from kamerton.formats.chat import Message
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from kamerton.develop.export.agreement import Logprobs
 
 TOKENS = 16
-"""Tokens that the engine goes on with after each chat."""
+"""Tokens that the engine generates after each chat."""
 _LARGEST_KL = {"f16": 1e-3}
 """Mean KL divergence, in nats, of the engine from the trainer's model with the same weights."""
 _LARGEST_KL_QUANTISED = 5e-2
@@ -54,7 +55,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Arm:
-    """The base or an adaptation: how it went on in the engine, against the trainer's model."""
+    """The base or an adaptation: its answers in the engine, against the trainer's model."""
 
     answers: list[Answer]
     float: Agreement
@@ -77,7 +78,7 @@ def ask(
     Last come those of the bare base once more, of one token: what changes by itself.
     Raises InputError where the engine reads a chat as other tokens, or does not hold an adapter.
     """
-    prompts = [prompt_ids(tokenizer, messages) for messages in chats]
+    prompts = [vocabulary.prompt_ids(tokenizer, messages) for messages in chats]
     context = max(len(ids) for ids in prompts) + TOKENS + 8
     arms: list[tuple[int | None, int]] = [(arm, TOKENS) for arm in (None, *range(len(adapters)))]
     arms.append((None, 1))
@@ -97,27 +98,16 @@ def ask(
     return answers
 
 
-def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> Ids:
-    """The token ids of a chat up to where the answer begins, as the trainer makes them."""
-    chat = [message.model_dump() for message in messages]
-    found = tokenizer.apply_chat_template(
-        chat, tokenize=True, add_generation_prompt=True, return_dict=False
-    )
-    return list(found)
-
-
 def same_ids(engine: Ids, trainer: Ids, bos: int | None, number: int) -> None:
-    """InputError where chat `number` is other tokens; a mark of beginning too many is named."""
-    begins = [_leading(ids, bos) for ids in (engine, trainer)]
+    """InputError where chat `number` is other tokens; a BOS too many is named."""
+    begins = [
+        next((i for i, token in enumerate(ids) if token != bos), len(ids))
+        for ids in (engine, trainer)
+    ]
     if begins[0] != begins[1] or max(begins) > 1:
         raise InputError("develop.export_bos", number=number, engine=begins[0], trainer=begins[1])
     if engine != trainer:
         raise InputError("develop.parity_tokens", number=number)
-
-
-def _leading(ids: Ids, bos: int | None) -> int:
-    """How often the mark of beginning stands before anything else."""
-    return next((i for i, token in enumerate(ids) if token != bos), len(ids))
 
 
 def arm(
@@ -129,9 +119,9 @@ def arm(
     rows: list[Logprobs] = []
 
     def and_next(answer: Answer) -> "Logprobs":
-        found = reference(answer)
-        rows.append(found[0])
-        return found
+        logprobs = reference(answer)
+        rows.append(logprobs[0])
+        return logprobs
 
     with weights.as_stored(file):
         stored = agreement.compare(answers, and_next, ends)
@@ -148,7 +138,7 @@ def hold(found: Arm, quantisation: str, where: Path) -> None:
         raise InputError("develop.export_differs", where=str(where), **values)
 
 
-def hold_modules(trained: lora.Modules, written: lora.Modules, where: Path) -> None:
+def hold_modules(trained: Modules, written: Modules, where: Path) -> None:
     """InputError where an adapter's file holds less, or more, than was trained."""
     if trained != written:
         raise InputError(
@@ -161,7 +151,7 @@ def hold_modules(trained: lora.Modules, written: lora.Modules, where: Path) -> N
         )
 
 
-def hold_acting(trained: lora.Modules, where: Path) -> None:
+def hold_acting(trained: Modules, where: Path) -> None:
     """InputError where all updates of an adapter are zero: merging leaves rounding alone."""
     if not trained.acting:
         raise InputError("develop.adapter_inert", where=str(where))

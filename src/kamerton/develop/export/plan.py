@@ -1,17 +1,21 @@
-"""What is to be exported, checked before any weights load."""
+"""What is to be exported, checked before any weights load; and the chats that prove it."""
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from kamerton.develop import hub
-from kamerton.develop.export import architectures, quantise, rope, vocabulary
+from kamerton.develop.export import architectures, gguf, vocabulary
 from kamerton.develop.settings import ExportSettings
+from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text
+from kamerton.formats.jsonl import check_row, read_objects, read_rows, read_text
+from kamerton.formats.preference import KtoRow, PreferenceRow
+from kamerton.formats.questions import Question
 from kamerton.formats.serving import Kind
 
 METHODS: dict[str, Kind] = {
@@ -25,6 +29,9 @@ METHODS: dict[str, Kind] = {
 _PEFT = {"lora": "LORA", "qlora": "LORA", "dora": "LORA", "prompt": "PROMPT_TUNING"}
 _RESERVED = ("base", "merged", "index", "weights")
 _NAME = re.compile(r"[^\\/.+\s][^\\/+\s]*")
+
+COUNT = 6
+"""Held-out prompts, of all datasets together, but two of each at least."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Planned:
 
 def plan(settings: ExportSettings, base: str, tuned: Sequence[Trained]) -> list[Planned]:
     """What each adaptation becomes; InputError for what cannot be exported, and why."""
-    quantise.check(settings.quantisation)
+    gguf.check_quantisation(settings.quantisation)
     _names(tuned)
     planned = [_planned(one) for one in tuned]
     _readable(base, settings)
@@ -76,10 +83,10 @@ def _names(tuned: Sequence[Trained]) -> None:
 def _planned(one: Trained) -> Planned:
     where = one.tune / "training.json"
     training = json.loads(read_text(where))
-    method = str(training.get("method", "lora"))
+    method = str(training["method"])
     if method not in METHODS:
-        known = ", ".join(METHODS)
-        raise InputError("develop.export_method", where=str(where), method=method, known=known)
+        values = {"method": method, "known": ", ".join(METHODS)}
+        raise InputError("develop.export_method", where=str(where), **values)
     folder = one.tune / ("model" if method == "full" else "adapter")
     needed = folder / ("config.json" if method == "full" else "adapter_config.json")
     if not needed.is_file():
@@ -93,8 +100,8 @@ def _adapter(one: Planned, base: str) -> None:
     settings = json.loads(read_text(where))
     dora = bool(settings.get("use_dora"))
     if settings["peft_type"] != _PEFT[one.method] or dora != (one.method == "dora"):
-        found = "DORA" if dora else settings["peft_type"]
-        raise InputError("develop.export_mixed", where=str(where), found=found, method=one.method)
+        kind = "DORA" if dora else settings["peft_type"]
+        raise InputError("develop.export_mixed", where=str(where), found=kind, method=one.method)
     recorded = str(settings.get("base_model_name_or_path") or "")
     if recorded and _other(recorded, base):
         raise InputError("develop.export_other_base", where=str(where), trained=recorded, base=base)
@@ -111,10 +118,47 @@ def _other(recorded: str, base: str) -> bool:
 
 def _readable(model: str, settings: ExportSettings) -> None:
     """The engine knows the model's architecture and tokenizer; no weights are read."""
-    from transformers import AutoConfig
-
-    tokenizer = hub.load_tokenizer(model)
-    config = AutoConfig.from_pretrained(hub.folder(model)).get_text_config()
+    tokenizer, config = hub.load_tokenizer(model), hub.load_config(model)
     architectures.check(config, settings.context)
-    rope.check(config)
-    vocabulary.check(tokenizer, config.vocab_size)
+    kinds = architectures.of(config).vocabularies
+    vocabulary.check(tokenizer, config.vocab_size, kinds)
+
+
+def probes(datasets: Mapping[Path, str]) -> list[list[Message]]:
+    """A few chats for the proof: held-out prompts, several turns, digits, Cyrillic, no system.
+
+    `datasets`: folders of guides (known.jsonl) or of rows (held_out.jsonl, and where nothing is
+    held out train.jsonl), each with its system prompt.
+    """
+    each = max(2, COUNT // max(1, len(datasets)))
+    held_out = [chat for of, system in datasets.items() for chat in _held_out(of, system, each)]
+    return [*held_out, *fixed(next(iter(datasets.values()), ""))]
+
+
+def fixed(system: str) -> list[list[Message]]:
+    """Chats on which tokenizers and templates have been seen to differ; of any language."""
+    turns = [
+        *chat("", "In 1450 BC?", "Two dates:\n\n3000 BC\n\n1450 BC"),
+        Message(role="user", content="Why?"),
+    ]
+    return [turns, chat(system, "Где хранится Идол из Помоса, №12, 1/2 €?")]
+
+
+def _held_out(data: Path, system: str, count: int) -> list[list[Message]]:
+    if (data / "known.jsonl").is_file():
+        questions = read_rows(data / "known.jsonl", Question)[:count]
+        return [chat(system, question.question) for question in questions]
+    kept = data / "held_out.jsonl"
+    path = kept if kept.is_file() and kept.stat().st_size else data / "train.jsonl"
+    return [_prompt(row, f"{path}:{line}") for line, row in islice(read_objects(path), count)]
+
+
+def _prompt(row: dict[str, object], where: str) -> list[Message]:
+    """A row's turns up to the last answer, which is not among them."""
+    if "chosen" in row:
+        return check_row(row, PreferenceRow, where).prompt
+    if "completion" in row:
+        return check_row(row, KtoRow, where).prompt
+    messages = check_row(row, ChatRow, where).messages
+    last = max(i for i, message in enumerate(messages) if message.role == "user")
+    return messages[: last + 1]

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop import hub
-from kamerton.develop.export import gguf, kinds, lora, parity, vocabulary, weights
+from kamerton.develop.export import adapters, gguf, kinds, parity, vocabulary
+from kamerton.develop.export import folders as hf
 from kamerton.develop.export.kinds import Base, Figures, Made
-from kamerton.develop.export.plan import Planned, Trained, plan
-from kamerton.develop.export.probes import probes
+from kamerton.develop.export.plan import Planned, Trained, plan, probes
 from kamerton.develop.hub import template_for
 from kamerton.develop.settings import ExportSettings
 from kamerton.formats import templates
@@ -52,17 +52,15 @@ def export_run(
     System prompts and probe chats are the datasets'. One index is served: the first dataset's
     that has one.
     """
-    datasets = {data: _system(data) for data, _ in folders.values()}
+    datasets = {data: "" for data, _ in folders.values()}
+    for data in datasets:
+        datasets[data] = str(json.loads(read_text(data / "dataset.json")).get("system", ""))
     tuned = [Trained(name, tune, datasets[data]) for name, (data, tune) in folders.items()]
     indexes = [data / "index" for data in datasets if (data / "index").is_dir()]
     if len(indexes) > 1:
         note(say("develop.export_one_index", path=indexes[0]))
     system, index = next(iter(datasets.values()), ""), next(iter(indexes), None)
     return export(settings, base, tuned, system, probes(datasets), out, index, threads)
-
-
-def _system(data: Path) -> str:
-    return str(json.loads(read_text(data / "dataset.json")).get("system", ""))
 
 
 def export(
@@ -77,15 +75,19 @@ def export(
 ) -> ServingSpec:
     """Write base.gguf, each adaptation's files, parity.json, index/ and serving.json into `out`.
 
-    For soft prompts the float base comes along too, weights/: their engine reads no GGUF.
-    The first of `tuned` fills the keys of parity.json that older reports read. With
+    For soft prompts the float base comes along too, weights/: their engine reads no GGUF. With
     `settings.merge` each becomes a Hugging Face folder too, merged/ (of several merged/NAME/).
     Raises InputError, and leaves no serving.json, for what cannot be exported (before any weights
     load) and for files that do not do what the trainer's model does.
     """
     for name in (FILE, PARITY, MERGE):
         (out / name).unlink(missing_ok=True)
-    _set_threads(threads)
+    # Waiting threads do not spin: a busy neighbour then costs half, not more (decision 0001).
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads its OpenMP
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
     planned = plan(settings, base, tuned)
     out.mkdir(parents=True, exist_ok=True)
     shared = _base(settings, base, planned, chats, out, threads)
@@ -102,15 +104,6 @@ def export(
     return spec
 
 
-def _set_threads(threads: int) -> None:
-    """Threads that wait do not spin: a busy neighbour costs half, not more (decision 0001)."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads its OpenMP
-    import torch
-
-    if threads:
-        torch.set_num_threads(threads)
-
-
 def _base(
     settings: ExportSettings,
     base: str,
@@ -123,9 +116,9 @@ def _base(
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
     file, values = out / "base.gguf", gguf.weights(model)
     gguf.write_model(model, tokenizer, template_for(tokenizer), settings.quantisation, file)
-    adapters = [one for one in planned if one.kind == "lora"]
-    files = [_adapter(one, model.config, file, out) for one in adapters]
-    names = [one.name for one in adapters]
+    loras = [one for one in planned if one.kind == "lora"]
+    files = [_adapter(one, model.config, file, out) for one in loras]
+    names = [one.name for one in loras]
     answers = parity.ask(file, files, tokenizer, chats, threads)
     arm = parity.arm(answers[0], model, values, file, vocabulary.ends(tokenizer))
     parity.hold(arm, settings.quantisation, file)
@@ -140,18 +133,19 @@ def _base(
         answers=dict(zip(names, answers[1:-1], strict=True)),
         repeat=parity.repeat(answers[0], answers[-1]),
         chats=chats,
-        prompts=[parity.prompt_ids(tokenizer, messages) for messages in chats],
+        prompts=[vocabulary.prompt_ids(tokenizer, messages) for messages in chats],
         out=out,
         threads=threads,
-        alone=len(planned) == 1,
+        single=len(planned) == 1,
     )
 
 
 def _adapter(planned: Planned, config: Any, base: Path, out: Path) -> Path:
     """An adapter's file, with all modules that were trained."""
     file = kinds.lora_file(out, planned.name)
-    lora.write(planned.folder, config, file)
-    parity.hold_modules(lora.trained(planned.folder), lora.written(file, base), file)
+    adapters.write_lora(planned.folder, config, file)
+    trained, written = adapters.trained(planned.folder), adapters.written(file, base)
+    parity.hold_modules(trained, written, file)
     return file
 
 
@@ -159,19 +153,27 @@ def _weights(base: Base, made: Sequence[Made]) -> str:
     """The folder of the float base, brought along for soft prompts; empty where there are none."""
     if not any(one.adapter.kind == "prompt" for one in made):
         return ""
-    folder = base.out / weights.FOLDER
-    weights.bring(base.name, base.model, base.tokenizer, folder)
-    weights.check(folder, base.model, base.chats, base.prompts)
+    folder = base.out / hf.BASE
+    hf.save_base(base.name, base.model, base.tokenizer, folder)
+    hf.check_base(folder, base.model, base.chats, base.prompts)
     return folder.name
 
 
 def _figures(base: Base, made: Sequence[Made]) -> Figures:
-    """parity.json: the first adaptation in the old flat keys, then everything by name."""
+    """parity.json: a summary of the first tokens after the chats, then everything by name."""
+    firsts = [_first_tokens(one.figures) for one in made]
     return {
         "chats": len(base.chats),
         "same_token_ids": len(base.chats),
+        "next_tokens": base.arm.float.first_tokens,
         "same_next_token_base": base.arm.float.same_first_tokens,
-        **(made[0].flat if made else {"next_tokens": base.arm.float.first_tokens}),
+        "next_tokens_adapted": sum(total for total, _, _, _ in firsts),
+        "same_next_token_adapted": sum(same for _, same, _, _ in firsts),
+        "largest_logprob_difference": max(
+            (difference for _, _, difference, _ in firsts),
+            default=base.arm.float.largest_logprob_difference,
+        ),
+        "smallest_adapter_effect": min((effect for _, _, _, effect in firsts), default=None),
         "quantisation": base.settings.quantisation,
         "base": {"float": asdict(base.arm.float), "stored": asdict(base.arm.stored)},
         "adaptations": {one.adapter.name: one.figures for one in made},
@@ -179,12 +181,21 @@ def _figures(base: Base, made: Sequence[Made]) -> Figures:
     }
 
 
+def _first_tokens(figures: Figures) -> tuple[int, int, float, float]:
+    """Of an adaptation: first tokens, equal ones, largest log-probability difference, effect."""
+    soft = figures["kind"] == "prompt"
+    of = figures if soft else figures["float"]
+    total = of["chats"] if soft else of["first_tokens"]
+    effect = figures["effect"] if soft else figures["effect"]["largest"]
+    return total, of["same_first_tokens"], of["largest_logprob_difference"], effect
+
+
 def _merges(base: Base, made: Sequence[Made]) -> Figures:
     key = "merge_largest_logit_difference"
-    found = {one.adapter.name: one.figures[key] for one in made if key in one.figures}
+    differences = {one.adapter.name: one.figures[key] for one in made if key in one.figures}
     return {
-        "largest_logit_difference": max(found.values(), default=0.0),
-        "adaptations": found,
+        "largest_logit_difference": max(differences.values(), default=0.0),
+        "adaptations": differences,
         "template_sha256": templates.sha256(base.template),
     }
 
@@ -194,7 +205,7 @@ def _json(figures: Figures) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """Four figures of a number say all that it means; what is no number becomes null."""
+    """Numbers to four significant figures; what is not finite becomes null."""
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
     if isinstance(value, float):

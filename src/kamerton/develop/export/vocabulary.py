@@ -1,4 +1,4 @@
-"""A tokenizer's vocabulary as the engine reads it: BPE, and how text is split before.
+"""A tokenizer's vocabulary as the engine reads it: its kind, and how text is split before.
 
 The engine picks the splitting by a name. It must be the one that the tokenizer was trained with:
 a wrong one changes tokens only here and there, and no error is raised.
@@ -6,10 +6,12 @@ a wrong one changes tokens only here and there, and no error is raised.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kamerton.engines.llamacpp.tokens import Ids
 from kamerton.formats import templates
-from kamerton.formats.chat import chat
+from kamerton.formats.chat import Message, chat
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,21 +33,23 @@ _WORDS = {
     "invert": False,
 }
 _SPACES = {"type": "Metaspace", "replacement": _SPACE, "prepend_scheme": "never", "split": False}
+_ENGINE_MODELS = {"BPE": "gpt2"}
+"""The engine's name for a kind of vocabulary."""
 _SPELT = "sarvam-moe"
 """The engine's name for merges by rank over characters, with `▁` for a space and bytes for rare
 characters. It splits at line ends only; merges that were learnt within words never leave them."""
 
 
-def check(tokenizer: Any, size: int) -> None:
+def check(tokenizer: Any, size: int, kinds: Sequence[str] = ("BPE",)) -> None:
     """InputError where the engine would read text as other tokens, before any weights load.
 
-    `size`: rows of the model's embedding.
+    `size`: rows of the model's embedding. `kinds`: vocabularies that its architecture may have.
     """
     data = _data(tokenizer)
     model, steps = data["model"], data.get("normalizer")
     if len(tokenizer) > size:
         raise InputError("develop.export_vocabulary", tokens=len(tokenizer), rows=size)
-    if model["type"] != "BPE":
+    if model["type"] not in kinds:
         raise _refuse(model["type"])
     if bool(model.get("byte_fallback")) != (split_name(data) == _SPELT):
         raise _refuse("byte_fallback")
@@ -106,41 +110,44 @@ def end_of_turn(tokenizer: Any) -> int:
     return int(learnt[-1])
 
 
+def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> Ids:
+    """The token ids of a chat up to where the answer begins, as the trainer makes them."""
+    chat = [message.model_dump() for message in messages]
+    ids = tokenizer.apply_chat_template(
+        chat, tokenize=True, add_generation_prompt=True, return_dict=False
+    )
+    return list(ids)
+
+
 def ends(tokenizer: Any) -> set[int]:
-    """Ids after which nothing more is said: the end of a turn, and the end of a text."""
-    own = tokenizer.eos_token_id
-    return {end_of_turn(tokenizer)} | ({own} if own is not None else set())
+    """Ids that end an answer: the end of a turn, and EOS."""
+    eos = tokenizer.eos_token_id
+    return {end_of_turn(tokenizer)} | ({eos} if eos is not None else set())
 
 
 def pieces(tokenizer: Any) -> dict[int, bytes]:
-    """Bytes of each token; a mark such as `<|im_end|>` has none in an answer."""
+    """Bytes of each token; a special token such as `<|im_end|>` has none in an answer."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     data = _data(tokenizer)
     letters = {letter: byte for byte, letter in bytes_to_unicode().items()}
     spelt = split_name(data) == _SPELT
     marks = {t["id"] for t in data["added_tokens"]}
-    return {
-        index: b"" if index in marks else _spelt(token) if spelt else _by_letters(token, letters)
-        for token, index in tokenizer.get_vocab().items()
-    }
 
+    def to_bytes(token: str) -> bytes:
+        if not spelt:  # GPT-2's printable letters, one for each byte
+            return bytes(letters[letter] for letter in token)
+        byte = _BYTE.fullmatch(token)  # characters, or the name of one byte
+        return bytes([int(byte[1], 16)]) if byte else token.replace(_SPACE, " ").encode()
 
-def _by_letters(token: str, letters: dict[str, int]) -> bytes:
-    """A token of GPT-2's printable letters, one for each byte."""
-    return bytes(letters[letter] for letter in token)
-
-
-def _spelt(token: str) -> bytes:
-    """A token of characters, or the one byte that it is the name of."""
-    byte = _BYTE.fullmatch(token)
-    return bytes([int(byte[1], 16)]) if byte else token.replace(_SPACE, " ").encode()
+    vocabulary = tokenizer.get_vocab().items()
+    return {index: b"" if index in marks else to_bytes(token) for token, index in vocabulary}
 
 
 def add(writer: "GGUFWriter", tokenizer: Any, template: str, size: int) -> None:
     """Tokens, merges, marks and the chat template without the marks that only training needs."""
     data = _data(tokenizer)
-    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_model(_ENGINE_MODELS[data["model"]["type"]])
     writer.add_tokenizer_pre(split_name(data))
     _add_tokens(writer, tokenizer, data, size)
     merges = (m if isinstance(m, str) else " ".join(m) for m in data["model"]["merges"])
@@ -164,7 +171,7 @@ def _add_tokens(writer: "GGUFWriter", tokenizer: Any, data: dict[str, Any], size
 
 
 def _add_marks(writer: "GGUFWriter", tokenizer: Any) -> None:
-    """What begins and ends; the engine adds nothing of its own: the template writes all marks."""
+    """BOS, EOS and padding; the engine adds none itself: the template writes all of them."""
     end = end_of_turn(tokenizer)
     if tokenizer.bos_token_id is not None:
         writer.add_bos_token_id(tokenizer.bos_token_id)

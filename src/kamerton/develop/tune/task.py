@@ -14,7 +14,7 @@ from kamerton.develop.tune.encode import HELD_OUT, TRAIN, encode_all
 from kamerton.develop.tune.preference.rows import prepare_preferences
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import check_row, read_objects, read_rows, read_text
+from kamerton.formats.jsonl import check_row, insist_unique, read_objects, read_rows, read_text
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def hold_to_start(task: Task) -> None:
 def encode_rows(task: Task) -> Rows:
     """The rows of an sft task as tokens; InputError where one is longer than the base allows."""
     train = read_rows(task.data / TRAIN, ChatRow)
+    insist_unique((row.id for row in train), str(task.data / TRAIN))
     encoded, overlong = encode_all(train, task.tokenizer, task.settings)
     held_out: list[Encoded] = []
     if (path := task.data / HELD_OUT).is_file():

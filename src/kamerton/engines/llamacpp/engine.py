@@ -72,7 +72,7 @@ class LlamaCpp:
     async def complete(self, request: Request) -> Json:
         """One whole answer."""
         body = readable(request.body, self.capabilities, self.title)
-        async with self._lease(request) as lease:
+        async with self._lease(request, body) as lease:
             url = self.process.address + request.route
             return await self._http.complete(
                 url, self._placed(body, request, lease), self.process.headers
@@ -81,7 +81,7 @@ class LlamaCpp:
     async def stream(self, request: Request) -> AsyncIterator[Json]:
         """The chunks of an answer."""
         body = readable(request.body, self.capabilities, self.title)
-        async with self._lease(request) as lease:
+        async with self._lease(request, body) as lease:
             url = self.process.address + request.route
             whole = self._placed(body, request, lease)
             async for chunk in self._http.stream(url, whole, self.process.headers):
@@ -97,8 +97,8 @@ class LlamaCpp:
     def _scales(self, model: str | None) -> list[dict[str, float]]:
         return scales(model, tuple(self.settings.adapters))
 
-    def _lease(self, request: Request) -> AbstractAsyncContextManager[Lease]:
-        return self._slots.lease(request.arm, _beginning(request.body), self.process.starts)
+    def _lease(self, request: Request, body: Json) -> AbstractAsyncContextManager[Lease]:
+        return self._slots.lease(request.arm, _prompt_text(body), self.process.starts)
 
     def _placed(self, body: Json, request: Request, lease: Lease) -> Json:
         cache = {"id_slot": lease.slot, "cache_prompt": not lease.fresh}
@@ -138,8 +138,8 @@ def _capabilities(properties: Json, settings: LlamaCppSettings) -> Capabilities:
     )
 
 
-def _beginning(body: Json) -> str:
+def _prompt_text(body: Json) -> str:
     """The prompt as one text, good enough to tell which slot's state is most alike."""
     if "messages" not in body:
         return str(body["prompt"])
-    return "\n".join(f"{turn['role']}\n{turn['content']}" for turn in body["messages"])
+    return "\n".join(f"{turn['role']}\n{turn.get('content')}" for turn in body["messages"])

@@ -54,14 +54,14 @@ class SoftPrompted:
 
     def tokens(self, chat: list[dict[str, Any]]) -> list[int]:
         """Token ids of a chat up to where the answer begins."""
-        found = self._tokenizer.apply_chat_template(
+        ids = self._tokenizer.apply_chat_template(
             chat,
             chat_template=self._template,
             add_generation_prompt=True,
             tokenize=True,
             return_dict=False,
         )
-        return list(found)
+        return list(ids)
 
     def next_token(self, prompt: str, adapter: str | None) -> dict[int, float]:
         """Log-probabilities of the likeliest next tokens by id, in nats; None: the bare base."""
@@ -83,41 +83,43 @@ class SoftPrompted:
             raise ApiError(404, f"the engine has no adapter '{adapter}'", param="adapter")
         self._model.set_adapter(self._numbers[adapter])
 
-    def room(self, ids: list[int], most: int | None) -> int:
+    def room(self, ids: list[int], limit: int | None) -> int:
         """Tokens that the answer to a prompt of `ids` may have; ApiError (400) where none fits."""
         left = self._room - len(ids)
         if left < 1:
             message = f"the chat has {len(ids)} tokens, and with its answer may have {self._room}"
             raise ApiError(400, message, type="exceed_context_size_error")
-        return min(left, most or left)
+        return min(left, limit or left)
 
     def generate(
         self,
         request: ChatRequest,
         ids: list[int],
-        tell: Callable[[str], None],
-        gone: threading.Event,
+        on_text: Callable[[str], None],
+        cancelled: threading.Event,
     ) -> Finish:
-        """Answer the prompt `ids`, telling each piece of text; ends early once `gone` is set."""
+        """Answer the prompt `ids`, text by text; ends early once `cancelled` is set."""
         import torch
         from transformers import StoppingCriteriaList
 
-        follow = _Follow(Detokenizer(self._decode, request.stops), self._ends, len(ids), tell, gone)
-        if gone.is_set():  # the client left while others were answered
+        criterion = _StopCriterion(
+            Detokenizer(self._decode, request.stops), self._ends, len(ids), on_text, cancelled
+        )
+        if cancelled.is_set():  # the client left while others were answered
             return Finish("length", len(ids), 0)
         self._switch(request.model)
-        _sow(request.seed)
+        _set_seed(request.seed)
         prompt = torch.tensor([ids])
         with torch.no_grad():
             self._model.generate(
                 input_ids=prompt,
                 attention_mask=torch.ones_like(prompt),
-                generation_config=self._how(request, self.room(ids, request.limit)),
-                logits_processor=_sampling(request),
-                stopping_criteria=StoppingCriteriaList([follow]),
+                generation_config=self._config(request, self.room(ids, request.limit)),
+                logits_processor=_logits_processors(request),
+                stopping_criteria=StoppingCriteriaList([criterion]),
             )
-        tell(follow.pieces.rest())
-        return Finish("stop" if follow.ended else "length", len(ids), follow.count)
+        on_text(criterion.detokenizer.rest())
+        return Finish("stop" if criterion.ended else "length", len(ids), criterion.count)
 
     def _decode(self, ids: list[int]) -> str:
         return str(
@@ -126,13 +128,13 @@ class SoftPrompted:
             )
         )
 
-    def _how(self, request: ChatRequest, most: int) -> Any:
+    def _config(self, request: ChatRequest, limit: int) -> Any:
         from transformers import GenerationConfig
 
-        # What narrows the choice stands in `_sampling`; here all of the library's is off.
+        # What narrows the choice stands in `_logits_processors`; here all of the library's is off.
         off = {"temperature": 1.0, "top_k": 0, "top_p": 1.0} if _samples(request) else {}
         return GenerationConfig(
-            max_new_tokens=most,
+            max_new_tokens=limit,
             do_sample=_samples(request),
             eos_token_id=self._ends,
             pad_token_id=self._ends[0],
@@ -140,19 +142,19 @@ class SoftPrompted:
         )
 
 
-class _Follow:
+class _StopCriterion:
     """Sees each token as it is chosen, and says when to end: what a stopping criterion may do."""
 
     def __init__(
         self,
-        pieces: Detokenizer,
+        detokenizer: Detokenizer,
         ends: Sequence[int],
         prompt: int,
-        tell: Callable[[str], None],
-        gone: threading.Event,
+        on_text: Callable[[str], None],
+        cancelled: threading.Event,
     ) -> None:
-        self.pieces, self._ends, self._prompt = pieces, frozenset(ends), prompt
-        self._tell, self._gone = tell, gone
+        self.detokenizer, self._ends, self._prompt = detokenizer, frozenset(ends), prompt
+        self._on_text, self._cancelled = on_text, cancelled
         self.ended, self.count = False, 0
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
@@ -164,16 +166,16 @@ class _Follow:
         if token in self._ends:
             self.ended = True
         else:
-            self._tell(self.pieces.add(token))
-            self.ended = self.pieces.stopped
-        return torch.tensor([self.ended or self._gone.is_set()])
+            self._on_text(self.detokenizer.add(token))
+            self.ended = self.detokenizer.stopped
+        return torch.tensor([self.ended or self._cancelled.is_set()])
 
 
 def _samples(request: ChatRequest) -> bool:
     return request.temperature is None or request.temperature > 0
 
 
-def _sampling(request: ChatRequest) -> Any:
+def _logits_processors(request: ChatRequest) -> Any:
     """llama.cpp's chain in its order, top-k, top-p, min-p, temperature, with its defaults."""
     from transformers import (
         LogitsProcessorList,
@@ -195,7 +197,7 @@ def _sampling(request: ChatRequest) -> Any:
     return LogitsProcessorList([*chain, TemperatureLogitsWarper(temperature)])
 
 
-def _sow(seed: int | None) -> None:
+def _set_seed(seed: int | None) -> None:
     """Make sampling repeatable, or as random as can be without a seed (-1 is none)."""
     import torch
 
@@ -207,10 +209,10 @@ def _sow(seed: int | None) -> None:
 
 def _ends(tokenizer: Any) -> list[int]:
     """Ids of the tokens that end an answer, at least one."""
-    known = tokenizer.get_vocab()
-    found = [known[token] for token in _ENDS if token in known]
-    own = tokenizer.eos_token_id
-    return found if own is None or own in found else [*found, own]
+    vocabulary = tokenizer.get_vocab()
+    ends = [vocabulary[token] for token in _ENDS if token in vocabulary]
+    eos = tokenizer.eos_token_id
+    return ends if eos is None or eos in ends else [*ends, eos]
 
 
 def _base(folder: str) -> Any:
@@ -218,11 +220,11 @@ def _base(folder: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig
 
-    model, found = AutoModelForCausalLM.from_pretrained(
+    model, report = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, output_loading_info=True
     )
-    if found["missing_keys"]:
-        raise ValueError(f"weights are missing: {', '.join(sorted(found['missing_keys'])[:3])}")
+    if report["missing_keys"]:
+        raise ValueError(f"weights are missing: {', '.join(sorted(report['missing_keys'])[:3])}")
     model.generation_config = GenerationConfig()  # requests decide, not the folder
     return model
 

@@ -45,14 +45,14 @@ class Model(Protocol):
     """What answers: `SoftPrompted`, or a stand-in of a test."""
 
     def tokens(self, chat: list[dict[str, Any]]) -> list[int]: ...  # noqa: D102
-    def room(self, ids: list[int], most: int | None) -> int: ...  # noqa: D102
+    def room(self, ids: list[int], limit: int | None) -> int: ...  # noqa: D102
     def next_token(self, prompt: str, adapter: str | None) -> dict[int, float]: ...  # noqa: D102
     def generate(  # noqa: D102
         self,
         request: ChatRequest,
         ids: list[int],
-        tell: Callable[[str], None],
-        gone: threading.Event,
+        on_text: Callable[[str], None],
+        cancelled: threading.Event,
     ) -> Finish: ...
 
 
@@ -81,36 +81,36 @@ class Routes:
         ids = self._model.tokens(plain_messages(chat, "transformers"))
         self._model.room(ids, chat.limit)  # too long is told before the first token
         if chat.stream:
-            events = _events(chat, self._pieces(chat, ids))
+            events = _events(chat, self._texts(chat, ids))
             return StreamingResponse(events, media_type="text/event-stream")
         return JSONResponse(await while_connected(request, self.complete(chat, ids)))
 
     async def complete(self, chat: ChatRequest, ids: list[int]) -> Json:
         """A whole answer to the prompt `ids`; cancelled, it is computed no further."""
-        *texts, finish = [piece async for piece in self._pieces(chat, ids)]
+        *texts, finish = [text async for text in self._texts(chat, ids)]
         assert isinstance(finish, Finish)
         message = {"role": "assistant", "content": "".join(map(str, texts))}
         choice = {"index": 0, "message": message, "finish_reason": finish.reason}
         counts = finish.prompt_tokens, finish.completion_tokens
         return envelope(chat.model, [choice], *counts, chat=True)
 
-    async def _pieces(self, chat: ChatRequest, ids: list[int]) -> AsyncIterator[str | Finish]:
-        """The pieces of an answer, then its end; leaving the loop early ends the computing."""
-        loop, gone = asyncio.get_running_loop(), threading.Event()
+    async def _texts(self, chat: ChatRequest, ids: list[int]) -> AsyncIterator[str | Finish]:
+        """The texts of an answer, then its end; leaving the loop early ends the computing."""
+        loop, cancelled = asyncio.get_running_loop(), threading.Event()
         queue: asyncio.Queue[str | None] = asyncio.Queue()
 
-        def tell(piece: str) -> None:
-            if piece:
-                loop.call_soon_threadsafe(queue.put_nowait, piece)
+        def on_text(text: str) -> None:
+            if text:
+                loop.call_soon_threadsafe(queue.put_nowait, text)
 
-        done = loop.run_in_executor(self._one, self._model.generate, chat, ids, tell, gone)
+        done = loop.run_in_executor(self._one, self._model.generate, chat, ids, on_text, cancelled)
         done.add_done_callback(lambda _: queue.put_nowait(None))
         try:
-            while (piece := await queue.get()) is not None:
-                yield piece
+            while (text := await queue.get()) is not None:
+                yield text
             yield done.result()
         finally:
-            gone.set()
+            cancelled.set()
             done.cancel()  # where it still waits for its turn
 
 
@@ -123,7 +123,7 @@ def read(body: Any) -> ChatRequest:
     return chat
 
 
-async def _events(chat: ChatRequest, pieces: AsyncIterator[str | Finish]) -> AsyncIterator[str]:
+async def _events(chat: ChatRequest, texts: AsyncIterator[str | Finish]) -> AsyncIterator[str]:
     """An answer as server-sent events in OpenAI's form."""
     first = head(chat.model, "chat.completion.chunk")
 
@@ -131,13 +131,13 @@ async def _events(chat: ChatRequest, pieces: AsyncIterator[str | Finish]) -> Asy
         return event(first | {"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
 
     yield chunk({"role": "assistant", "content": ""})
-    async for piece in pieces:
-        if not isinstance(piece, Finish):
-            yield chunk({"content": piece})
+    async for text in texts:
+        if not isinstance(text, Finish):
+            yield chunk({"content": text})
             continue
-        yield chunk({}, piece.reason)
+        yield chunk({}, text.reason)
         if chat.stream_options and chat.stream_options.include_usage:
-            counts = usage(piece.prompt_tokens, piece.completion_tokens)
+            counts = usage(text.prompt_tokens, text.completion_tokens)
             yield event(first | {"choices": [], "usage": counts})
     yield DONE
 
@@ -153,7 +153,7 @@ def create(model: Model, key: str) -> FastAPI:
 
 
 def main() -> None:
-    """Load, tell the address, answer until standard input ends."""
+    """Load, on_text the address, answer until standard input ends."""
     given = settings_from_parent()
     from safetensors import SafetensorError
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kamerton.client import hosts, replies
 from kamerton.client.concurrent import side_by_side
-from kamerton.client.connection import PASSING, Connection, Endpoint, Reply, api_key
+from kamerton.client.connection import PASSING, Connection, Endpoint, Response, api_key
 from kamerton.client.ledger import request_key
 from kamerton.experiment.judge import reading
 from kamerton.experiment.judge.pairs import Choice
@@ -128,7 +128,7 @@ async def ask_all(
 
 async def _asked(
     server: Connection, ask: Ask, settings: JudgeSettings, state: _State
-) -> tuple[Form, Reply]:
+) -> tuple[Form, Response]:
     """The reply, and the form that it was held to: the first one that the server takes."""
     while True:
         form = state.form
@@ -156,7 +156,7 @@ def _body(messages: Sequence[Message], settings: JudgeSettings, form: Form) -> d
     return body
 
 
-def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Reply) -> LedgerRow:
+def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Response) -> LedgerRow:
     why: Why = reply.fault
     text = reply.why if why == "refused" else ""
     found, completion = reading.Reading(""), replies.Completion("", "", None, None)

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from kamerton.formats.matching import words
+from kamerton.formats.matching import same_lemma, words
 
 _VOWELS = re.compile(r"(?:ая|яя|ое|ее|ые|ие|ый|ий|ой|[аеиоуыэюяйь])$")
 
@@ -14,19 +14,10 @@ def content_words(text: str) -> list[str]:
     return [word for word in words(text) if word not in _stopwords()]
 
 
-def akin(one: str, other: str) -> bool:
-    """Whether two words are forms of one: equal, or alike but for at most two last letters."""
-    if one == other:
-        return True
-    shorter, longer = sorted((one, other), key=len)
-    stem = max(4, len(shorter) - 2)
-    return len(longer) - stem <= 4 and len(shorter) >= stem and one[:stem] == other[:stem]
-
-
 def share_word(one: str, other: str) -> bool:
     """Whether two texts have a word that carries meaning in common, in whatever form."""
     others = content_words(other)
-    return any(akin(word, candidate) for word in content_words(one) for candidate in others)
+    return any(same_lemma(word, candidate) for word in content_words(one) for candidate in others)
 
 
 def inflected(name: str) -> str:

@@ -10,7 +10,7 @@ from kamerton.experiment.judge.pairs import Choice
 from kamerton.experiment.rating.read import read_key, read_ratings
 from kamerton.experiment.rating.verdict import Opinion, consensus, unblinded
 from kamerton.experiment.settings import Criterion
-from kamerton.formats.jsonl import read_rows, write_rows
+from kamerton.formats.jsonl import insist_unique, read_rows, write_rows
 
 FILE = "ratings.jsonl"
 
@@ -52,5 +52,7 @@ def read_choices(folder: Path) -> Human | None:
     path = folder / FILE
     if not path.is_file():
         return None
-    found: Human = {(row.pair, row.criterion): row.choice for row in read_rows(path, Chosen)}
+    rows = read_rows(path, Chosen)
+    insist_unique(((row.pair, row.criterion) for row in rows), str(path))
+    found: Human = {(row.pair, row.criterion): row.choice for row in rows}
     return found if any(choice != "unrated" for choice in found.values()) else None

@@ -48,7 +48,7 @@ def read_ratings(paths: Sequence[Path], key: Key) -> list[Rating]:
 
     Commas, semicolons and tabs are taken, UTF-8 and the code page in which Russian spreadsheets
     save. InputError, with file and line, for items of another sheet, a choice that is none, an
-    item rated twice in different ways, and a rater in two files.
+    item rated twice, and a rater in two files.
     """
     if not paths:
         raise InputError("experiment.rating_no_files")
@@ -72,14 +72,14 @@ def _read(path: Path, key: Key) -> Iterator[Rating]:
     for column in (*HEAD[:2], *key.criteria):
         if column not in columns:
             raise InputError("experiment.rating_wrong_column", where=f"{path}:1", column=column)
-    seen: dict[tuple[str, str, str], Said] = {}
+    seen: set[tuple[str, str, str]] = set()
     for row in rows:
         if any(isinstance(value, str) and value.strip() for value in row.values()):
             yield from _row(row, f"{path}:{rows.line_num}", path.stem, key, seen)
 
 
 def _row(
-    row: dict[str, str], where: str, stem: str, key: Key, seen: dict[tuple[str, str, str], Said]
+    row: dict[str, str], where: str, stem: str, key: Key, seen: set[tuple[str, str, str]]
 ) -> Iterator[Rating]:
     sheet, item = (row["sheet"] or "").strip(), (row["item"] or "").strip()
     if sheet != key.sheet:
@@ -91,9 +91,9 @@ def _row(
     rater = (row.get("rater") or "").strip() or stem
     for criterion in key.criteria:
         said = _said(row[criterion], where, criterion)
-        before = seen.setdefault((rater, item, criterion), said)
-        if before != said:
+        if (rater, item, criterion) in seen:
             raise InputError("experiment.rating_twice", where=where, item=item)
+        seen.add((rater, item, criterion))
         yield Rating(rater, item, criterion, said)
 
 

@@ -155,14 +155,20 @@ def _hypotheses(run: GuideRun, declared: list[Comparison]) -> list[Section]:
 
 
 def _test(comparison: Comparison) -> str:
-    return text(
+    test = text(
         "p_line",
         p=p_value(comparison.p),
         p_holm=p_value(comparison.p_holm),
         mcnemar=p_value(comparison.mcnemar_p),
         groups=comparison.groups,
-        detectable=round(100 * comparison.detectable),
     )
+    planned = text(
+        "known_too_few" if comparison.groups_needed else "known_detectable",
+        detectable=round(100 * comparison.detectable),
+        groups=comparison.groups,
+        groups_needed=comparison.groups_needed,
+    )
+    return f"{test} {planned}"
 
 
 def _by_arm(run: GuideRun) -> Section:
@@ -222,11 +228,12 @@ def notes(run: GuideRun) -> list[str]:
     planned = run.design
     listed = ", ".join(
         text(
-            "note_detectable_item",
+            "note_too_few_item" if power.groups_needed else "note_detectable_item",
             points=round(100 * power.detectable),
             name=power.name,
             questions=power.questions,
             groups=power.groups,
+            groups_needed=power.groups_needed,
         )
         for power in planned.hypotheses
     )

@@ -127,7 +127,12 @@ def ratio(effect: Interval) -> dict[str, str]:
 
 
 def figures_of(comparison: Comparison, summary: Summary) -> str:
-    """What was measured of a declared hypothesis, as a clause; one group has no interval."""
+    """What was measured of a declared hypothesis, as a clause."""
+    return _measured(comparison, summary) + words.too_few(comparison)
+
+
+def _measured(comparison: Comparison, summary: Summary) -> str:
+    """One group has no interval."""
     alone = "" if comparison.groups > 1 else "_alone"
     means, moved = words.means(comparison, summary), nats(comparison.effect)
     if comparison.criterion == LIKELIHOOD:

@@ -52,7 +52,7 @@ def means(comparison: Comparison, summary: Summary) -> dict[str, float]:
 
 def figures(comparison: Comparison, summary: Summary) -> str:
     """What was measured, as a clause."""
-    return say(
+    measured = say(
         "experiment.figures",
         held_out=say(f"experiment.on_{comparison.held_out}"),
         arm=comparison.arm,
@@ -60,6 +60,33 @@ def figures(comparison: Comparison, summary: Summary) -> str:
         criterion=criterion(comparison.criterion),
         **{name: percent(mean) for name, mean in means(comparison, summary).items()},
         **in_points(comparison.effect),
+    )
+    return measured + cut(comparison, summary.max_tokens) + too_few(comparison)
+
+
+def cut(comparison: Comparison, limit: int | None) -> str:
+    """How many answers of each side the length limit cut, as the end of a clause."""
+    shares = (comparison.cut or 0.0, comparison.cut_against or 0.0)
+    if limit is None or not any(shares):
+        return ""
+    return say(
+        "experiment.figures_cut",
+        limit=limit,
+        arm=comparison.arm,
+        against=comparison.against,
+        cut=percent(shares[0]),
+        cut_against=percent(shares[1]),
+    )
+
+
+def too_few(comparison: Comparison) -> str:
+    """That so few groups can show no difference, as the end of a clause; empty where they can."""
+    if comparison.verdict != "not enough evidence" or not comparison.groups_needed:
+        return ""
+    return say(
+        "experiment.figures_too_few",
+        groups=comparison.groups,
+        groups_needed=comparison.groups_needed,
     )
 
 

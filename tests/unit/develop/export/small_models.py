@@ -51,3 +51,19 @@ def compared(base: str, file: Path, quantisation: str = "f16") -> parity.Arm:
     gguf.write_model(model, tokenizer, "chatml", quantisation, file)
     answers = parity.ask(file, [], tokenizer, CHATS, threads=1)[0]
     return parity.arm(answers, model, gguf.weights(model), file, vocabulary.ends(tokenizer))
+
+
+def save_adapter(base: str, folder: Path, std: float, **settings: Any) -> Path:
+    """A LoRA folder over all linear layers, none of its updates zero."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM", **settings)
+    torch.manual_seed(1)
+    tuned = get_peft_model(hub.load_model(base), config)
+    with torch.no_grad():
+        for name, parameter in tuned.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, std)
+    tuned.save_pretrained(folder, save_embedding_layers=False)
+    return folder

@@ -62,8 +62,8 @@ def test_the_wrong_order_of_q_and_k_is_found(
 ) -> None:
     kind, changes = CASES[case]
     base = save_model(tmp_path / "model", kind, **changes)
-    known = architectures.ARCHITECTURES[kind]
-    wrong = replace(known, interleaved=not known.interleaved)
+    right = architectures.ARCHITECTURES[kind]
+    wrong = replace(right, interleaved=not right.interleaved)
     monkeypatch.setitem(architectures.ARCHITECTURES, kind, wrong)
     for quantisation in ("f16", "q4_0"):
         found = compared(base, tmp_path / "model.gguf", quantisation)
@@ -75,10 +75,8 @@ def test_the_wrong_order_of_q_and_k_is_found(
 def test_a_forgotten_scaling_of_positions_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kamerton.develop.export import rope
-
     base = save_model(tmp_path / "model", "llama", rope_parameters=LLAMA3)
-    monkeypatch.setitem(rope._SCALING, "llama3", rope._default)
+    monkeypatch.delitem(architectures.SCALING, "llama3")
     with pytest.raises(InputError):
         parity.hold(compared(base, tmp_path / "model.gguf"), "f16", tmp_path)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_models import CHATS, save_model
+from small_models import CHATS, save_adapter, save_model
 
 from kamerton.develop import hub
-from kamerton.develop.export import gguf, lora, merge, parity, vocabulary
+from kamerton.develop.export import adapters, folders, gguf, parity, vocabulary
 from kamerton.engines.llamacpp.tokens import Answer
 from kamerton.formats.errors import InputError
 
@@ -25,21 +25,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def adapter(base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA folder over all linear layers, none of its updates zero."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    model = hub.load_model(base)
-    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
-    torch.manual_seed(1)
-    tuned = get_peft_model(model, config)
-    with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.05)
-    folder = tmp_path_factory.mktemp("adapter")
-    tuned.save_pretrained(folder, save_embedding_layers=False)
-    return folder
+    return save_adapter(base, tmp_path_factory.mktemp("adapter"), 0.05, lora_alpha=8)
 
 
 def changed(folder: Path, target: Path, change: Callable[[Weights], Weights]) -> Path:
@@ -58,14 +44,14 @@ def proven(base: str, trained: Path, served: Path, out: Path) -> parity.Effect:
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
     weights, ends = gguf.weights(model), vocabulary.ends(tokenizer)
     gguf.write_model(model, tokenizer, "chatml", "f16", out / "base.gguf")
-    lora.write(served, model.config, out / "a.gguf")
+    adapters.write_lora(served, model.config, out / "a.gguf")
     plain, tuned, again = parity.ask(out / "base.gguf", [out / "a.gguf"], tokenizer, CHATS, 1)
     before = parity.arm(plain, model, weights, out / "base.gguf", ends)
-    with merge.adapted(model, trained) as peft:
+    with folders.adapted(model, trained) as peft:
         after = parity.arm(tuned, peft, weights, out / "base.gguf", ends)
     parity.hold(before, "f16", out)
-    written = lora.written(out / "a.gguf", out / "base.gguf")
-    parity.hold_modules(lora.trained(trained), written, out)
+    written = adapters.written(out / "a.gguf", out / "base.gguf")
+    parity.hold_modules(adapters.trained(trained), written, out)
     effect = parity.effect(before, after, parity.repeat(plain, again))
     parity.hold_effect(effect, out)
     parity.hold(after, "f16", out)
@@ -78,7 +64,7 @@ def test_an_adapter_does_in_the_engine_what_it_does_in_the_trainer(
     effect = proven(base, adapter, adapter, tmp_path)
     assert effect.largest > 0.05
     assert effect.error < 0.05
-    assert lora.trained(adapter) == lora.Modules(21, 21)
+    assert adapters.trained(adapter) == adapters.Modules(21, 21)
 
 
 def without(part: str) -> Callable[[Weights], Weights]:
@@ -117,10 +103,10 @@ def test_an_adapter_that_is_served_otherwise_is_found(
         hub_model = hub.load_model(base)
         tokenizer = hub.load_tokenizer(base)
         gguf.write_model(hub_model, tokenizer, "chatml", "f16", out / "base.gguf")
-        lora.write(served, hub_model.config, out / "a.gguf")
-        written = lora.written(out / "a.gguf", out / "base.gguf")
+        adapters.write_lora(served, hub_model.config, out / "a.gguf")
+        written = adapters.written(out / "a.gguf", out / "base.gguf")
         with pytest.raises(InputError) as error:
-            parity.hold_modules(lora.trained(adapter), written, out)
+            parity.hold_modules(adapters.trained(adapter), written, out)
     else:
         with pytest.raises(InputError) as error:
             proven(base, adapter, served, out)
@@ -133,15 +119,15 @@ def test_a_real_effect_passes_however_small_and_a_dead_adapter_does_not(
 ) -> None:
     """What a few small steps leave: updates of a ten-thousandth of the size."""
     parts = {"faint": 1e-4, "dead": 0.0}
-    folders = {}
+    made = {}
     for name, size in parts.items():
         (tmp_path / f"{name}-out").mkdir()
         scaled = partial(_scaled, size)
-        folders[name] = changed(adapter, tmp_path / name, scaled)
-    faint = proven(base, folders["faint"], folders["faint"], tmp_path / "faint-out")
+        made[name] = changed(adapter, tmp_path / name, scaled)
+    faint = proven(base, made["faint"], made["faint"], tmp_path / "faint-out")
     assert 0 <= faint.repeat < faint.largest < 1e-3
     with pytest.raises(InputError) as error:
-        proven(base, folders["dead"], folders["dead"], tmp_path / "dead-out")
+        proven(base, made["dead"], made["dead"], tmp_path / "dead-out")
     assert error.value.key == "develop.adapter_inert"
 
 
@@ -162,10 +148,10 @@ def test_what_changes_when_asked_again_is_no_effect() -> None:
 
 
 def test_zeros_that_merging_would_round_are_found_before(adapter: Path, tmp_path: Path) -> None:
-    parity.hold_acting(lora.trained(adapter), adapter)
+    parity.hold_acting(adapters.trained(adapter), adapter)
     dead = changed(adapter, tmp_path / "dead", zero("lora_B"))
     with pytest.raises(InputError) as error:
-        parity.hold_acting(lora.trained(dead), dead)
+        parity.hold_acting(adapters.trained(dead), dead)
     assert error.value.key == "develop.adapter_inert"
 
 
@@ -228,7 +214,7 @@ def test_adapters_that_do_more_than_the_engines_can_are_refused(
     settings = json.loads((more / "adapter_config.json").read_text())
     (more / "adapter_config.json").write_text(json.dumps(settings | {field: value}))
     with pytest.raises(InputError) as error:
-        lora.write(more, hub.load_model(base).config, tmp_path / "a.gguf")
+        adapters.write_lora(more, hub.load_model(base).config, tmp_path / "a.gguf")
     assert error.value.key == "develop.export_adapter_kind"
     assert field in str(error.value)
     assert not (tmp_path / "a.gguf").exists()
@@ -244,7 +230,7 @@ def test_an_adapter_on_the_output_layer_is_refused(
 
     more = changed(adapter, tmp_path / "more", with_head)
     with pytest.raises(InputError) as error:
-        lora.write(more, hub.load_model(base).config, tmp_path / "a.gguf")
+        adapters.write_lora(more, hub.load_model(base).config, tmp_path / "a.gguf")
     assert error.value.key == "develop.export_tensor"
     assert name in str(error.value)
 

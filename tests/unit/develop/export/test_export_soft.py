@@ -7,7 +7,7 @@ import pytest
 from small_models import CHATS, save_model
 
 from kamerton.develop import hub
-from kamerton.develop.export import parity, soft
+from kamerton.develop.export import adapters, vocabulary
 from kamerton.formats.errors import InputError
 
 
@@ -34,23 +34,23 @@ def change(file: Path, how: Any) -> None:
     save_file({name: how(rows) for name, rows in load_file(file).items()}, file)
 
 
-def check(base: str, adapter: Path, copied: Path) -> soft.Reloaded:
+def check(base: str, adapter: Path, copied: Path) -> adapters.Reloaded:
     tokenizer = hub.load_tokenizer(base)
-    prompts = [parity.prompt_ids(tokenizer, messages) for messages in CHATS]
-    return soft.check(hub.load_model(base).eval(), adapter, copied, prompts)
+    prompts = [vocabulary.prompt_ids(tokenizer, messages) for messages in CHATS]
+    return adapters.check_prompt(hub.load_model(base).eval(), adapter, copied, prompts)
 
 
 def test_a_copy_gives_the_logits_of_its_embeddings_put_before_the_prompt(
     base: str, tmp_path: Path
 ) -> None:
     adapter = trained(base, tmp_path / "adapter")
-    file = soft.copy(adapter, tmp_path / "out" / "guide", "owner/model")
+    file = adapters.copy_prompt(adapter, tmp_path / "out" / "guide", "owner/model")
     found = check(base, adapter, file.parent)
     assert (found.chats, found.virtual_tokens, found.same_first_tokens) == (4, 3, 4)
-    assert found.largest_logit_difference <= soft.LARGEST
+    assert found.largest_logit_difference <= adapters.LARGEST
     assert found.effect > 0.01
-    assert {path.name for path in file.parent.iterdir()} == {soft.WEIGHTS, soft.CONFIG}
-    assert soft.copy(adapter, file.parent, "owner/model") == file
+    assert {path.name for path in file.parent.iterdir()} == {adapters.WEIGHTS, adapters.CONFIG}
+    assert adapters.copy_prompt(adapter, file.parent, "owner/model") == file
 
 
 def test_a_small_effect_passes_and_a_base_that_does_not_see_the_prompt_does_not(
@@ -61,7 +61,7 @@ def test_a_small_effect_passes_and_a_base_that_does_not_see_the_prompt_does_not(
 
     adapter = trained(base, tmp_path / "adapter")
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
-    prompts = [parity.prompt_ids(tokenizer, messages) for messages in CHATS]
+    prompts = [vocabulary.prompt_ids(tokenizer, messages) for messages in CHATS]
 
     def attention(size: float) -> None:
         with torch.no_grad():
@@ -69,11 +69,11 @@ def test_a_small_effect_passes_and_a_base_that_does_not_see_the_prompt_does_not(
                 layer.self_attn.o_proj.weight.mul_(size)
 
     attention(1e-4)
-    found = soft.check(model, adapter, adapter, prompts)
+    found = adapters.check_prompt(model, adapter, adapter, prompts)
     assert found.noise < found.effect < 1e-3
     attention(0.0)
     with pytest.raises(InputError) as error:
-        soft.check(model, adapter, adapter, prompts)
+        adapters.check_prompt(model, adapter, adapter, prompts)
     assert error.value.key == "develop.adapter_inert"
 
 
@@ -82,9 +82,9 @@ def test_a_copy_that_is_another_is_refused(fault: str, base: str, tmp_path: Path
     import json
 
     adapter = trained(base, tmp_path / "adapter")
-    file = soft.copy(adapter, tmp_path / "copy", "")
+    file = adapters.copy_prompt(adapter, tmp_path / "copy", "")
     if fault == "fewer rows":
-        config = file.parent / soft.CONFIG
+        config = file.parent / adapters.CONFIG
         told = json.loads(config.read_text()) | {"num_virtual_tokens": 2}
         config.write_text(json.dumps(told))
         change(file, lambda rows: rows[:2].clone())

@@ -10,7 +10,7 @@ import pytest
 from small_models import CHATS, save_model
 
 from kamerton.develop import hub
-from kamerton.develop.export import parity, weights
+from kamerton.develop.export import folders, vocabulary
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import tree_sha256
@@ -25,9 +25,9 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 def bring(base: str, target: Path) -> Path:
     """Bring a base along and look at it."""
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base).eval()
-    prompts = [parity.prompt_ids(tokenizer, messages) for messages in CHATS]
-    weights.bring(base, model, tokenizer, target)
-    weights.check(target, model, CHATS, prompts)
+    prompts = [vocabulary.prompt_ids(tokenizer, messages) for messages in CHATS]
+    folders.save_base(base, model, tokenizer, target)
+    folders.check_base(target, model, CHATS, prompts)
     return target
 
 
@@ -45,8 +45,8 @@ def test_a_folders_files_are_copied_and_another_program_reads_them(
     target = bring(base, tmp_path / "weights")
     one, other = Path(base) / "model.safetensors", target / "model.safetensors"
     assert one.read_bytes() == other.read_bytes() and not one.samefile(other)
-    assert json.loads((target / weights.HASHES).read_text()) == {
-        name: value for name, value in tree_sha256(target).items() if name != weights.HASHES
+    assert json.loads((target / folders.HASHES).read_text()) == {
+        name: value for name, value in tree_sha256(target).items() if name != folders.HASHES
     }
     assert [path.name for path in tmp_path.iterdir()] == ["weights"]
     assert not (target / "of an export before").exists()
@@ -130,7 +130,7 @@ def test_where_links_cannot_be_made_files_are_copied(
         raise OSError("Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(weights, "_kept", lambda base: True)
+    monkeypatch.setattr(folders, "_cached", lambda base: True)
     assert files(bring(base, tmp_path / "weights")) == {"model.safetensors"}
 
 
@@ -138,7 +138,7 @@ def test_where_links_cannot_be_made_files_are_copied(
 def test_another_base_is_refused(fault: str, base: str, tmp_path: Path) -> None:
     target = bring(base, tmp_path / "weights")
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base)
-    prompts = [parity.prompt_ids(tokenizer, messages) for messages in CHATS]
+    prompts = [vocabulary.prompt_ids(tokenizer, messages) for messages in CHATS]
     if fault == "weights":
         other = hub.load_model(base)
         other.model.layers[1].mlp.up_proj.weight.data[0, 0] += 1e-6
@@ -146,6 +146,6 @@ def test_another_base_is_refused(fault: str, base: str, tmp_path: Path) -> None:
     else:
         prompts[-1] = prompts[-1][:-1]
     with pytest.raises(InputError) as error:
-        weights.check(target, model, CHATS, prompts)
+        folders.check_base(target, model, CHATS, prompts)
     keys = {"weights": "develop.export_base_copy", "vocabulary": "develop.parity_tokens"}
     assert error.value.key == keys[fault] and str(target) in str(error.value)

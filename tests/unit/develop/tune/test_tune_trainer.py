@@ -1,7 +1,6 @@
 """trl trains with our loss and our batches; nothing that it would do by itself is done."""
 
 import socket
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 from peft.utils import save_and_load
 from trl.trainer import base_trainer
-from tune_chats import encoded, patterned
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
@@ -17,6 +15,7 @@ from kamerton.develop.training.threads import repeatable
 from kamerton.develop.tune import supervised
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.batches import Batches, collate
+from tune_chats import encoded, patterned
 
 
 def made(
@@ -85,37 +84,6 @@ def test_nothing_is_sent_and_no_hub_is_asked(
     assert asked == []
 
 
-def test_a_field_of_trl_that_is_new_is_looked_at() -> None:
-    """What trl adds to transformers' arguments: each is left alone knowingly, or set by us."""
-    from transformers import TrainingArguments
-    from trl import SFTConfig
-
-    known = {f.name for f in fields(TrainingArguments)}
-    assert {f.name for f in fields(SFTConfig)} - known == {
-        "model_init_kwargs",
-        "trust_remote_code",
-        "router_aux_loss_coef",
-        "chat_template_path",
-        "dataset_text_field",
-        "dataset_kwargs",
-        "dataset_num_proc",
-        "eos_token",
-        "max_length",
-        "truncation_mode",
-        "shuffle_dataset",
-        "packing",
-        "packing_strategy",
-        "padding_free",
-        "pad_to_multiple_of",
-        "eval_packing",
-        "completion_only_loss",
-        "assistant_only_loss",
-        "loss_type",
-        "activation_offloading",
-        "pad_token",
-    }
-
-
 @pytest.mark.parametrize("bits", [4, 8])
 def test_adapters_of_a_quantised_base_keep_their_precision(
     tiny: Path, tmp_path: Path, bits: int
@@ -169,19 +137,3 @@ def test_noise_acts_in_training_only(tiny: Path, tmp_path: Path) -> None:
     embedding = noisy.model.get_input_embeddings()
     assert not embedding._forward_hooks, "the noise stays after training"
     assert supervised.collation(noisy.model, TuneSettings(neftune_alpha=5.0), 64) is collate
-
-
-def test_noise_is_of_the_size_that_neftune_has(tiny: Path, tmp_path: Path) -> None:
-    """Uniform within alpha / sqrt(length x width), Jain et al. 2023; none in evaluation."""
-    from transformers.integrations.neftune import activate_neftune
-
-    run = made(tiny, tmp_path, neftune_alpha=5.0)
-    embedding = run.model.get_input_embeddings()
-    ids = torch.arange(40)[None]
-    clean = embedding(ids)
-    handle = activate_neftune(run.model, run.args.neftune_noise_alpha)
-    bound = 5.0 / (40 * clean.shape[-1]) ** 0.5
-    noise = (embedding.train()(ids) - clean).abs()
-    assert bound * 0.9 < float(noise.max()) <= bound * 1.001
-    assert torch.equal(embedding.eval()(ids), clean)
-    handle.remove()

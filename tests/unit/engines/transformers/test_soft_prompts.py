@@ -11,7 +11,7 @@ from kamerton.engines.detokenizer import Detokenizer
 from kamerton.engines.llamacpp.engine import LlamaCpp, LlamaCppSettings
 from kamerton.engines.openai_api import ApiError, ChatRequest, plain_messages
 from kamerton.engines.transformers.engine import SoftPromptSettings
-from kamerton.engines.transformers.soft_prompts import Finish, SoftPrompted, _sampling
+from kamerton.engines.transformers.soft_prompts import Finish, SoftPrompted, _logits_processors
 from kamerton.engines.transformers.worker import read
 from tiny import write_base, write_prompt
 
@@ -126,7 +126,7 @@ def test_sampling_has_llamacpps_probabilities(how: dict[str, float], tmp_path: P
     request = ChatRequest.model_validate(
         {"model": "a", "messages": [{"role": "user", "content": "?"}], **how}
     )
-    ours = _sampling(request)(torch.zeros(1, 1, dtype=torch.long), logits).softmax(-1)[0]
+    ours = _logits_processors(request)(torch.zeros(1, 1, dtype=torch.long), logits).softmax(-1)[0]
     theirs = {t["id"]: t["prob"] for t in chosen["completion_probabilities"][0]["top_probs"]}
     assert {i: float(p) for i, p in enumerate(ours) if p > 0} == pytest.approx(theirs, abs=1e-5)
 

@@ -33,7 +33,7 @@ class Scripted:
     def tokens(self, chat: list[dict[str, Any]]) -> list[int]:
         return list(range(len(chat[-1]["content"])))
 
-    def room(self, ids: list[int], most: int | None) -> int:
+    def room(self, ids: list[int], limit: int | None) -> int:
         if len(ids) > 50:
             raise ApiError(400, "too long", type="exceed_context_size_error")
         return 9
@@ -45,8 +45,8 @@ class Scripted:
         self,
         request: ChatRequest,
         ids: list[int],
-        tell: Callable[[str], None],
-        gone: threading.Event,
+        on_text: Callable[[str], None],
+        cancelled: threading.Event,
     ) -> Finish:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
@@ -55,11 +55,11 @@ class Scripted:
             if request.messages[0].content == "break":
                 raise RuntimeError("planted")
             for word in self.words:
-                tell(word)
+                on_text(word)
             if request.messages[0].content == "slow":
                 time.sleep(0.05)
             self.begun.set()
-            if request.messages[0].content == "forever" and gone.wait(30):
+            if request.messages[0].content == "forever" and cancelled.wait(30):
                 self.left.set()
             return Finish("stop", len(ids), 3)
         finally:

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from kamerton.experiment.judge.pairs import Pair
 from kamerton.experiment.judge.settings import JudgeSettings
+from model_server import Answer, Asked, ModelServer, completion, model_server
 
 Behaviour = Callable[[dict[str, Any], int], tuple[int, str, dict[str, str]]]
 """Request body and its number (from 0) to HTTP status, text of the answer, and headers."""
@@ -18,16 +18,19 @@ Behaviour = Callable[[dict[str, Any], int], tuple[int, str, dict[str, str]]]
 
 @dataclass
 class Recorded:
-    """A running judge and what it was asked."""
+    """A running judge."""
 
     behave: Behaviour
-    url: str = ""
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    now: int = 0
-    most: int = 0
-    """Most requests at the same time."""
+    server: ModelServer = field(init=False)
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        return self.server.bodies
 
 
 def answers(body: dict[str, Any]) -> tuple[str, str]:
@@ -56,45 +59,14 @@ def recorded(behave: Behaviour) -> Iterator[Recorded]:
     """A running judge; ended with the block."""
     state = Recorded(behave)
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with state.lock:
-                number = len(state.bodies)
-                state.bodies.append(body | {"authorization": self.headers["Authorization"]})
-                state.now += 1
-                state.most = max(state.most, state.now)
-            status, text, headers = state.behave(body, number)
-            with state.lock:
-                state.now -= 1
-            self.reply(status, text, headers)
+    def answer(asked: Asked) -> Answer:
+        status, text, headers = state.behave(asked.body, asked.number - 1)
+        error = json.dumps({"error": {"message": text}}).encode()
+        return status, completion(text) if status == 200 else error, headers
 
-        def reply(self, status: int, text: str, headers: dict[str, str]) -> None:
-            choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
-            said = {"choices": [choice], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
-            data = json.dumps(said if status == 200 else {"error": {"message": text}}).encode()
-            try:
-                self.send_response(status)
-                for name, value in {"Content-Length": str(len(data)), **headers}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(data)
-            except OSError:
-                state.now += 0  # the client gave up waiting, which is what the test wants
-
-        def log_message(self, format: str, *args: Any) -> None:
-            return None
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield state
-    state.stop.set()
-    server.shutdown()
-    server.server_close()
-    thread.join(10)
+    with model_server(answer) as state.server:
+        yield state
+        state.stop.set()
 
 
 def made_up(count: int, tuned_right: int, base_right: int = 0) -> list[Pair]:

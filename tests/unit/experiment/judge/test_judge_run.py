@@ -50,7 +50,7 @@ def test_so_many_requests_run_at_once_and_no_more(tmp_path: Path) -> None:
 
     with recorded(three) as judge:
         one = judge_pairs(made_up(6, 6), settings(judge.url, concurrency=3), tmp_path).criteria[0]
-    assert (one.tuned, judge.most) == (6, 3)
+    assert (one.tuned, judge.server.most) == (6, 3)
 
 
 def test_nothing_is_asked_twice(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_server_that_refuses_us_is_an_error_without_the_key(
     with recorded(lambda body, number: (401, "secret-enough is wrong", {})) as judge:
         with pytest.raises(InputError, match="HTTP 401") as caught:
             judge_pairs(made_up(2, 2), settings(judge.url, api_key_env="JUDGE_KEY"), tmp_path)
-        assert judge.bodies[0]["authorization"] == "Bearer secret-enough"
+        assert judge.server.keys[0] == "Bearer secret-enough"
     assert "secret-enough" not in str(caught.value)
     with pytest.raises(InputError, match="NOWHERE"):
         judge_pairs(

@@ -111,6 +111,20 @@ def test_without_harm_nothing_is_said_of_it() -> None:
     assert "Something got worse" not in page(make_run(known=24))
 
 
+def test_too_few_groups_and_cut_answers_are_told_beside_the_verdict() -> None:
+    run = make_run(known=4)
+    few = "with 4 groups no difference can be shown, at least 7 are needed"
+    table = " ".join(guide.table(run).split())
+    assert few in table and few in page(run) and few in card(run)
+    assert "find differences from about 100 points" not in page(run)
+    assert "at the limit of" not in table
+    first = run.summary.comparisons[0].model_copy(update={"cut": 0.25, "cut_against": 0.5})
+    summary = run.summary.model_copy(update={"comparisons": [first], "max_tokens": 40})
+    cut = GuideRun(**{**vars(run), "summary": summary})
+    table = " ".join(guide.table(cut).replace("\u00a0", " ").split())
+    assert "at the limit of 40 tokens: 25 % of the answers of museum, 50 % of base" in table
+
+
 def test_a_blocked_verdict_says_why_everywhere() -> None:
     run = make_run(claim=False)
     why = "No verdict is claimed: 2 test questions were seen in training or in the index"

@@ -97,8 +97,6 @@ def test_a_removed_arm_answers_what_is_in_flight_and_nothing_new(stream: bool) -
         error = refused.json()["error"]
         assert error["code"] == "model_not_found" and "was removed" in error["message"]
         assert not removing.done(), "its request is not answered yet"
-        with pytest.raises(ValueError, match="taken"):
-            arms.add(Arm("old", FakeEngine(), None))
         gate.set()
         answer = await in_flight
         assert answer.status_code == 200 and "I am x." in answer.text
@@ -106,6 +104,27 @@ def test_a_removed_arm_answers_what_is_in_flight_and_nothing_new(stream: bool) -
         assert text(await ask(client, "base")) == "I am the base."
         arms.add(Arm("old", FakeEngine(("y",)), "y"))
         assert text(await ask(client, "old")) == "I am y."
+
+    talk(Arms([Arm("base", FakeEngine(), None)]), what)
+
+
+def test_a_replaced_arm_ends_what_it_began_and_the_new_one_takes_what_comes() -> None:
+    async def what(client: httpx.AsyncClient, arms: Arms) -> None:
+        gate = asyncio.Event()
+        engine = FakeEngine(("first",), gate=gate)
+        arms.add(Arm("guide", engine, "first"))
+        in_flight = asyncio.create_task(ask(client, "guide"))
+        while not engine.requests:
+            await asyncio.sleep(0)
+        replacing = asyncio.create_task(
+            arms.replace(Arm("guide", FakeEngine(("second",)), "second"))
+        )
+        await asyncio.sleep(0.01)
+        assert text(await ask(client, "guide")) == "I am second."
+        assert not replacing.done()
+        gate.set()
+        assert text(await in_flight) == "I am first." and (await replacing).engine is engine
+        assert arms.ids == ["base", "guide"]
 
     talk(Arms([Arm("base", FakeEngine(), None)]), what)
 

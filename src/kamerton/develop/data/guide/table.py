@@ -1,20 +1,17 @@
 """A user's own questions: CSV or JSONL with question, answer and, where known, group and key."""
 
-import csv
-import io
-import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.settings import GuideSettings
+from kamerton.documents.tables import Row, read_table
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_objects, read_text
-from kamerton.formats.matching import words
+from kamerton.formats.matching import same_lemma, words
 
 
 @dataclass(frozen=True)
@@ -25,6 +22,10 @@ class _Line:
     key: tuple[str, ...]
     split: str
     where: str
+
+
+_NAME = re.compile(r"\d+(?:[.,]\d+)*|(?<!^)\b[A-ZА-ЯЁ][^\W\d_]{2,}")
+"""Numbers, and words with a capital that begin no answer."""
 
 
 def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
@@ -51,27 +52,42 @@ def _fact(lines: list[_Line], held_out: int) -> Fact:
         group=first.group,
         attribute="",
         answer=first.answer,
-        key=first.key or derived_key(first.answer),
+        key=first.key or derived_key(first.answer, [line.question for line in lines]),
         train=tuple(line.question for line in train),
         test=tuple(line.question for line in test),
         origin=first.where,
+        key_derived=not first.key,
     )
 
 
-def derived_key(answer: str) -> tuple[str, ...]:
+def derived_key(answer: str, questions: Sequence[str]) -> tuple[str, ...]:
     """Key facts of an answer that names none: its numbers and names, else its longest word.
 
-    A stand-in, and the check stage says so: a column `key` is the better way.
+    What stands in one of the `questions`, in whatever form, is no key: it is given, not known. Of
+    `НК-32/125` in question and answer neither 32 nor 125 is asked for. Empty where the answer only
+    repeats its question. A stand-in, and `init` shows it: a column `key` is the better way.
     """
-    inner = answer.split(" ", 1)[1] if " " in answer else answer
-    names = re.findall(r"\d+(?:[.,]\d+)*|\b[A-ZА-ЯЁ][^\W\d_]{2,}", inner)
-    longest = max(words(answer), key=len, default=answer)
-    return tuple(dict.fromkeys(names)) or (longest,)
+    given = {word for question in questions for word in words(question)}
+    names = [found.group() for found in _NAME.finditer(answer) if _is_key(found.group(), given)]
+    if names:
+        return tuple(dict.fromkeys(names))
+    left = [word for word in words(answer) if _is_key(word, given)]
+    return (max(left, key=len),) if left else ()
+
+
+def _is_key(text: str, given: Iterable[str]) -> bool:
+    """Whether the question lacks a word of `text`; numbers have no forms."""
+    return any(
+        not any(
+            word == other or (not word[0].isdigit() and same_lemma(word, other)) for other in given
+        )
+        for word in words(text)
+    )
 
 
 def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
-    for number, row in _rows(path):
-        where = f"{path}:{number}"
+    for where, row in read_table(path, unnamed=".csv"):
+        number = re.split("[:#]", where)[-1]
         key: Any = row.get("key") or ()
         items = re.split(r"\s*;\s*", key) if isinstance(key, str) else list(key)
         question = _column(row, settings.question_column, where)
@@ -81,23 +97,10 @@ def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
         yield _Line(question, answer, group, tuple(items), split, where)
 
 
-def _column(row: dict[str, object], name: str, where: str) -> str:
+def _column(row: Row, name: str, where: str) -> str:
     if name not in row:
         raise InputError("develop.no_column", where=where, column=name, has=", ".join(row))
     value = row[name]
     if not isinstance(value, str) or not value.strip():
         raise InputError("develop.empty_cell", where=where, column=name)
     return value.strip()
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    if path.suffix.lower() in {".jsonl", ".json"}:
-        yield from read_objects(path)
-        return
-    text = read_text(path)
-    delimiter = max(",;\t", key=text.splitlines()[0].count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    for row in reader:
-        if None in row or None in row.values():
-            raise InputError("develop.ragged_row", where=f"{path}:{reader.line_num}")
-        yield reader.line_num, json.loads(json.dumps(row))

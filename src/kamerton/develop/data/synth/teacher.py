@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kamerton.client.concurrent import side_by_side
-from kamerton.client.connection import Connection, Endpoint, Reply, api_key
+from kamerton.client.connection import Connection, Endpoint, Response, api_key
 from kamerton.client.replies import Unreadable, chat_completion
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
@@ -86,13 +86,15 @@ async def ask_all(
         await side_by_side(asks, work, settings.concurrency, stop)
 
 
-async def _asked(server: Connection, ask: Ask, settings: "SynthSettings") -> tuple[Reply, Answer]:
+async def _asked(
+    server: Connection, ask: Ask, settings: "SynthSettings"
+) -> tuple[Response, Answer]:
     """The last reply, and the answer with the tokens of all tries: empty ones are paid for too."""
     tries: list[Answer] = []
 
-    def again(reply: Reply) -> bool:
+    def again(reply: Response) -> bool:
         tries.append(_read(reply, ask.messages))
-        return not reply.fault and bool(tries[-1].why)
+        return bool(tries[-1].why)
 
     reply = await server.post("chat/completions", body(settings, ask.messages, ask.seed), again)
     return reply, replace(
@@ -105,7 +107,7 @@ async def _asked(server: Connection, ask: Ask, settings: "SynthSettings") -> tup
     )
 
 
-def _read(reply: Reply, messages: Sequence[Message]) -> Answer:
+def _read(reply: Response, messages: Sequence[Message]) -> Answer:
     """What one try gave, or why it failed."""
     if reply.fault:
         return Answer(why=f"HTTP {reply.status}" if reply.fault == "busy" else reply.why)

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from kamerton.develop.data.guide import catalogue, leaks, run, table
+from kamerton.develop.data.guide import catalogue, run, table
+from kamerton.develop.data.guide.catalogue import Fact
+from kamerton.develop.data.guide.split import Plan
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.chat import chat
@@ -169,8 +172,8 @@ def test_a_question_shared_by_train_and_test_stops_and_says_which(folder: Path) 
     own = GuideSettings.model_validate(
         {"questions": "q.jsonl", "known_groups": 1, "unknown_groups": 0}
     )
-    message = error(run.plan, own, folder, 1)
-    assert "known.g" in message and "g.fact.0" in message
+    message = error(run.refuse_leaks, run.plan(own, folder, 1))
+    assert "known.g.fact-" in message and "= g.fact-" in message
 
 
 def test_leaks_are_found_at_each_level(folder: Path) -> None:
@@ -178,18 +181,18 @@ def test_leaks_are_found_at_each_level(folder: Path) -> None:
     copied = plan.known[0].question
     planted = plan.train[0].model_copy(update={"messages": chat("", copied, "x")})
     trained = plan.train[0].model_copy(update={"group": plan.unknown[0].group})
-    exact = leaks.find(type(plan)((planted,), plan.known, plan.unknown, (), (), {}))
-    group = leaks.find(type(plan)((trained,), plan.known, plan.unknown, (), (), {}))
+    exact = run.find_leaks(type(plan)((planted,), plan.known, plan.unknown, (), (), {}))
+    group = run.find_leaks(type(plan)((trained,), plan.known, plan.unknown, (), (), {}))
     assert [leak.level for leak in exact.blocking] == ["exact"]
     assert {leak.level for leak in group.blocking} == {"group"}
-    assert leaks.find(plan).blocking == []
+    assert run.find_leaks(plan).blocking == []
 
 
 def test_a_leak_behind_a_passage_is_found(folder: Path) -> None:
     plan = run.plan(settings(), folder, seed=1)
     prompt = with_context(plan.known[0].question, ["The Horned God is of bronze."])
     planted = plan.train[0].model_copy(update={"messages": chat("", prompt, "x")})
-    found = leaks.find(type(plan)((planted,), plan.known, (), (), (), {}))
+    found = run.find_leaks(type(plan)((planted,), plan.known, (), (), (), {}))
     assert found.blocking
 
 
@@ -202,9 +205,9 @@ def test_eight_words_in_a_row_are_a_leak_but_a_long_name_is_not(folder: Path) ->
     alike = plan.train[0].model_copy(
         update={"messages": chat("", f"Tell us where is the {name} now, please", "x")}
     )
-    assert leaks.find(type(plan)((alike,), (question,), (), (), (), {})).blocking == []
+    assert run.find_leaks(type(plan)((alike,), (question,), (), (), (), {})).blocking == []
     nameless = question.model_copy(update={"group_name": ""})
-    found = leaks.find(type(plan)((alike,), (nameless,), (), (), (), {})).blocking
+    found = run.find_leaks(type(plan)((alike,), (nameless,), (), (), (), {})).blocking
     assert [leak.level for leak in found] == ["8-gram"]
 
 
@@ -226,7 +229,7 @@ def test_a_csv_of_ones_own_questions(tmp_path: Path) -> None:
     [
         ("question,reply\na,b\n", "no column 'answer'"),
         ("question,answer\na,\n", "'answer' is empty"),
-        ("question,answer\na,b,c\n", "another number of cells"),
+        ("question,answer\na,b,c\n", "3 cells"),
     ],
 )
 def test_a_bad_csv_names_the_line(tmp_path: Path, text: str, expected: str) -> None:
@@ -272,3 +275,66 @@ def test_the_section_is_optional_and_holds_no_key() -> None:
     for wrong in ({"model": ""}, {"api_key": "sk"}, {"api_key_env": "sk-secret"}):
         with pytest.raises(ValidationError):
             GuideSettings.model_validate({"embeddings": tree["embeddings"] | wrong})
+
+
+def own_facts(folder: Path, facts: dict[str, str]) -> Plan:
+    """A plan of one group whose facts are asked in two wordings each."""
+    rows = [
+        {"question": f"{asked}{mark}", "answer": answer, "group": "pump", "key": "x"}
+        for answer, asked in facts.items()
+        for mark in ("?", ", and how?")
+    ]
+    write(folder / "q.jsonl", [dict(row) for row in rows])
+    own = GuideSettings(questions=Path("q.jsonl"), known_groups=1, unknown_groups=0)
+    return run.plan(own, folder, 1)
+
+
+def test_two_facts_of_one_group_have_ids_of_their_own(tmp_path: Path) -> None:
+    facts = {"It weighs 20 kg.": "What does it weigh", "It is made in Kaluga.": "Where is it made"}
+    plan = own_facts(tmp_path, facts)
+    for rows in (plan.train, plan.known):
+        assert len({row.id for row in rows}) == len(rows) == 2
+    more = own_facts(tmp_path, {"It lasts a year.": "How long does it last"} | facts)
+    assert {q.id: q.answer for q in plan.known}.items() <= {
+        q.id: q.answer for q in more.known
+    }.items()
+
+
+def test_ids_that_stand_twice_stop_the_plan(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(Fact, "name", "fact")
+    facts = {"It weighs 20 kg.": "What does it weigh", "It is made in Kaluga.": "Where is it made"}
+    assert "pump.fact.0 stands here twice" in error(own_facts, tmp_path, facts)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "key"),
+    [
+        ("Гарантия насоса НК-32/125?", "Гарантия на НК-32/125 — 24 месяца.", ("24",)),
+        ("Гарантия на этот насос?", "Гарантия на НК-32/125 — 24 месяца.", ("32", "125", "24")),
+        ("Какой корпус у НК-32/125?", "Корпус НК-32/125 отлит из чугуна.", ("чугуна",)),
+        ("Где Никосия на карте?", "Никосии нет на карте острова.", ("острова",)),
+        ("Где собран насос?", "Насос собран в Калуге.", ("Калуге",)),
+        ("Сколько действует гарантия?", "24 месяца.", ("24",)),
+        ("Цена НК-2,2?", "Насос НК-2.2 стоит 3,000 рублей.", ("3,000",)),
+        ("Сколько весит П-20?", "П-20 весит 120 кг.", ("120",)),
+        ("Who made the Zeus Krater?", "The Zeus Krater was made by Anna Berg.", ("Anna", "Berg")),
+        ("Is it open?", "Yes.", ("yes",)),
+        ("Is it open?", "It is open.", ()),
+    ],
+)
+def test_a_key_taken_from_the_answer_holds_nothing_that_the_question_gives(
+    question: str, answer: str, key: tuple[str, ...]
+) -> None:
+    assert table.derived_key(answer, [question]) == key
+
+
+def test_what_any_wording_gives_is_no_key(tmp_path: Path) -> None:
+    rows = [
+        {"question": "Гарантия НК-32?", "answer": "На НК-32 гарантия 24 месяца.", "group": "a"},
+        {"question": "Сколько она служит?", "answer": "На НК-32 гарантия 24 месяца.", "group": "a"},
+        {"question": "Цвет?", "answer": "Он зелёный.", "group": "a", "key": "зелён*"},
+    ]
+    write(tmp_path / "q.jsonl", [dict(row) for row in rows])
+    first, second = table.read(tmp_path / "q.jsonl", GuideSettings())
+    assert (first.key, first.key_derived) == (("24",), True)
+    assert (second.key, second.key_derived) == (("зелён*",), False)

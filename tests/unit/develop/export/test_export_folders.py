@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_models import CHATS, save_model
+from small_models import CHATS, save_adapter, save_model
 
 from kamerton.develop import hub
-from kamerton.develop.export import merge, parity
+from kamerton.develop.export import folders, vocabulary
 from kamerton.formats.errors import InputError
 
 
@@ -19,26 +19,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module", params=["lora", "dora"])
 def adapter(request: Any, base: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=4, target_modules="all-linear", use_dora=request.param == "dora", task_type="CAUSAL_LM"
-    )
-    torch.manual_seed(1)
-    tuned = get_peft_model(hub.load_model(base), config)
-    with torch.no_grad():
-        for name, parameter in tuned.named_parameters():
-            if "lora_B" in name:
-                parameter.normal_(0, 0.1)
     folder = tmp_path_factory.mktemp(request.param)
-    tuned.save_pretrained(folder, save_embedding_layers=False)
-    return folder
+    return save_adapter(base, folder, 0.1, use_dora=request.param == "dora")
 
 
 def prompts(base: str) -> list[list[int]]:
     tokenizer = hub.load_tokenizer(base)
-    return [parity.prompt_ids(tokenizer, chat) for chat in CHATS]
+    return [vocabulary.prompt_ids(tokenizer, chat) for chat in CHATS]
 
 
 def logits(model: Any, ids: list[int]) -> Any:
@@ -54,28 +41,28 @@ def test_the_merged_folder_is_base_and_adapter_for_other_programs(
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer, ids = hub.load_tokenizer(base), prompts(base)
-    with merge.adapted(hub.load_model(base), adapter) as tuned:
-        whole, difference = merge.merged(base, adapter, tuned, ids)
+    with folders.adapted(hub.load_model(base), adapter) as tuned:
+        whole, difference = folders.merged(base, adapter, tuned, ids)
         meant = [logits(tuned, one) for one in ids]
-    merge.save(whole, tokenizer, "chatml", tmp_path / "merged")
-    assert 0 <= difference < merge.LARGEST
+    folders.save(whole, tokenizer, "chatml", tmp_path / "merged")
+    assert 0 <= difference < folders.LARGEST
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
     for one, row in zip(ids, meant, strict=True):
-        assert float((logits(again, one) - row).abs().max()) < merge.LARGEST
+        assert float((logits(again, one) - row).abs().max()) < folders.LARGEST
     assert again.lm_head.weight is again.model.embed_tokens.weight
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert again.generation_config.eos_token_id == again.config.eos_token_id == end
     assert again.generation_config.pad_token_id == tokenizer.pad_token_id
     theirs = AutoTokenizer.from_pretrained(tmp_path / "merged")
     assert "endgeneration" not in theirs.chat_template
-    assert [parity.prompt_ids(theirs, chat) for chat in CHATS] == ids
+    assert [vocabulary.prompt_ids(theirs, chat) for chat in CHATS] == ids
     assert not list(tmp_path.glob("*.new"))
 
 
 def test_taking_an_adapter_off_gives_the_base_back(base: str, adapter: Path) -> None:
     model, ids = hub.load_model(base).eval(), prompts(base)[0]
     before = logits(model, ids)
-    with merge.adapted(model, adapter) as tuned:
+    with folders.adapted(model, adapter) as tuned:
         assert not logits(tuned, ids).equal(before)
     assert logits(model, ids).equal(before)
 
@@ -87,10 +74,10 @@ def test_a_merge_into_another_base_is_refused(base: str, adapter: Path, tmp_path
     other.model.layers[0].mlp.up_proj.weight.data.add_(0.02)
     other.save_pretrained(tmp_path / "other")
     with (
-        merge.adapted(hub.load_model(base), adapter) as tuned,
+        folders.adapted(hub.load_model(base), adapter) as tuned,
         pytest.raises(InputError) as error,
     ):
-        merge.merged(str(tmp_path / "other"), adapter, tuned, prompts(base))
+        folders.merged(str(tmp_path / "other"), adapter, tuned, prompts(base))
     assert error.value.key == "develop.export_merge"
     assert "another base" in str(error.value)
 
@@ -102,10 +89,10 @@ def test_untied_embeddings_are_refused_and_tied_ones_kept(base: str, tmp_path: P
 
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base)
     model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
-    merge.check_tied(model)  # two matrices of one content lose nothing
+    folders.check_tied(model)  # two matrices of one content lose nothing
     model.lm_head.weight.data[0, 0] += 1
     for write in (
-        lambda: merge.save(model, tokenizer, "chatml", tmp_path / "merged"),
+        lambda: folders.save(model, tokenizer, "chatml", tmp_path / "merged"),
         lambda: gguf.write_model(model, tokenizer, "chatml", "f16", tmp_path / "m.gguf"),
     ):
         with pytest.raises(InputError) as error:
@@ -117,6 +104,6 @@ def test_untied_embeddings_are_refused_and_tied_ones_kept(base: str, tmp_path: P
 def test_an_end_of_text_ends_generation_too(base: str, tmp_path: Path) -> None:
     tokenizer, model = hub.load_tokenizer(base), hub.load_model(base)
     tokenizer.eos_token = "<|endoftext|>"
-    merge.save(model, tokenizer, "chatml", tmp_path / "merged")
+    folders.save(model, tokenizer, "chatml", tmp_path / "merged")
     told = json.loads((tmp_path / "merged" / "generation_config.json").read_text())
     assert told["eos_token_id"] == [tokenizer.convert_tokens_to_ids("<|im_end|>"), 0]
