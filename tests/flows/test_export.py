@@ -271,7 +271,7 @@ def test_what_cannot_be_exported_is_told_before_weights_load(
     unknown = Trained("x", tmp_path / "unknown")
     write_text(unknown.tune / "training.json", '{"method": "magic"}')
     missing = Trained("x", tmp_path / "missing")
-    write_text(missing.tune / "training.json", "{}")
+    write_text(missing.tune / "training.json", '{"method": "lora"}')
     mixed = Trained("x", shutil.copytree(lora.tune, tmp_path / "mixed"))
     write_text(mixed.tune / "training.json", '{"method": "dora"}')
     merging = F16.model_copy(update={"merge": True})

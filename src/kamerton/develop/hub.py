@@ -138,17 +138,14 @@ def _embedded() -> Path:
     source = next(Path(spec.origin).parent.glob("*.gguf"))
     target = cache() / f"embedded-{sha256(source)[:12]}"
     if (target / _HASHES).is_file():
-        if _hashes(target) == json.loads((target / _HASHES).read_text("utf-8")):
+        # Of the model's files; the list of hashes itself is left out.
+        hashes = {name: h for name, h in tree_sha256(target).items() if name != _HASHES}
+        if hashes == json.loads((target / _HASHES).read_text("utf-8")):
             return target
         note(say("develop.corrupt_cache", path=target))
         shutil.rmtree(target)
     _convert(source, target)
     return target
-
-
-def _hashes(target: Path) -> dict[str, str]:
-    """Hashes of the model's files, the list of hashes itself left out."""
-    return {name: value for name, value in tree_sha256(target).items() if name != _HASHES}
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from kamerton.pipeline import folder as folders
 RUN = """
 import sys, time
 from pathlib import Path
-from kamerton.pipeline.execute import execute
+from kamerton.pipeline.execute import execute, in_child
 from kamerton.pipeline.graph import Stage, plan
 from kamerton.pipeline.working import Working, working
 
@@ -43,7 +43,8 @@ root = Path("runs")
 planned = plan((Stage("data"), Stage("tune", ("data",), resumes=True)), root, Path())
 places = {item.name: str(item.folder.relative_to(root)) for item in planned}
 with working(root, Working(recipe="museum", stages=places)):
-    execute(planned, planned, lambda item: [sys.executable, "-c", STEPS, str(item.folder)])
+    run = in_child(lambda item: [sys.executable, "-c", STEPS, str(item.folder)])
+    execute(planned, planned, run)
 """
 Capture = pytest.CaptureFixture[str]
 

@@ -85,7 +85,7 @@ def test_a_doubled_or_lacking_beginning_is_found(name: str, count: int, tmp_path
     once = "{{- bos_token -}}"
     assert tokenizer.chat_template.startswith(once)
     tokenizer.chat_template = once * count + tokenizer.chat_template.removeprefix(once)
-    with pytest.raises(InputError, match=f"begins with {count} marks"):
+    with pytest.raises(InputError, match=f"begins with {count} BOS"):
         masks([example(answered(CHATS[0]), tokenizer)], tokenizer)
 
 

@@ -31,15 +31,13 @@ def _named(data: GuideSettings) -> Iterator[Named]:
 
 
 def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) -> Figures:
-    from kamerton.develop.data.guide.run import plan, refuse_leaks, summary
+    from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
     from kamerton.experiment.references import insist_right
 
     assert isinstance(part.data, GuideSettings)
-    dataset = plan(part.data, home, recipe.seed)
-    if leaks:
-        refuse_leaks(dataset)
+    dataset = plan(part.data, home, recipe.seed, leaks)
     insist_right(dataset.held_out, dataset.names)
     training = estimate(part.tune, recipe.base, dataset.train)
     return {

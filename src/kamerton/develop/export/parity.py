@@ -128,13 +128,13 @@ def arm(
     return Arm(answers, in_float, stored, rows)
 
 
-def hold(found: Arm, quantisation: str, where: Path) -> None:
+def hold(arm: Arm, quantisation: str, where: Path) -> None:
     """InputError where the engine computes something else than the trainer's model."""
     bound = _LARGEST_KL.get(quantisation, _LARGEST_KL_QUANTISED)
-    if not found.stored.positions or not found.stored.first_tokens:
+    if not arm.stored.positions or not arm.stored.first_tokens:
         raise InputError("develop.export_nothing_compared", where=str(where))
-    if not found.stored.kl_mean <= bound:
-        values = {"kl": found.stored.kl_mean, "bound": bound}
+    if not arm.stored.kl_mean <= bound:
+        values = {"kl": arm.stored.kl_mean, "bound": bound}
         raise InputError("develop.export_differs", where=str(where), **values)
 
 
@@ -157,16 +157,16 @@ def hold_acting(trained: Modules, where: Path) -> None:
         raise InputError("develop.adapter_inert", where=str(where))
 
 
-def hold_effect(found: Effect, where: Path) -> None:
+def hold_effect(effect: Effect, where: Path) -> None:
     """InputError where an adapter does nothing in the engine, or something else.
 
     Nothing is what the engine does without it too, asked again. A fixed bound would refuse the
     small effect of a few steps: a dead adapter adds zeros, and zeros change no bit.
     """
-    if not found.largest > found.repeat:
+    if not effect.largest > effect.repeat:
         raise InputError("develop.adapter_inert", where=str(where))
-    if found.error > _LARGEST_EFFECT_ERROR + _NOISE * found.noise:
-        raise InputError("develop.export_effect", where=str(where), error=found.error)
+    if effect.error > _LARGEST_EFFECT_ERROR + _NOISE * effect.noise:
+        raise InputError("develop.export_effect", where=str(where), error=effect.error)
 
 
 def repeat(first: Sequence[Answer], again: Sequence[Answer]) -> float:

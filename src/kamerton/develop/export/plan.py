@@ -60,7 +60,10 @@ class Planned:
 def plan(settings: ExportSettings, base: str, tuned: Sequence[Trained]) -> list[Planned]:
     """What each adaptation becomes; InputError for what cannot be exported, and why."""
     gguf.check_quantisation(settings.quantisation)
-    _names(tuned)
+    names = [one.name for one in tuned]
+    for name in names:
+        if name in _RESERVED or not _NAME.fullmatch(name) or names.count(name) > 1:
+            raise InputError("develop.export_name", where=name, reserved=", ".join(_RESERVED))
     planned = [_planned(one) for one in tuned]
     _readable(base, settings)
     for one in planned:
@@ -73,17 +76,10 @@ def plan(settings: ExportSettings, base: str, tuned: Sequence[Trained]) -> list[
     return planned
 
 
-def _names(tuned: Sequence[Trained]) -> None:
-    names = [one.name for one in tuned]
-    for name in names:
-        if name in _RESERVED or not _NAME.fullmatch(name) or names.count(name) > 1:
-            raise InputError("develop.export_name", where=name, reserved=", ".join(_RESERVED))
-
-
 def _planned(one: Trained) -> Planned:
     where = one.tune / "training.json"
     training = json.loads(read_text(where))
-    method = str(training["method"])
+    method = str(training.get("method"))
     if method not in METHODS:
         values = {"method": method, "known": ", ".join(METHODS)}
         raise InputError("develop.export_method", where=str(where), **values)

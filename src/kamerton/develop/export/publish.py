@@ -1,4 +1,4 @@
-"""What leaves the house: files of a run, beside a model card that says what was measured."""
+"""Files of a run for publishing, beside a model card that says what was measured."""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ from kamerton.formats.jsonl import write_text
 
 README = "README.md"
 PROOFS = ("parity.json", "pretraining.json")
-"""One of them has to be there: a model without any figure does not leave."""
+"""One of them has to be there: a model without any figure is not published."""
 
 
 def publish(files: Mapping[str, Path], card: str, target: Path) -> None:
@@ -18,7 +18,10 @@ def publish(files: Mapping[str, Path], card: str, target: Path) -> None:
 
     InputError: a target that is there already, a run without a proof or without a card.
     """
-    _provable(files, card, str(target))
+    if not any(name in files for name in PROOFS):
+        raise InputError("develop.publish_unproved", where=str(target))
+    if not card:
+        raise InputError("develop.publish_no_card", where=str(target))
     if target.exists():
         raise InputError("develop.publish_exists", where=str(target))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +29,8 @@ def publish(files: Mapping[str, Path], card: str, target: Path) -> None:
         fresh = Path(temporary) / target.name
         fresh.mkdir()
         for name, path in files.items():
-            _copy(path, fresh / name)
+            copy = shutil.copytree if path.is_dir() else shutil.copyfile
+            copy(path, fresh / name)
         write_text(fresh / README, card)
         fresh.rename(target)
 
@@ -50,17 +54,3 @@ def upload(files: Mapping[str, Path], card: str, repository: str) -> str:
             why = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise InputError("develop.publish_refused", where=repository, why=why) from error
     return str(address)
-
-
-def _provable(files: Mapping[str, Path], card: str, where: str) -> None:
-    if not any(name in files for name in PROOFS):
-        raise InputError("develop.publish_unproved", where=where)
-    if not card:
-        raise InputError("develop.publish_no_card", where=where)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        shutil.copyfile(source, target)

@@ -81,8 +81,8 @@ def _fields(name: str) -> set[str]:
     return fields
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+def _hint(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, sorted(names), n=1, cutoff=0.6)
     return say("formats.did_you_mean", name=close[0]) if close else ""
 
 

@@ -251,10 +251,12 @@ def log_probabilities(
         context = places[whole - 1] if length > 1 else places
         whole, context = whole[context != NONE], context[context != NONE]
         keys = context * model.size + tried.tokens[whole]
-        found = np.minimum(np.searchsorted(level.keys, keys), len(level.keys) - 1)
-        seen = level.keys[found] == keys
-        likely[whole] = np.where(seen, level.share[found], 0) + level.rest[context] * likely[whole]
+        nearest = np.minimum(np.searchsorted(level.keys, keys), len(level.keys) - 1)
+        seen = level.keys[nearest] == keys
+        likely[whole] = (
+            np.where(seen, level.share[nearest], 0) + level.rest[context] * likely[whole]
+        )
         places = np.full(len(tried.tokens), NONE)
-        places[whole[seen]] = found[seen]
+        places[whole[seen]] = nearest[seen]
         step(len(tried.tokens))
     return np.asarray(np.log(likely[tried.age > 0]))

@@ -27,7 +27,7 @@ from kamerton.develop.training.probe import probe, tell
 from kamerton.develop.training.resume import newest_checkpoint, step_of
 from kamerton.develop.training.threads import repeatable
 from kamerton.formats.language import say
-from kamerton.formats.progress import note
+from kamerton.formats.progress import note, record
 
 _LONG_RUN, _PROBED_STEPS, _PROBED_ROWS = 40, 6, 4
 """Steps from which a run's time is told beforehand, and by how much of it."""
@@ -41,9 +41,9 @@ def train(work: Work, made: Any, micro_batch_size: int) -> list[dict[str, Any]]:
     if checkpoint and step_of(checkpoint) >= work.total:
         note(say("develop.resumed", step=step_of(checkpoint)))
         return _trained(made, checkpoint)
-    told = arguments(settings, work.checkpoints, micro_batch_size, work.total, work.seed)
-    training = build(made, work.train, told)
-    training.half = model.computes_bf16(told.device.type)
+    options = arguments(settings, work.checkpoints, micro_batch_size, work.total, work.seed)
+    training = build(made, work.train, options)
+    training.half = model.computes_bf16(options.device.type)
     if not checkpoint:
         _expect(made, work, micro_batch_size, training.half)
     repeatable(work.seed, work.threads)
@@ -119,7 +119,7 @@ def arguments(
     settings: PretrainSettings, folder: Path, micro_batch_size: int, total: int, seed: int
 ) -> TrainingArguments:
     """The Trainer's arguments; precision is set on the `Pretrainer`."""
-    told = TrainingArguments(
+    options = TrainingArguments(
         **trainer.arguments(settings, folder, total, seed),
         max_steps=total,
         per_device_train_batch_size=micro_batch_size,
@@ -128,18 +128,20 @@ def arguments(
         optim="adamw_torch_fused",
         use_cache=True,  # of the saved model; no training step uses one
     )
-    told._n_gpu = min(told.n_gpu, 1)  # with more, the Trainer would silently multiply the batch
-    return told
+    options._n_gpu = min(
+        options.n_gpu, 1
+    )  # with more, the Trainer would silently multiply the batch
+    return options
 
 
-def build(model: Any, train: rows.Rows, told: TrainingArguments) -> "Pretrainer":
+def build(model: Any, train: rows.Rows, options: TrainingArguments) -> "Pretrainer":
     """A Trainer of `model` on packed rows."""
     # Such as that a file system's times may not be reliable: nothing for a user to act on.
     logging.set_verbosity_error()
     logging.disable_progress_bar()  # of writing weights, in the midst of our own
     made = Pretrainer(
         model=model,
-        args=told,
+        args=options,
         train_dataset=train,
         data_collator=trainer.with_ids(partial(rows.collate, marks=train.marks)),
     )
@@ -224,4 +226,6 @@ class Evaluations(TrainerCallback):  # type: ignore[misc]
         done = {entry["step"] for entry in state.log_history if LOOKED in entry}
         if step % self._every or step in done or step >= state.max_steps:
             return
-        state.log_history.append({"step": step, LOOKED: True, **self._look(step)})
+        figures = self._look(step)
+        record(step, figures)
+        state.log_history.append({"step": step, LOOKED: True, **figures})

@@ -10,7 +10,7 @@ from kamerton.formats.recipe import Section
 class TrainingSettings(Section):
     """What every kind of training needs to know."""
 
-    renamed: ClassVar[dict[str, str]] = {"micro_batch_size": "micro_batch_size"}
+    renamed: ClassVar[dict[str, str]] = {"rows_at_once": "micro_batch_size"}
 
     epochs: float = Field(5, gt=0)
     """Passes over the training rows."""

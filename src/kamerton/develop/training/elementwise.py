@@ -18,7 +18,7 @@ from kamerton.develop.training.attention import whole
 from kamerton.develop.training.linear import fit, put_back, replace
 
 _BOUND = 1e-5
-"""Largest difference from a layer's own forward pass, relative, that rounding explains."""
+"""Largest relative difference from a layer's own forward pass that rounding explains."""
 _ROWS = 5
 
 
@@ -108,8 +108,8 @@ def undo(model: Any) -> None:
     put_back(model, _gated)
     home: Any = sys.modules[type(whole(model)).__module__]
     turn: Any = getattr(home, "apply_rotary_pos_emb", None)
-    if hasattr(turn, "own"):
-        home.apply_rotary_pos_emb = turn.own
+    if hasattr(turn, "original"):
+        home.apply_rotary_pos_emb = turn.original
 
 
 def _is_norm(layer: Any) -> bool:
@@ -155,31 +155,31 @@ def _close(one: Any, other: Any) -> bool:
 
 def _turn_in(home: Any) -> int:
     """Replace the rotation of an architecture's module; 1 where it was, else 0."""
-    own = getattr(home, "apply_rotary_pos_emb", None)
-    if own is None or hasattr(own, "own"):
+    original = getattr(home, "apply_rotary_pos_emb", None)
+    if original is None or hasattr(original, "original"):
         return 0
 
     def turn(q: Any, k: Any, cos: Any, sin: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         if args or kwargs or not fit(q, k, cos, sin) or cos.shape[-1] != q.shape[-1]:
-            return own(q, k, cos, sin, *args, **kwargs)  # type: ignore[no-any-return]
+            return original(q, k, cos, sin, *args, **kwargs)  # type: ignore[no-any-return]
         where = cos.unsqueeze(2), sin.unsqueeze(2)
         one, two = (Turn.apply(x.transpose(1, 2), *where).transpose(1, 2) for x in (q, k))
         return one, two
 
-    if not _turns_alike(own, turn):
+    if not _turns_alike(original, turn):
         return 0
-    turn.own = own  # type: ignore[attr-defined]
+    turn.original = original  # type: ignore[attr-defined]
     home.apply_rotary_pos_emb = turn
     return 1
 
 
-def _turns_alike(own: Any, ours: Any) -> bool:
+def _turns_alike(original: Any, ours: Any) -> bool:
     """On random states; architectures that turn neighbours, or a part only, keep their own."""
     generator = torch.Generator().manual_seed(1)
     q, k = (torch.randn(2, heads, _ROWS, 8, generator=generator) for heads in (4, 2))
     angles = torch.randn(2, _ROWS, 4, generator=generator).repeat(1, 1, 2)
     try:
-        theirs = own(q, k, angles.cos(), angles.sin())
+        theirs = original(q, k, angles.cos(), angles.sin())
     except (TypeError, RuntimeError):  # another signature
         return False
     return all(map(_close, theirs, ours(q, k, angles.cos(), angles.sin())))

@@ -66,8 +66,10 @@ def choose_waiting(threads: int) -> bool:
     not set how threads wait.
     """
     free = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
+    # Where a container has a share of the cores, spinning uses up what work needs.
+    rationed = _QUOTA.is_file() and not _QUOTA.read_text().startswith("max")
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    if not free or "torch" in sys.modules or not _STAT.exists() or _rationed():
+    if not free or "torch" in sys.modules or not _STAT.exists() or rationed:
         return False
     if threads < 2 or pools(threads, _cores()) > _MOST:
         return False
@@ -162,11 +164,6 @@ def _hold_pool(threads: int, over: threading.Event) -> None:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
-
-
-def _rationed() -> bool:
-    """Whether a container has a share of the cores: there spinning uses up what work needs."""
-    return _QUOTA.is_file() and not _QUOTA.read_text().startswith("max")
 
 
 def _clocks() -> tuple[float, float, float]:

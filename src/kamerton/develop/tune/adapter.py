@@ -77,17 +77,12 @@ def _prompt(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
     return tuned
 
 
-def _full(model: Any, settings: TuneSettings, text: Sequence[int]) -> Any:
-    """The base itself, all weights trainable."""
-    return model.requires_grad_(True)
-
-
 METHODS: dict[str, Callable[[Any, TuneSettings, Sequence[int]], Any]] = {
     "lora": _lora,
     "qlora": _qlora,
     "dora": _lora,
     "prompt": _prompt,
-    "full": _full,
+    "full": lambda model, settings, text: model.requires_grad_(True),
 }
 _LORA = ("rank", "alpha", "dropout", "target_modules")
 _USED: dict[str, tuple[str, ...]] = {
@@ -166,7 +161,7 @@ def load(base: str, tuned: Path, as_trained: bool = True) -> Any:
     from peft import PeftModel
 
     figures = json.loads(read_text(tuned / TRAINING))
-    method = figures["method"]
+    method = figures.get("method")
     if method == "full":
         return hub.load_model(str(tuned / MODEL)).eval()
     if method == "qlora" and as_trained:

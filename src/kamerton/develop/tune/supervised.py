@@ -60,8 +60,8 @@ def train(
         _expect(model, rows, gather, batches, settings)
     repeatable(task.seed, task.threads)
     cache = model.config.use_cache
-    told = arguments(settings, batches, len(rows), task.checkpoints, task.seed, cache)
-    made = build(model, task.tokenizer, rows, gather, told, batches)
+    config = arguments(settings, batches, len(rows), task.checkpoints, task.seed, cache)
+    made = build(model, task.tokenizer, rows, gather, config, batches)
     started, total = time.monotonic(), math.ceil(len(rows) * settings.epochs)
     history = trainer.train(made, say("develop.training"), total, len(rows), task.checkpoints)
     seconds = time.monotonic() - started
@@ -142,7 +142,7 @@ def build(
     tokenizer: Any,
     rows: Sequence[Encoded],
     gather: Collate,
-    told: SFTConfig,
+    config: SFTConfig,
     batches: Batches,
 ) -> "Supervised":
     """A trainer of `model` on encoded rows, its weights and its forward pass left as they are."""
@@ -152,7 +152,7 @@ def build(
     with _kept(model):
         made = Supervised(
             model=model,
-            args=told,
+            args=config,
             train_dataset=Dataset.from_list(named),
             data_collator=trainer.with_ids(gather),
             processing_class=tokenizer,

@@ -115,7 +115,7 @@ FAULTS: dict[str, tuple[Callable[[Encoded], Encoded], str]] = {
     ),
     "doubled beginning": (
         lambda row: replace(row, ids=[1, *row.ids], supervised=[False, *row.supervised]),
-        "begins with 2 marks",
+        "begins with 2 BOS",
     ),
     "other tokens": (lambda row: replace(row, ids=[*row.ids[:5], 77, *row.ids[6:]]), "up to turn"),
     "more at the end": (
@@ -147,13 +147,13 @@ def test_a_tokenizer_that_adds_its_beginning_wants_exactly_one(tiny: Path) -> No
         single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
     )
     assert adding("a")["input_ids"][0] == 0
-    with pytest.raises(InputError, match="begins with 0 marks"):
+    with pytest.raises(InputError, match="begins with 0 BOS"):
         masks(examples(adding), adding)
     plain = adding.chat_template
     adding.chat_template = "{{- bos_token -}}" + plain
     assert masks(examples(adding), adding).bos == 1
     adding.chat_template = "{{- bos_token + bos_token -}}" + plain
-    with pytest.raises(InputError, match="begins with 2 marks"):
+    with pytest.raises(InputError, match="begins with 2 BOS"):
         masks(examples(adding), adding)
 
 

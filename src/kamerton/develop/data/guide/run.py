@@ -32,25 +32,28 @@ def sources(settings: GuideSettings, folder: Path) -> list[Path]:
     files = [folder / path for path in named if path]
     if settings.documents:
         found = (folder / settings.documents).rglob("*")
-        files += sorted(p for p in found if p.suffix.lower() in {".txt", ".md"})
+        files += sorted(p for p in found if p.suffix.lower() in index.SUFFIXES)
     return files
 
 
-def plan(settings: GuideSettings, folder: Path, seed: int) -> Plan:
-    """The dataset in memory, checked but for leaks; no heavy import, no weights.
+def plan(settings: GuideSettings, folder: Path, seed: int, search_leaks: bool = True) -> Plan:
+    """The dataset in memory, checked; no heavy import, no weights.
 
-    Raises InputError for every fault of the sources.
+    Raises InputError for every fault of the sources, and, with `search_leaks`, for a training set
+    that shares a question with a held-out one.
     """
     corpus = _read(settings, folder)
     safety = folder / settings.safety if settings.safety else None
     result = split(corpus, settings, safety, seed)
     _check(result, settings)
+    if search_leaks:
+        refuse_leaks(result)
     return result
 
 
 def prepare(settings: GuideSettings, folder: Path, out: Path, seed: int) -> None:
     """Write the rows, the held-out sets, names, leaks, counts and the index into `out`."""
-    result = plan(settings, folder, seed)
+    result = plan(settings, folder, seed, search_leaks=False)
     leaks = refuse_leaks(result)
     write_rows(out / "train.jsonl", result.train)
     for name in ("known", "unknown", "safety"):

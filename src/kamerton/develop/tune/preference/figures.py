@@ -71,7 +71,7 @@ def choices(rows: Sequence[Row], before: LogProbs, after: LogProbs, beta: float)
             question=row.question,
             group=row.group,
             before=math.log(2),
-            after=_surprise(beta * _gain(row, before, after)),
+            after=_minus_log_sigmoid(beta * _gain(row, before, after)),
             right_before=_likelier(row, bad, before),
             right_after=_likelier(row, bad, after),
         )
@@ -89,8 +89,8 @@ def _likelier(
     return _mean([_right(now[row.given] - now[other]) for other in others])
 
 
-def _surprise(odds: float) -> float:
-    """-log sigmoid of log-odds, without overflow."""
+def _minus_log_sigmoid(odds: float) -> float:
+    """Of log-odds, without overflow."""
     return max(-odds, 0.0) + math.log1p(math.exp(-abs(odds)))
 
 

@@ -131,7 +131,10 @@ def drift(
     model.eval()
     sums, tokens = [], 0
     for prompt, answer in zip(drawn, _sample(model, drawn, stops, seed), strict=True):
-        sums.append(_divergence(model, start, prompt, answer))
+        now = _distributions(model, prompt, answer)
+        with as_at_start(model, start):
+            then = _distributions(model, prompt, answer)
+        sums.append(float((now.exp() * (now - then)).sum()))
         tokens += len(answer)
     total = sum(sums)
     return Drift(len(drawn), tokens, total / len(sums), total / tokens)
@@ -180,14 +183,6 @@ def _until(tokens: Sequence[int], stops: Collection[int]) -> tuple[int, ...]:
     """Up to the first end token, that one included."""
     end = next((i for i, token in enumerate(tokens, start=1) if token in stops), len(tokens))
     return tuple(tokens[:end])
-
-
-def _divergence(model: Any, start: Start, prompt: Sequence[int], answer: Sequence[int]) -> float:
-    """Sum over the answer's tokens of the divergence of the two distributions, in nats."""
-    now = _distributions(model, prompt, answer)
-    with as_at_start(model, start):
-        then = _distributions(model, prompt, answer)
-    return float((now.exp() * (now - then)).sum())
 
 
 def _distributions(model: Any, prompt: Sequence[int], answer: Sequence[int]) -> Any:

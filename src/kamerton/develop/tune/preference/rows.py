@@ -141,7 +141,8 @@ def _part(path: Path, settings: TuneSettings, tokenizer: Any) -> Part:
     kept = [row for _, row in read if _length(row) <= settings.max_length]
     if settings.on_overflow == "cut":
         kept = [_cut(row, settings.max_length) for _, row in read]
-    rows = tuple(row for row in kept if _says_something(row))
+    # Tokens must be left to score, and to tell a pair's answers apart.
+    rows = tuple(row for row in kept if all(a.answer for a in row.answers) and _unlike(row.answers))
     if not rows:
         raise InputError("develop.preference_nothing", where=str(path), count=len(read))
     return Part(rows, len(long), len(read) - len(rows))
@@ -220,10 +221,8 @@ def _cut(row: Row, longest: int) -> Row:
     return replace(row, given=short[0])
 
 
-def _says_something(row: Row) -> bool:
-    """Whether tokens are left to score, and to tell a pair's answers apart."""
-    texts = [answer.answer for answer in row.answers]
-    return all(texts) and (len(texts) == 1 or texts[0] != texts[1])
+def _unlike(answers: Sequence[Answered]) -> bool:
+    return len({answer.answer for answer in answers}) == len(answers)
 
 
 @dataclass(frozen=True)
