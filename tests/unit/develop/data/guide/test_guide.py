@@ -172,7 +172,7 @@ def test_a_question_shared_by_train_and_test_stops_and_says_which(folder: Path) 
     own = GuideSettings.model_validate(
         {"questions": "q.jsonl", "known_groups": 1, "unknown_groups": 0}
     )
-    message = error(run.refuse_leaks, run.plan(own, folder, 1))
+    message = error(run.plan, own, folder, 1)
     assert "known.g.fact-" in message and "= g.fact-" in message
 
 
