@@ -32,6 +32,7 @@ __all__ = [
     "InputError",
     "Run",
     "compare",
+    "evaluate",
     "grade",
     "open_run",
     "plan",
@@ -169,6 +170,43 @@ def grade(
         outcome = TASKS[task].grade(path, options)
     told = (outcome.figures, outcome.lines, outcome.items, outcome.complaint)
     return Graded(task, *told)
+
+
+def evaluate(
+    task: str,
+    model: str | Run = "embedded",
+    data: str | Path | None = None,
+    *,
+    samples: int = 1,
+    temperature: float | None = None,
+    max_tokens: int = 256,
+    limit: int | None = None,
+    shots: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> Graded:
+    """A model asked a task, on this machine: maths, gsm8k, choice, perplexity or continuation.
+
+    `model`: a base, a run (`museum`, `museum#code`), a hub id or URL#NAME; `data`: the user's own
+    questions or texts. Everything is written to `out`, else runs/eval/TASK-MODEL, and what is
+    there already is not asked again.
+    """
+    from kamerton.app.evaluation import Asked, evaluate_task, sampling
+    from kamerton.experiment.ask.evaluate import PAGE
+    from kamerton.experiment.tasks import Options
+
+    name = model.name if isinstance(model, Run) else model
+    options = Options(
+        data=Path(data) if data else None,
+        seed=seed,
+        title=name,
+        shots=shots,
+        sampling=sampling(samples, temperature, max_tokens, seed),
+        limit=limit,
+    )
+    report, folder = evaluate_task(task, Asked(name), options, Path(out) if out else None)
+    told = (report.results.model_dump(), (*report.lines, *report.notes))
+    return Graded(task, *told, complaint=report.complaint, page=folder / PAGE)
 
 
 def _sets(values: Values | None) -> tuple[str, ...]:
