@@ -34,7 +34,7 @@ def make(
     from kamerton.app.runs import place_of, read
     from kamerton.experiment.finished import chosen
     from kamerton.experiment.judge.pairs import pairs_of
-    from kamerton.experiment.rating.hand_out import hand_out
+    from kamerton.experiment.rating.sheet import hand_out
 
     place = place_of(run)
     found = read(place)
@@ -56,8 +56,8 @@ def read_back(
     from kamerton.experiment.finished import why_no_claim
     from kamerton.experiment.judge.decide import Rule
     from kamerton.experiment.rating.choices import write_choices
+    from kamerton.experiment.rating.sheet import KEY
     from kamerton.experiment.rating.verdict import FILE, rate
-    from kamerton.experiment.rating.write import KEY
     from kamerton.experiment.report.feedback import of_people
 
     place = place_of(run)
@@ -83,7 +83,7 @@ def _criteria(given: list[str] | None) -> "list[Criterion]":
 
 
 def _tell_made(key: "Key", target: Path, place: "Place", as_json: bool) -> None:
-    from kamerton.experiment.rating.write import CSV, KEY, PAGE
+    from kamerton.experiment.rating.sheet import CSV, KEY, PAGE
 
     made = {"page": target / PAGE, "sheet": target / CSV, "key": place.out / KEY}
     counts = {"shown": len(key.items), "identical": len(key.identical), "sheet_id": key.sheet}

@@ -250,6 +250,7 @@ def _card(
     return card.Card(
         source=settings.source if here else f"{STAND_IN}/{settings.stand_in}",
         language=settings.language,
+        licence=settings.rights.licence,
         documents=len(accounted),
         read=sum(a.read for a in accounted),
         kept=sum(a.kept for a in accounted),

@@ -21,6 +21,7 @@ from kamerton.develop.data.rows.collect import (
     private,
     reasons,
 )
+from kamerton.develop.data.sources.named import NAMED
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan
 from kamerton.develop.settings.rows import RowsSettings
@@ -188,7 +189,9 @@ def _card(
     left = len(rows) - len(gone)
     return card.RowsCard(
         sources=sources + (["synth"] if settings.synth else []),
-        licence=settings.rights.licence or settings.rights.accept,
+        datasets=[s.name for s in settings.sources if s.name in NAMED],
+        licence=settings.rights.licence,
+        accepted=settings.rights.accept,
         read=len(rows),
         train=len(train),
         held_out=len(held_out),
