@@ -25,10 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop import hub
-from kamerton.experiment.tasks.maths.grade import grade
-from kamerton.experiment.tasks.maths.grading import Problems, read_problems
-from kamerton.experiment.tasks.maths.prompts import prompt, stops
-from kamerton.experiment.tasks.maths.rows import AnswerRow
+from kamerton.experiment.tasks.gsm8k import prompt, shots, stops
+from kamerton.experiment.tasks.maths.grading import AnswerRow, grade
+from kamerton.experiment.tasks.maths.problems import Problems, read_problems
 
 HERE = Path(__file__).parent
 RESULT = HERE / "results" / "evaluation.json"
@@ -116,7 +115,7 @@ def accuracy(texts: list[list[str]], count: int) -> dict[str, Any]:
     rows = [
         AnswerRow(id=one.id, answers=answers) for one, answers in zip(asked, texts, strict=True)
     ]
-    found, _ = grade("gsm8k", rows, Problems(asked), 1.0)
+    found, _ = grade("gsm8k", rows, Problems(asked), [one.text for one in shots()], 1.0)
     return {"one_answer": found.accuracy.model_dump()} | (
         {"vote": found.vote.accuracy.model_dump()} if found.vote else {}
     )

@@ -16,7 +16,7 @@ from typing import Any
 from kamerton.client.connection import Endpoint, first_model
 from kamerton.client.ledger import Ledger
 from kamerton.engines.batched.engine import BatchedSettings, running
-from kamerton.experiment.ask.asking import REPLIES, How, Prompt, Reply, ask_all
+from kamerton.experiment.ask.asking import REPLIES, Prompt, Reply, SamplingParams, ask_all
 
 
 def spent(pid: int) -> float:
@@ -32,8 +32,8 @@ def peak(pid: int) -> int:
     return round((engine + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024)
 
 
-def how(work: dict[str, Any]) -> How:
-    return How(
+def sampling(work: dict[str, Any]) -> SamplingParams:
+    return SamplingParams(
         work["samples"],
         work["temperature"],
         work["max_tokens"],
@@ -52,7 +52,7 @@ def main() -> None:
         model = first_model(at)
         wall, before = time.perf_counter(), spent(engine.pid)
         ledger = Ledger(Path(folder) / REPLIES, Reply, "key")
-        asked = ask_all(model, prompts, how(work), ledger, lambda reply: (None, False))
+        asked = ask_all(model, prompts, sampling(work), ledger, lambda reply: False)
         result: dict[str, Any] = {
             "cpu_seconds": spent(engine.pid) - before,
             "seconds": time.perf_counter() - wall,

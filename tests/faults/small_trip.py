@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kamerton.formats.errors import InputError
 from kamerton.pipeline.child import StageFailed
-from kamerton.pipeline.execute import execute
+from kamerton.pipeline.execute import execute, in_child
 from kamerton.pipeline.graph import Planned, Stage, plan
 
 COUNT = """
@@ -43,7 +43,7 @@ def main() -> int:
         return [sys.executable, "-c", COUNT, item.name, str(item.folder), str(folder / "log.txt")]
 
     try:
-        ran = execute(planned, planned, command)
+        ran = execute(planned, planned, in_child(command))
     except StageFailed as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -8,7 +8,7 @@ import yaml
 from kamerton.develop.settings.synth import LengthSettings
 from kamerton.experiment.metrics import ADVERT
 from kamerton.experiment.metrics.context import Context
-from kamerton.experiment.tasks import GRADERS, Options
+from kamerton.experiment.tasks import TASKS, Options
 from kamerton.formats.brief import Brief, Order
 from kamerton.formats.questions import Question
 
@@ -86,7 +86,7 @@ def test_an_empty_answer_is_worth_nothing_and_a_row_without_a_brief_is_not_score
 
 def test_the_tutorials_example_is_graded_as_it_shows() -> None:
     options = Options(data=EXAMPLE / "briefs.jsonl")
-    found = GRADERS["adverts"]("adverts", EXAMPLE / "answers.jsonl", options)
+    found = TASKS["adverts"].grade(EXAMPLE / "answers.jsonl", options)
     assert found.figures["texts"] == 3 and found.figures["asked"] == 2
     bad = {item.model_dump()["id"]: item.model_dump()["why"] for item in found.items}["1"]
     assert set(bad) == {"beginning", "channel_length", "facts", "figures", "no_gaps"}

@@ -10,16 +10,16 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from kamerton.app import recipe as recipes
+from kamerton.app.boards import compared_runs
 from kamerton.app.chain import Link, chain, link
 from kamerton.app.checks import figures, lines
 from kamerton.app.notebook import bars
 from kamerton.app.results import BoardOfRuns, Graded, Hits, Plan, Run
 from kamerton.app.run import Plan as Planned
 from kamerton.app.run import make, plan_run
-from kamerton.app.runs import Place, place_of, read
+from kamerton.app.runs import place_of
 from kamerton.app.serving import server
 from kamerton.formats.errors import InputError
 from kamerton.formats.events import read_events
@@ -28,13 +28,11 @@ from kamerton.formats.retrieval import DEFAULT, META, How
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.child import StageFailed
 
-if TYPE_CHECKING:
-    from kamerton.experiment.finished import Finished
-
 __all__ = [
     "InputError",
     "Run",
     "compare",
+    "evaluate",
     "grade",
     "open_run",
     "plan",
@@ -99,13 +97,8 @@ def compare(*names: str | Run) -> BoardOfRuns:
     RUN or RUN#ARM as `kamerton compare` takes them; InputError where they were asked different
     questions.
     """
-    from kamerton.experiment.board import compared
-    from kamerton.experiment.slices import slices
-
-    places = [place_of(one.name if isinstance(one, Run) else one) for one in names]
-    finished: list[Finished] = [read(place) for place in places]
-    board = compared(finished)
-    return BoardOfRuns(board, slices(finished, _topics(places[0]), not board.why))
+    texts = [one.name if isinstance(one, Run) else one for one in names]
+    return BoardOfRuns(*compared_runs(texts))
 
 
 def search(run: str | Path | Run, query: str, count: int = 5, how: How = DEFAULT) -> Hits:
@@ -163,10 +156,10 @@ def grade(
     `answers`: a file, or rows such as {"id": …, "answers": ["…"]}; `data`: the problems or
     references; `max_unparsed`: the largest share without a readable number that is no complaint.
     """
-    from kamerton.experiment.tasks import GRADERS, Options
+    from kamerton.experiment.tasks import GRADED, TASKS, Options
 
-    if task not in GRADERS:
-        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADERS))
+    if task not in GRADED:
+        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADED))
     options = Options(
         data=Path(data) if data else None,
         seed=seed,
@@ -174,9 +167,46 @@ def grade(
         scorers=tuple(scorers),
     )
     with _file(answers) as path:
-        outcome = GRADERS[task](task, path, options)
+        outcome = TASKS[task].grade(path, options)
     told = (outcome.figures, outcome.lines, outcome.items, outcome.complaint)
     return Graded(task, *told)
+
+
+def evaluate(
+    task: str,
+    model: str | Run = "embedded",
+    data: str | Path | None = None,
+    *,
+    samples: int = 1,
+    temperature: float | None = None,
+    max_tokens: int = 256,
+    limit: int | None = None,
+    shots: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> Graded:
+    """A model asked a task, on this machine: maths, gsm8k, choice, perplexity or continuation.
+
+    `model`: a base, a run (`museum`, `museum#code`), a hub id or URL#NAME; `data`: the user's own
+    questions or texts. Everything is written to `out`, else runs/eval/TASK-MODEL, and what is
+    there already is not asked again.
+    """
+    from kamerton.app.evaluation import Asked, evaluate_task, sampling
+    from kamerton.experiment.ask.evaluate import PAGE
+    from kamerton.experiment.tasks import Options
+
+    name = model.name if isinstance(model, Run) else model
+    options = Options(
+        data=Path(data) if data else None,
+        seed=seed,
+        title=name,
+        shots=shots,
+        sampling=sampling(samples, temperature, max_tokens, seed),
+        limit=limit,
+    )
+    report, folder = evaluate_task(task, Asked(name), options, Path(out) if out else None)
+    told = (report.results.model_dump(), (*report.lines, *report.notes))
+    return Graded(task, *told, complaint=report.complaint, page=folder / PAGE)
 
 
 def _sets(values: Values | None) -> tuple[str, ...]:
@@ -227,13 +257,3 @@ def _index(run: str) -> Path:
     if not (folder / META).is_file():
         raise InputError("app.search_no_index", where=str(place))
     return folder
-
-
-def _topics(place: Place) -> dict[str, str]:
-    """What each question of a guide is about, where its data stage still lies."""
-    from kamerton.experiment.run import SETS, read_questions
-    from kamerton.experiment.slices import topics_of
-
-    data = place.stage("data")
-    there = data is not None and any((data / f"{name}.jsonl").is_file() for name in SETS)
-    return topics_of(read_questions(data)) if data is not None and there else {}

@@ -125,7 +125,8 @@ class Run:
             path = folder / self.adapter / "table.txt"
             if name.does == "report" and path.is_file():
                 return read_text(path)
-        return "\n".join(read_text(self._demand("card.md")).splitlines()[2:5])
+        _, _, text = read_text(self._demand("card.md")).partition("\n---\n\n")
+        return "\n".join(text.splitlines()[2:5])
 
     def __str__(self) -> str:
         """Its name and the words that end a run."""

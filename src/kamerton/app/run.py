@@ -13,7 +13,7 @@ from kamerton.app.stages import Job, results, stages
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline import folder as folders
-from kamerton.pipeline.execute import execute, forget
+from kamerton.pipeline.execute import execute, forget, in_child
 from kamerton.pipeline.graph import Planned, State, plan, select, state_of
 from kamerton.pipeline.working import Working, working
 
@@ -77,7 +77,7 @@ def make(
     with folders.in_use(folders.ROOT), working(folders.ROOT, work):
         if fresh:
             forget(chosen)
-        ran = execute(chosen, planned.stages, lambda item: command(item, job))
+        ran = execute(chosen, planned.stages, in_child(lambda item: command(item, job)))
         shows = only is None or _shows(planned, only)
         place = _record(job, planned.link.path, planned.stages, ran) if shows else None
     if place and planned.recipe.tracking == "mlflow":

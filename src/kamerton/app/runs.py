@@ -13,6 +13,7 @@ from kamerton.app.recipe import OWN_STAGES, Recipe
 from kamerton.app.stages import STAGES_OF_ADAPTER
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import say
 from kamerton.formats.manifest import StageName
 from kamerton.formats.recipe import validate
 from kamerton.formats.serving import RAG
@@ -130,3 +131,20 @@ def report_again(place: Place) -> Path | None:
         for file in (REPORT, CARD):
             write_text(place.run / f"{place.prefix}{file}", read_text(Path(folder) / file))
     return page
+
+
+def dataset_faults(run: str) -> list[str]:
+    """What no dataset should be used with, of all data stages of a run, in words."""
+    place = resolve_run(run)
+    faults = []
+    for data in read_run(place).by_adapter(place, "data").values():
+        leaks, card = data / "leaks.json", data / "card.json"
+        blocking = json.loads(read_text(leaks))["blocking"] if leaks.is_file() else []
+        if blocking:
+            faults.append(say("app.data_leaks", count=len(blocking), path=leaks))
+        counts = json.loads(read_text(card)) if card.is_file() else {}
+        if "works" in counts:
+            spent = counts["kept"] + counts["repaired"] + sum(counts["dropped"].values())
+            if spent != counts["read"]:
+                faults.append(say("app.data_unaccounted", missing=counts["read"] - spent))
+    return faults

@@ -1,27 +1,126 @@
-"""`kamerton data`: what one asks of datasets; here whether training rows hold what a test asks."""
+"""`kamerton data`: what rules cost, what must be mended, what leaks, what retrieval finds."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kamerton.cli import check_data, feedback, search
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.formats.errors import InputError
+from kamerton.formats.feedback import FeedbackRow
+from kamerton.formats.jsonl import read_rows
 from kamerton.formats.language import say
+from kamerton.formats.progress import note
+from kamerton.formats.retrieval import DEFAULT, How
 
 if TYPE_CHECKING:
+    from kamerton.develop.data.corpus.preview import Cost
     from kamerton.develop.data.leaks.check import Leak, Report
     from kamerton.formats.chat import ChatRow
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
-app.command("preview", help="cli.help_data_preview")(check_data.preview)
-app.command("check", help="cli.help_data_check")(check_data.check)
-app.command("search", help="cli.help_data_search")(search.search)
-app.command("feedback", help="cli.help_data_feedback")(feedback.feedback)
 SHOWN = 20
-_WIDEST = 48
+_WIDEST, _FILES = 48, 3
+
+
+@app.command("preview", help="cli.help_data_preview")
+def preview(
+    recipe: Annotated[str, typer.Argument(help="cli.arg_recipe")],
+    preset: Annotated[str | None, typer.Option(help="cli.opt_preset")] = None,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="cli.opt_set")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
+) -> None:
+    """Print what each rule of a corpus recipe would cost; nothing is written."""
+    from kamerton.app.chain import link
+    from kamerton.app.kinds import kind_of
+    from kamerton.app.recipe import find
+
+    given = link(find(recipe), preset, tuple(sets or ()))
+    costs_of = kind_of(given.recipe.data).preview
+    if costs_of is None:
+        raise InputError("cli.preview_needs_corpus", where=str(given.path))
+    costs = costs_of(given.recipe.data, given.home)
+    if as_json:
+        print_json([cost.model_dump() | {"share": round(cost.share, 4)} for cost in costs])
+        return
+    typer.echo(table(_costs(costs)))
+
+
+def _costs(costs: list["Cost"]) -> list[tuple[str, ...]]:
+    """Each rule with its characters and the files that it costs most, as a share of the file."""
+    by_rule: dict[tuple[bool, str], list[Cost]] = defaultdict(list)
+    for cost in costs:
+        by_rule[cost.drops, cost.rule].append(cost)
+    rows = [tuple(say(f"cli.preview_{name}") for name in ("rule", "characters", "files"))]
+    ordered = sorted(by_rule, key=lambda key: (key[1] == "naive", key))  # the naive rule last
+    for takes, rule in ordered:
+        of = by_rule[takes, rule]
+        key = "cli.preview_naive" if rule == "naive" else None
+        words = say(key or f"develop.card_{'dropped' if takes else 'repair'}_{rule}")
+        worst = sorted(of, key=lambda c: -c.share)[:_FILES]
+        files = ", ".join(f"{c.document} {100 * c.share:.1f} %" for c in worst)
+        rows.append((words, str(sum(c.characters for c in of)), files))
+    return rows
+
+
+@app.command("check", help="cli.help_data_check")
+def check(
+    run: Annotated[str, typer.Argument(help="cli.arg_run")],
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
+) -> None:
+    """Exit 1 where the dataset of a run has something that must be mended; say what."""
+    from kamerton.app.runs import dataset_faults
+
+    faults = dataset_faults(run)
+    if as_json:
+        print_json({"faults": faults})
+    else:
+        typer.echo("\n".join(faults) if faults else say("cli.data_good"))
+    raise typer.Exit(1 if faults else 0)
+
+
+@app.command("search", help="cli.help_data_search")
+def search(
+    run: Annotated[str, typer.Argument(help="cli.search_arg_run")],
+    query: Annotated[str, typer.Argument(help="cli.search_arg_query")],
+    count: Annotated[int, typer.Option("-k", "--count", min=1, help="cli.search_opt_count")] = 5,
+    how: Annotated[How, typer.Option(help="cli.search_opt_how")] = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
+) -> None:
+    """Print the passages of a run's index that suit a query, best first."""
+    from kamerton.app.public import search as find
+
+    hits = find(run, query, count, how)
+    if as_json:
+        print_json(hits.rows)
+    elif hits:
+        typer.echo(table(hits.cells))
+    else:
+        note(say("cli.search_nothing"))
+
+
+@app.command("feedback", help="cli.help_data_feedback")
+def feedback(
+    ratings: Annotated[Path, typer.Argument(help="cli.arg_ratings")],
+    out: Annotated[Path, typer.Argument(help="cli.arg_feedback_out")],
+    form: Annotated[Literal["sft", "dpo", "kto"], typer.Option(help="cli.opt_form")] = "dpo",
+    held_out: Annotated[
+        float, typer.Option("--held-out", min=0, max=0.9, help="cli.opt_feedback_held_out")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option(help="cli.opt_seed")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
+) -> None:
+    """Write train.jsonl, held_out.jsonl and feedback.json into a folder."""
+    from kamerton.develop.data.feedback import convert, write
+
+    converted = convert(read_rows(ratings, FeedbackRow), form, held_out, seed)
+    write(converted, out)
+    if as_json:
+        print_json(asdict(converted.report))
+    else:
+        typer.echo(str(out))
 
 
 @app.command("leaks", help="cli.help_data_leaks")

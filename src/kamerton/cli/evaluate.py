@@ -1,18 +1,30 @@
-"""`kamerton eval`: a model on a task (maths, choice, perplexity, continuation), on this machine."""
+"""`kamerton eval`: a model on a task (maths, choice, perplexity, continuation), here or by URL."""
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from kamerton.cli.words import print_json
 from kamerton.formats.errors import InputError
-from kamerton.pipeline import folder as folders
+from kamerton.formats.language import LANGUAGES, say
+from kamerton.formats.progress import note
 
-if TYPE_CHECKING:
-    from kamerton.cli.evaluating import Run
-
-_FOR_ALL = {"task", "model", "limit", "data", "out", "slots", "threads", "seed", "as_json"}
+_FOR_ALL = frozenset(
+    [
+        "task",
+        "model",
+        "limit",
+        "data",
+        "out",
+        "slots",
+        "threads",
+        "seed",
+        "as_json",
+        "trust",
+        "key_env",
+    ]
+)
 
 
 def evaluate(
@@ -43,38 +55,52 @@ def evaluate(
     slots: Annotated[int, typer.Option(min=1, help="cli.eval_opt_slots")] = 32,
     threads: Annotated[int, typer.Option(min=0, help="cli.eval_opt_threads")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="cli.eval_opt_seed")] = 0,
+    trust: Annotated[list[str] | None, typer.Option(help="cli.eval_opt_trust")] = None,
+    key_env: Annotated[str, typer.Option("--api-key-env", help="cli.eval_opt_key")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Ask or score, count, write a folder; exit 1 where too many answers could not be read."""
-    from kamerton.cli.evaluating import TASKS, Asked
-    from kamerton.cli.evaluating.asked import Names
+    from kamerton.app.evaluation import Asked, evaluate_task, sampling
+    from kamerton.experiment.ask.evaluate import PAGE
+    from kamerton.experiment.tasks import TASKS, Columns, Options
 
-    if task not in TASKS:
-        raise InputError("cli.eval_unknown_task", task=task, known=", ".join(TASKS))
-    _check_options(context, task, TASKS[task].options)
-    asked = Asked(
-        task=task,
-        title=model if model != "." else Path.cwd().name,
-        samples=samples,
-        temperature=temperature,
-        limit=limit,
-        early=early,
-        prompts=prompts,
-        shots=shots,
-        max_tokens=max_tokens,
-        max_unparsed=max_unparsed,
+    if task in TASKS:
+        _check_options(context, task, TASKS[task].asking_options)
+    if prompts not in LANGUAGES:
+        known = ", ".join(LANGUAGES)
+        raise InputError("experiment.maths_no_prompt", language=prompts, known=known)
+    options = Options(
         data=data,
-        out=out or folders.ROOT / "eval" / f"{task}-{Path(model).name}",
+        columns=Columns(
+            id=id_column,
+            question=question_column,
+            answer=answer_column,
+            text=text_column,
+            group=group_column,
+        ),
         seed=seed,
-        columns=Names(id_column, question_column, answer_column, text_column, group_column),
+        max_unparsed=max_unparsed,
+        title=model if model != "." else Path.cwd().name,
+        language=prompts,
+        shots=shots,
+        sampling=sampling(samples, temperature, max_tokens, seed, early),
+        limit=limit,
         letters=letters,
         count_from=count_from,
         window=window,
         overlap=overlap,
-        as_json=as_json,
     )
-    run = TASKS[task].prepare(asked)
-    raise typer.Exit(_asked(run, model, slots, threads or os.cpu_count() or 1))
+    asked = Asked(model, slots, threads, tuple(trust or ()), key_env)
+    report, folder = evaluate_task(task, asked, options, out)
+    print_json(report.results.model_dump()) if as_json else typer.echo("\n".join(report.lines))
+    for line in report.notes:
+        note(line)
+    if report.results.cached:
+        note(say("experiment.ask_from_before", count=report.results.cached))
+    note(say("experiment.ask_page", page=folder / PAGE))
+    if report.complaint:
+        note(report.complaint)
+        raise typer.Exit(1)
 
 
 def _check_options(context: typer.Context, task: str, known: frozenset[str]) -> None:
@@ -85,18 +111,3 @@ def _check_options(context: typer.Context, task: str, known: frozenset[str]) -> 
         given = source is not None and source.name == "COMMANDLINE"
         if given and name not in known | _FOR_ALL:
             raise InputError("cli.eval_not_of_task", where=parameter.opts[0], task=task)
-
-
-def _asked(run: "Run", model: str, slots: int, threads: int) -> int:
-    """The exit code, with the model in a process of its own as long as it is asked."""
-    from kamerton.cli.evaluating.models import located
-    from kamerton.client.connection import Endpoint, first_model
-    from kamerton.engines.batched.engine import BatchedSettings, running
-
-    weights, adapter = located(model)
-    settings = BatchedSettings(weights, "model", adapter, slots=slots, threads=threads)
-    with running(settings) as engine:
-        # With hundreds in the engine's queue the last answer is waited for for hours; what they
-        # have in common the engine sees only of those that are on their way.
-        at = Endpoint(f"{engine.address}/v1", engine.api_key, timeout=None, concurrency=256)
-        return run(first_model(at))

@@ -1,15 +1,17 @@
 """`kamerton gate`: may this run take the place of another one? The exit code says it to CI."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kamerton.app.runs import Place, place_of, read
 from kamerton.cli.words import print_json
 from kamerton.formats.recipe import merged, parse_set, validate
 from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
+
+if TYPE_CHECKING:
+    from kamerton.app.runs import Place
 
 Tree = dict[str, Any]
 
@@ -26,6 +28,7 @@ def gate(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Print each check in words; exit 1 unless all of them hold."""
+    from kamerton.app.runs import place_of, read
     from kamerton.experiment.gate.check import as_tree, sentences
     from kamerton.experiment.gate.check import gate as held
     from kamerton.experiment.gate.settings import GateSettings
@@ -45,12 +48,14 @@ def gate(
         raise typer.Exit(1)
 
 
-def _other(place: Place, against: str) -> Place:
+def _other(place: "Place", against: str) -> "Place":
     """Another arm of this run for `base`, else the run that is named."""
+    from kamerton.app.runs import place_of
+
     return place.with_arm(BASE) if against == BASE else place_of(against)
 
 
-def _rule(place: Place, given: Tree, sets: tuple[str, ...]) -> tuple[Tree, Path]:
+def _rule(place: "Place", given: Tree, sets: tuple[str, ...]) -> tuple[Tree, Path]:
     """The recipe's section `gate`, then the options, then `--set`."""
     tree: Tree = (place.recipe.get("gate") or {}) | given
     for text in sets:

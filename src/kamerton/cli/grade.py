@@ -35,10 +35,10 @@ def grade(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Print a task's figures beside published ones; exit 1 where they are not to be trusted."""
-    from kamerton.experiment.tasks import GRADERS, Columns, Options
+    from kamerton.experiment.tasks import GRADED, TASKS, Columns, Options
 
-    if task not in GRADERS:
-        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADERS))
+    if task not in GRADED:
+        raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADED))
     options = Options(
         data=data,
         seed=seed,
@@ -46,10 +46,12 @@ def grade(
         ks=tuple(k or ()),
         scorers=tuple(scorer or ()),
         encoder=encoder,
-        columns=Columns(id_column, answer_column, reference_column, group_column),
+        columns=Columns(
+            id=id_column, answer=answer_column, reference=reference_column, group=group_column
+        ),
         workers=workers,
     )
-    outcome = GRADERS[task](task, answers, options)
+    outcome = TASKS[task].grade(answers, options)
     if out is not None:
         write_rows(out, outcome.items)
     _show(task, outcome, as_json)

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kamerton.app.runs import Place, place_of, read
-from kamerton.cli.again import tell_again
-from kamerton.cli.words import print_json
+from kamerton.cli.words import print_json, tell_again
 from kamerton.formats.progress import note
 from kamerton.formats.recipe import merged, parse_set, validate
 from kamerton.formats.serving import BASE
 from kamerton.pipeline.folder import RECIPE
 
 if TYPE_CHECKING:
+    from kamerton.app.runs import Place
     from kamerton.client.hosts import Mask
     from kamerton.experiment.finished import Finished
     from kamerton.experiment.judge.pairs import Pair
@@ -38,6 +37,7 @@ def judge(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Tell the plan, ask what has no answer yet, and print what the judge finds."""
+    from kamerton.app.runs import place_of, read
     from kamerton.experiment.judge.outlook import outlook, sentences
 
     place = place_of(run)
@@ -56,7 +56,7 @@ def judge(
 
 
 def _judge(
-    place: Place,
+    place: "Place",
     found: "Finished",
     pairs: "list[Pair]",
     settings: "JudgeSettings",
@@ -91,7 +91,7 @@ def _given(
 
 
 def _settings(
-    place: Place, given: Tree, sets: tuple[str, ...], pairs: "list[Pair]"
+    place: "Place", given: Tree, sets: tuple[str, ...], pairs: "list[Pair]"
 ) -> "JudgeSettings":
     """The recipe's section `judge`, then the options, then `--set`."""
     from kamerton.experiment.judge.settings import JudgeSettings

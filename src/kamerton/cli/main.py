@@ -21,9 +21,7 @@ from kamerton.cli import (
     run,
     runs,
     sandbox,
-    selfcheck,
     serve,
-    stage,
 )
 from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
 from kamerton.formats.errors import InputError
@@ -61,10 +59,10 @@ def build() -> typer.Typer:
     app.command("leaderboard", help="cli.help_leaderboard")(board.leaderboard)
     app.command("eval", help="cli.help_eval")(evaluate.evaluate)
     app.command("grade", help="cli.help_grade")(grade.grade)
-    app.command("selfcheck", help="cli.help_selfcheck")(selfcheck.selfcheck)
+    app.command("selfcheck", help="cli.help_selfcheck")(doctor.selfcheck)
     app.command("init", help="cli.help_init")(init.init)
     app.command("doctor", help="cli.help_doctor")(doctor.doctor)
-    app.command("stage", help="cli.help_stage", hidden=True)(stage.stage)
+    app.command("stage", help="cli.help_stage", hidden=True)(run.stage)
     app.add_typer(recipe.app, name="recipe", help="cli.help_recipe")
     app.add_typer(runs.app, name="runs", help="cli.help_runs")
     app.add_typer(data.app, name="data", help="cli.help_data")

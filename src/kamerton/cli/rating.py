@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app.runs import Place, place_of, read
-from kamerton.cli.again import tell_again
-from kamerton.cli.words import SUBCOMMANDS, print_json
+from kamerton.cli.words import SUBCOMMANDS, print_json, tell_again
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.serving import BASE
 
 if TYPE_CHECKING:
+    from kamerton.app.runs import Place
     from kamerton.experiment.rating.sheet import Key
     from kamerton.experiment.settings import Criterion
 
@@ -32,9 +31,10 @@ def make(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Write the sheet and the page to hand round, and the key into the run's folder."""
+    from kamerton.app.runs import place_of, read
     from kamerton.experiment.finished import chosen
     from kamerton.experiment.judge.pairs import pairs_of
-    from kamerton.experiment.rating.hand_out import hand_out
+    from kamerton.experiment.rating.sheet import hand_out
 
     place = place_of(run)
     found = read(place)
@@ -52,11 +52,12 @@ def read_back(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Read the raters' files, and print their agreement and the verdicts."""
+    from kamerton.app.runs import place_of, read
     from kamerton.experiment.finished import why_no_claim
     from kamerton.experiment.judge.decide import Rule
     from kamerton.experiment.rating.choices import write_choices
+    from kamerton.experiment.rating.sheet import KEY
     from kamerton.experiment.rating.verdict import FILE, rate
-    from kamerton.experiment.rating.write import KEY
     from kamerton.experiment.report.feedback import of_people
 
     place = place_of(run)
@@ -81,8 +82,8 @@ def _criteria(given: list[str] | None) -> "list[Criterion]":
     return [name for name in CRITERIA if not given or name in given]
 
 
-def _tell_made(key: "Key", target: Path, place: Place, as_json: bool) -> None:
-    from kamerton.experiment.rating.write import CSV, KEY, PAGE
+def _tell_made(key: "Key", target: Path, place: "Place", as_json: bool) -> None:
+    from kamerton.experiment.rating.sheet import CSV, KEY, PAGE
 
     made = {"page": target / PAGE, "sheet": target / CSV, "key": place.out / KEY}
     counts = {"shown": len(key.items), "identical": len(key.identical), "sheet_id": key.sheet}

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from kamerton.app.recipe import Recipe, find, resolve, shipped
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import read_yaml
@@ -17,6 +16,8 @@ app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 @app.command("ls", help="cli.help_recipe_ls")
 def ls(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False) -> None:
     """Print the shipped recipes and their presets."""
+    from kamerton.app.recipe import shipped
+
     found = [(path, read_yaml(path)) for path in shipped()]
     rows = [
         {
@@ -43,6 +44,8 @@ def show(
     """Print a recipe with all its values, defaults included."""
     import yaml
 
+    from kamerton.app.recipe import find, resolve
+
     tree = resolve(find(recipe), preset, tuple(sets or ())).model_dump(mode="json")
     if as_json:
         print_json(tree)
@@ -56,9 +59,11 @@ def cp(
     folder: Annotated[Path, typer.Argument(help="cli.arg_copy")],
 ) -> None:
     """Copy a recipe with its data into a new folder."""
+    from kamerton.app.recipe import find
+
     source = find(recipe)
     if folder.exists():
-        raise InputError("cli.folder_exists", where=str(folder))
+        raise InputError("app.folder_exists", where=str(folder))
     shutil.copytree(source.parent, folder)
     typer.echo(str(folder / source.name))
 
@@ -66,6 +71,8 @@ def cp(
 @app.command("schema", help="cli.help_recipe_schema")
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
+    from kamerton.app.recipe import Recipe
+
     tree = Recipe.model_json_schema()
     tree["properties"]["presets"] = {"type": "object", "description": "Named overlays."}
     print_json(tree)

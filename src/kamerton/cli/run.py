@@ -1,17 +1,13 @@
-"""`kamerton run`: make what a recipe describes; running again is resuming."""
+"""`kamerton run`: make what a recipe describes; `kamerton stage`: one stage of it, as run does."""
 
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app import recipe as recipes
-from kamerton.app.chain import chain, link
-from kamerton.app.checks import figures, lines
-from kamerton.app.run import Made, Plan, make, plan_run
 from kamerton.cli.words import print_json, table
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
@@ -20,6 +16,9 @@ from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline.folder import read_run
 from kamerton.pipeline.graph import select
+
+if TYPE_CHECKING:
+    from kamerton.app.run import Made, Plan
 
 REPORT, CARD, TABLE = "report.html", "card.html", "table.txt"
 
@@ -38,8 +37,12 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Run the stages that are not done, then show what came out."""
+    from kamerton.app.chain import chain, link
+    from kamerton.app.recipe import find
+    from kamerton.app.run import make, plan_run
+
     given = tuple(sets or ()) + (("deterministic=true",) if deterministic else ())
-    first = link(recipes.find(recipe), preset, given)
+    first = link(find(recipe), preset, given)
     for one in [first] if only or start else chain(first):
         planned = plan_run(one, ahead=dry_run)
         if dry_run:
@@ -51,6 +54,20 @@ def run(
             _show(made.run, made.ran, as_json)
         else:
             _show_stage(planned, str(only), made, as_json)
+
+
+def stage(
+    name: Annotated[str, typer.Argument(help="cli.arg_stage")],
+    job: Annotated[str, typer.Argument(help="cli.arg_job")],
+) -> None:
+    """Run one stage in this process, as `kamerton run` starts it."""
+    from kamerton.app.jobs import run_stage
+    from kamerton.app.stages import Job
+    from kamerton.formats.manifest import StageName
+    from kamerton.pipeline.child import die_with_parent
+
+    die_with_parent()
+    run_stage(StageName(name), Job.model_validate_json(job))
 
 
 def _show(place: Path, ran: Sequence[str], as_json: bool) -> None:
@@ -82,7 +99,7 @@ def _print_figures(place: Path) -> None:
     sys.stdout.write(read_text(next(path for path in made if path.is_file())))
 
 
-def _show_stage(planned: Plan, only: str, made: Made, as_json: bool) -> None:
+def _show_stage(planned: "Plan", only: str, made: "Made", as_json: bool) -> None:
     (folder,) = [item.folder for item in planned.stages if item.name == only]
     if as_json:
         print_json({"stage": only, "ran": bool(made.ran), "folder": str(folder)})
@@ -92,15 +109,18 @@ def _show_stage(planned: Plan, only: str, made: Made, as_json: bool) -> None:
     typer.echo(str(folder))
 
 
-def _show_plan(planned: Plan, as_json: bool) -> None:
+def _show_plan(planned: "Plan", as_json: bool) -> None:
     """The resolved plan with what it will cost and what it can show; nothing is run."""
+    from kamerton.app.checks import figures, lines
+    from kamerton.app.recipe import value_at
+
     counts, origins = figures(planned.recipe, planned.link.home), planned.origins
     states = {str(item.name): str(item.state) for item in planned.stages}
     tree = planned.recipe.model_dump(mode="json")
     if as_json:
         print_json({"recipe": tree, "origins": origins, "stages": states} | counts)
         return
-    rows = [(name, str(recipes.value_at(tree, name)), origin) for name, origin in origins.items()]
+    rows = [(name, str(value_at(tree, name)), origin) for name, origin in origins.items()]
     typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
     typer.echo("")
     of = planned.stages

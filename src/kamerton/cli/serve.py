@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.app.serving import served
 from kamerton.formats.retrieval import How
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_serve_json")] = False,
 ) -> None:
     """Serve a run until Ctrl-C."""
+    from kamerton.app.serving import served
     from kamerton.serve.run import serve as start
 
     what = served(run)

@@ -1,13 +1,20 @@
-"""Help texts in the user's language, and data on stdout."""
+"""What commands print: helps in the user's language, data, and what was found out about a run."""
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES, say
+from kamerton.formats.progress import note
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from kamerton.app.runs import Place
+    from kamerton.experiment.report.feedback import Feedback
 
 SUBCOMMANDS: dict[str, Any] = {
     "rich_markup_mode": None,
@@ -71,3 +78,24 @@ def table(rows: Sequence[tuple[str, ...]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)) for r in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def tell_again(
+    place: "Place", why: str, report: "BaseModel", feedback: "Feedback", file: str, as_json: bool
+) -> None:
+    """Print what was found, after why it claims nothing, with the page made again.
+
+    `file` in the run's folder holds the figures where the run has no page.
+    """
+    from kamerton.app.runs import report_again
+    from kamerton.experiment.report.feedback import text
+    from kamerton.experiment.report.words import reason
+
+    if why:
+        note(say("experiment.no_claims", why=reason(why, "why")))
+    page = report_again(place)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    typer.echo(text(feedback))
+    typer.echo(say("cli.report_lies", path=page or place.out / file))

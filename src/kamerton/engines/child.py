@@ -16,10 +16,14 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kamerton.client.hosts import trust_env
+from kamerton.engines.http import HttpClient
+from kamerton.engines.protocol import Json, Request
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
@@ -163,3 +167,42 @@ class ChildProcess:
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
+
+
+class ChildEngine:
+    """What engines in a child process have in common; how a request is placed is each one's own."""
+
+    def __init__(self, process: ChildProcess) -> None:
+        """Nothing is loaded before `start`."""
+        self.process = process
+        self._http = HttpClient("the engine is starting again")
+
+    def start(self) -> None:
+        """Load, and wait until it can answer; InputError where it cannot."""
+        self.process.start()
+
+    def watch(self) -> None:
+        """Restart the process whenever it dies."""
+        self.process.watch()
+
+    def stop(self) -> None:
+        """End the process."""
+        self.process.stop()
+
+    async def complete(self, request: Request) -> Json:
+        """One whole answer."""
+        async with self._placed(request) as body:
+            url = self.process.address + request.route
+            return await self._http.complete(url, body, self.process.headers)
+
+    async def stream(self, request: Request) -> AsyncIterator[Json]:
+        """The chunks of an answer."""
+        async with self._placed(request) as body:
+            url = self.process.address + request.route
+            async for chunk in self._http.stream(url, body, self.process.headers):
+                yield chunk
+
+    @asynccontextmanager
+    async def _placed(self, request: Request) -> AsyncIterator[Json]:
+        """The body for the process, once there is a place for the request, held until the end."""
+        yield request.body | {"model": request.model}

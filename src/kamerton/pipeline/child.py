@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 
 from kamerton.formats.language import say
@@ -33,12 +32,11 @@ class StageFailed(Exception):
         return 128 - self.code if self.code < 0 else self.code
 
 
-def run_child(name: str, command: list[str], lock: int) -> float:
-    """Run one stage and return its seconds; StageFailed where it ends badly.
+def run_child(name: str, command: list[str], lock: int) -> None:
+    """Run one stage; StageFailed where it ends badly.
 
     Its stdout joins stderr, because stdout belongs to the data. It inherits the stage's lock.
     """
-    start = time.monotonic()
     sys.stderr.flush()
     told = _stderr()
     child = subprocess.Popen(
@@ -55,7 +53,6 @@ def run_child(name: str, command: list[str], lock: int) -> float:
         _stop(child)
     if code:
         raise StageFailed(name, code)
-    return time.monotonic() - start
 
 
 def _stderr() -> int:

@@ -1,10 +1,11 @@
-"""Runs planned stages one after another, each as a child process that can be killed."""
+"""Runs planned stages one after another, as child processes that can be killed or otherwise."""
 
 import errno
 import importlib.metadata
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,9 +21,18 @@ from kamerton.pipeline.child import StageFailed, run_child
 from kamerton.pipeline.folder import empty, locked
 from kamerton.pipeline.graph import Planned, State, descendants, state_of
 
-Command = Callable[[Planned], list[str]]
+Runner = Callable[[Planned, int], None]
+"""Runs one stage to its end: here, in a process of its own, or on another machine.
+
+The number is a descriptor that holds the stage's lock; a process that inherits it keeps the lock.
+"""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """The disk is full, or the user's share of it is."""
+
+
+def in_child(command: Callable[[Planned], list[str]]) -> Runner:
+    """Each stage as a child process of its own: memory is freed, a crash is contained."""
+    return lambda item, lock: run_child(item.name, command(item), lock)
 
 
 def forget(planned: list[Planned]) -> list[Planned]:
@@ -33,7 +43,7 @@ def forget(planned: list[Planned]) -> list[Planned]:
     return [replace(item, state=State.TO_DO) for item in planned]
 
 
-def execute(chosen: list[Planned], every: list[Planned], command: Command) -> list[StageName]:
+def execute(chosen: list[Planned], every: list[Planned], run: Runner) -> list[StageName]:
     """Run what is not done among `chosen`; returns the names of the stages that ran.
 
     `every` is the whole plan: where a rebuilt stage comes out different, what was
@@ -49,7 +59,9 @@ def execute(chosen: list[Planned], every: list[Planned], command: Command) -> li
             _prepare(item, state)
             resumed = state is State.PARTIAL and item.stage.resumes
             with _told(item, resumed):
-                seconds = run_child(item.name, command(item), lock)
+                begun = time.monotonic()
+                run(item, lock)
+                seconds = time.monotonic() - begun
             _finish(item, every, seconds, resumed)
             emit(Event(kind="finished", seconds=round(seconds, 2)), item.folder / EVENTS)
             ran.append(item.name)

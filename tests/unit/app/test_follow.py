@@ -16,7 +16,7 @@ from kamerton.pipeline import folder as folders
 RUN = """
 import sys, time
 from pathlib import Path
-from kamerton.pipeline.execute import execute
+from kamerton.pipeline.execute import execute, in_child
 from kamerton.pipeline.graph import Stage, plan
 from kamerton.pipeline.working import Working, working
 
@@ -43,7 +43,8 @@ root = Path("runs")
 planned = plan((Stage("data"), Stage("tune", ("data",), resumes=True)), root, Path())
 places = {item.name: str(item.folder.relative_to(root)) for item in planned}
 with working(root, Working(recipe="museum", stages=places)):
-    execute(planned, planned, lambda item: [sys.executable, "-c", STEPS, str(item.folder)])
+    run = in_child(lambda item: [sys.executable, "-c", STEPS, str(item.folder)])
+    execute(planned, planned, run)
 """
 Capture = pytest.CaptureFixture[str]
 
@@ -100,6 +101,13 @@ def test_a_killed_run_is_shown_as_interrupted_with_how_far_it_came(
     (here / "wait").unlink()
     start().wait()
     assert not list(Path("runs/museum").iterdir()), "a later run takes the record away"
+
+
+def test_gc_of_unfinished_outputs_forgets_the_run_that_was_stopped(here: Path) -> None:
+    (here / "fail").touch()
+    start().wait()
+    assert call("runs", "gc", "--unfinished") == 0
+    assert call("runs", "show", "museum") == 2
 
 
 def test_a_failed_stage_is_told_with_its_code(here: Path, capsys: Capture) -> None:

@@ -2,13 +2,18 @@
 
 import functools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 import command_line
 from kamerton.formats.errors import InputError
+from listening import listening
 
 call = functools.partial(command_line.unguarded, "eval")
 Capture = pytest.CaptureFixture[str]
@@ -84,3 +89,33 @@ def test_help_speaks_both_languages(
     call("--help")
     told = capsys.readouterr().out
     assert ("Проверить модель" in told) == (language == "ru") and "cli." not in told
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """An OpenAI-compatible server that has two models and always answers 18."""
+
+    async def models(request: Request) -> JSONResponse:
+        return JSONResponse({"data": [{"id": "small"}, {"id": "large"}]})
+
+    async def complete(request: Request) -> JSONResponse:
+        text = f" The answer is 18, says {(await request.json())['model']}."
+        return JSONResponse({"choices": [{"text": text, "finish_reason": "stop"}]})
+
+    routes = [Route("/v1/models", models), Route("/v1/completions", complete, methods=["POST"])]
+    with listening(routes) as url:
+        yield url
+
+
+def test_a_model_by_its_address(
+    tmp_path: Path, problems: Path, server: str, capsys: Capture
+) -> None:
+    given = ["maths", "--data", str(problems), "--limit", "1", "--out", str(tmp_path), "--json"]
+    assert call(*given, "--model", f"{server}#large") == 0
+    results = json.loads(capsys.readouterr().out)
+    assert results["grading"]["right"] == 1 and results["fingerprint"] == f"{server} large"
+    assert "says large" in (tmp_path / "answers.jsonl").read_text("utf-8")
+    with pytest.raises(InputError, match=r"no model “huge”; it has: small, large"):
+        call(*given, "--model", f"{server}#huge")
+    with pytest.raises(InputError, match=r"--model: example\.org is not on this machine"):
+        call(*given, "--model", "https://example.org/v1")

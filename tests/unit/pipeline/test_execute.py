@@ -10,7 +10,7 @@ import pytest
 
 from kamerton.formats.events import read_events
 from kamerton.pipeline.child import StageFailed
-from kamerton.pipeline.execute import check_space, execute, forget
+from kamerton.pipeline.execute import check_space, execute, forget, in_child
 from kamerton.pipeline.graph import Planned, Stage, State, plan, select
 
 WRITE = "import sys; open(sys.argv[1] + '/out', 'w').write(open(sys.argv[2]).read())"
@@ -27,7 +27,7 @@ def run(folder: Path) -> list[str]:
     def command(item: Planned) -> list[str]:
         return [sys.executable, "-c", WRITE, str(item.folder), str(folder / "text")]
 
-    return execute(planned, planned, command)
+    return execute(planned, planned, in_child(command))
 
 
 def made(folder: Path, text: str) -> list[Planned]:
@@ -61,7 +61,7 @@ def test_fresh_runs_the_chosen_stages_anew(tmp_path: Path) -> None:
 def test_a_failed_stage_is_not_finished(tmp_path: Path) -> None:
     planned = trip(tmp_path)
     with pytest.raises(StageFailed) as caught:
-        execute(planned, planned, lambda _: [sys.executable, "-c", "raise SystemExit(3)"])
+        execute(planned, planned, in_child(lambda _: [sys.executable, "-c", "raise SystemExit(3)"]))
     assert caught.value.exit_code == 3
     assert [item.state for item in trip(tmp_path)] == [State.TO_DO, State.TO_DO]
 
@@ -88,8 +88,9 @@ def test_a_stage_that_filled_the_disk_goes_on_when_there_is_room(tmp_path: Path)
     try:
         planned = trip(disk)
         fill = "import sys; open(sys.argv[1] + '/out', 'wb').write(bytes(1 << 20))"
+        run_here = in_child(lambda item: [sys.executable, "-c", fill, str(item.folder)])
         with pytest.raises(StageFailed):
-            execute(planned, planned, lambda item: [sys.executable, "-c", fill, str(item.folder)])
+            execute(planned, planned, run_here)
         assert [item.state for item in trip(disk)] == [State.PARTIAL, State.TO_DO]
         shutil.rmtree(planned[0].folder)
         (disk / "text").write_text("now there is room")
@@ -112,9 +113,21 @@ def test_a_stage_started_by_hand_leaves_its_caller_alive() -> None:
 def test_each_attempt_is_among_the_stages_events(tmp_path: Path) -> None:
     planned = trip(tmp_path)
     with pytest.raises(StageFailed):
-        execute(planned, planned, lambda _: [sys.executable, "-c", "raise SystemExit(3)"])
+        execute(planned, planned, in_child(lambda _: [sys.executable, "-c", "raise SystemExit(3)"]))
     told = read_events(planned[0].folder)[0]
     assert [(event.kind, event.code) for event in told] == [("started", 0), ("failed", 3)]
     made(tmp_path, "text")
     told = read_events(planned[0].folder)[0]
     assert [event.kind for event in told] == ["started", "finished"]
+
+
+def test_a_stage_may_run_anywhere(tmp_path: Path) -> None:
+    """The child process is one way; a function that writes the stage's folder is another."""
+    planned = trip(tmp_path)
+
+    def here(item: Planned, _: int) -> None:
+        (item.folder / "out").write_text(f"{item.name} made here")
+
+    assert execute(planned, planned, here) == ["data", "tune"]
+    assert [item.state for item in trip(tmp_path)] == [State.DONE, State.DONE]
+    assert execute(planned, planned, here) == []

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kamerton.app.kinds.kind import DataKind, Figures, Named, Objective, no_adapter
 from kamerton.develop.settings import CorpusSettings
 from kamerton.formats.language import current, say
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.corpus.preview import Cost
 
 
 def _stage(name: StageName, data: CorpusSettings, seed: int, home: Path, _: Objective) -> Stage:
@@ -55,6 +59,12 @@ def _prepare(data: CorpusSettings, home: Path, out: Path, seed: int, _: Objectiv
     corpus.prepare(data, home, out, seed)
 
 
+def _preview(data: CorpusSettings, home: Path) -> "list[Cost]":
+    from kamerton.develop.data.corpus.preview import preview
+
+    return preview(data, home)
+
+
 CORPUS = DataKind(
     stage=_stage,
     named=_named,
@@ -63,5 +73,6 @@ CORPUS = DataKind(
     lines=_lines,
     prepare=_prepare,
     compare=no_adapter,
+    preview=_preview,
     shown=("card.html", "card.md", "card.json"),
 )

@@ -37,7 +37,7 @@ def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) ->
     from kamerton.experiment.references import insist_right
 
     assert isinstance(part.data, GuideSettings)
-    dataset = plan(part.data, home, recipe.seed)
+    dataset = plan(part.data, home, recipe.seed, leaks)
     insist_right(dataset.held_out, dataset.names)
     training = estimate(part.tune, recipe.base, dataset.train)
     return {

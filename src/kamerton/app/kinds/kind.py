@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kamerton.app.recipe import Part, Recipe
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
+
+if TYPE_CHECKING:
+    from kamerton.develop.data.corpus.preview import Cost
 
 Figures = dict[str, Any]
 """Counts and estimates as plain JSON."""
@@ -55,5 +58,7 @@ class DataKind:
     """The work of the compare stage of an adapter, against the server at a base URL."""
     shown: tuple[str, ...] = ()
     """Files of the data stage that the run's folder shows too."""
+    preview: Callable[[Any, Path], "list[Cost]"] | None = None
+    """What each of its cleaning rules would cost; None where there are no rules."""
     examples: Callable[[Path], list[str]] = no_examples
     """Questions to try on the chat page, from the outputs of the data stage."""

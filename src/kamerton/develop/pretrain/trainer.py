@@ -27,7 +27,7 @@ from kamerton.develop.training.probe import probe, tell
 from kamerton.develop.training.resume import newest_checkpoint, step_of
 from kamerton.develop.training.threads import repeatable
 from kamerton.formats.language import say
-from kamerton.formats.progress import note
+from kamerton.formats.progress import note, record
 
 _LONG_RUN, _PROBED_STEPS, _PROBED_ROWS = 40, 6, 4
 """Steps from which a run's time is told beforehand, and by how much of it."""
@@ -226,4 +226,6 @@ class Evaluations(TrainerCallback):  # type: ignore[misc]
         done = {entry["step"] for entry in state.log_history if LOOKED in entry}
         if step % self._every or step in done or step >= state.max_steps:
             return
-        state.log_history.append({"step": step, LOOKED: True, **self._look(step)})
+        figures = self._look(step)
+        record(step, figures)
+        state.log_history.append({"step": step, LOOKED: True, **figures})

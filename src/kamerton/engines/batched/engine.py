@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from kamerton.engines.child import ChildProcess
-from kamerton.engines.http import HttpClient
+from kamerton.engines.child import ChildEngine, ChildProcess
 from kamerton.engines.openai_api import chunks
 from kamerton.engines.protocol import Capabilities, Json, Request
 
@@ -35,7 +34,7 @@ class BatchedSettings:
     threads: int = 1
 
 
-class Batched:
+class Batched(ChildEngine):
     """One float model behind the Protocol of engines; an answer comes whole, as one delta."""
 
     title = "batched"
@@ -43,32 +42,13 @@ class Batched:
 
     def __init__(self, settings: BatchedSettings) -> None:
         """Nothing is loaded before `start`."""
+        super().__init__(ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE))
         self.settings = settings
-        self.process = ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE)
-        self._http = HttpClient("the engine is starting again")
 
     @property
     def models(self) -> tuple[str | None, ...]:
         """Its one model."""
         return (self.settings.name,)
-
-    def start(self) -> None:
-        """Load the model; InputError where it cannot."""
-        self.process.start()
-
-    def watch(self) -> None:
-        """Restart the process whenever it dies."""
-        self.process.watch()
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.stop()
-
-    async def complete(self, request: Request) -> Json:
-        """One whole answer."""
-        body = request.body | {"model": request.model}
-        url = self.process.address + request.route
-        return await self._http.complete(url, body, self.process.headers)
 
     async def stream(self, request: Request) -> AsyncIterator[Json]:
         """A whole answer as the chunks of a stream."""

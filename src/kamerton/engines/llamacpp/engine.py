@@ -6,13 +6,11 @@ and a slot's state is gone on from by the arm that left it alone.
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
 
-from kamerton.engines.child import ChildProcess
-from kamerton.engines.http import HttpClient
-from kamerton.engines.llamacpp.slots import Lease, Slots
+from kamerton.engines.child import ChildEngine, ChildProcess
+from kamerton.engines.llamacpp.slots import Slots
 from kamerton.engines.openai_api import readable
 from kamerton.engines.protocol import Capabilities, Json, Request
 
@@ -38,18 +36,17 @@ class LlamaCppSettings:
     """The name of the model without an adapter; None: it is the base."""
 
 
-class LlamaCpp:
+class LlamaCpp(ChildEngine):
     """A model file and its adapters behind the Protocol of engines."""
 
     title = "llama.cpp"
 
     def __init__(self, settings: LlamaCppSettings, queue: int = _QUEUE) -> None:
         """Nothing is loaded before `start`. `queue`: requests that may wait for a slot."""
+        super().__init__(ChildProcess(_WORKER, asdict(settings), where=settings.model))
         self.settings = settings
-        self.process = ChildProcess(_WORKER, worker_settings(settings), where=settings.model)
         self.capabilities = Capabilities()
         self._slots = Slots(settings.slots, queue)
-        self._http = HttpClient("the engine is starting again")
 
     @property
     def models(self) -> tuple[str | None, ...]:
@@ -58,34 +55,8 @@ class LlamaCpp:
 
     def start(self) -> None:
         """Load, and learn what the chat template can do; InputError where it cannot load."""
-        self.process.start()
+        super().start()
         self.capabilities = _capabilities(self.process.get("/props"), self.settings)
-
-    def watch(self) -> None:
-        """Restart the process whenever it dies."""
-        self.process.watch()
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.stop()
-
-    async def complete(self, request: Request) -> Json:
-        """One whole answer."""
-        body = readable(request.body, self.capabilities, self.title)
-        async with self._lease(request, body) as lease:
-            url = self.process.address + request.route
-            return await self._http.complete(
-                url, self._placed(body, request, lease), self.process.headers
-            )
-
-    async def stream(self, request: Request) -> AsyncIterator[Json]:
-        """The chunks of an answer."""
-        body = readable(request.body, self.capabilities, self.title)
-        async with self._lease(request, body) as lease:
-            url = self.process.address + request.route
-            whole = self._placed(body, request, lease)
-            async for chunk in self._http.stream(url, whole, self.process.headers):
-                yield chunk
 
     def next_token(self, model: str | None, prompt: str) -> dict[int, float]:
         """Log-probabilities of the ten likeliest next tokens by token id, in nats."""
@@ -97,23 +68,13 @@ class LlamaCpp:
     def _scales(self, model: str | None) -> list[dict[str, float]]:
         return scales(model, tuple(self.settings.adapters))
 
-    def _lease(self, request: Request, body: Json) -> AbstractAsyncContextManager[Lease]:
-        return self._slots.lease(request.arm, _prompt_text(body), self.process.starts)
-
-    def _placed(self, body: Json, request: Request, lease: Lease) -> Json:
-        cache = {"id_slot": lease.slot, "cache_prompt": not lease.fresh}
-        return body | cache | {"lora": self._scales(request.model)}
-
-
-def worker_settings(settings: LlamaCppSettings) -> dict[str, Any]:
-    """What the worker is told on its standard input."""
-    return {
-        "model": settings.model,
-        "adapters": list(settings.adapters.values()),
-        "context": settings.context,
-        "slots": settings.slots,
-        "threads": settings.threads,
-    }
+    @asynccontextmanager
+    async def _placed(self, request: Request) -> AsyncIterator[Json]:
+        body = readable(request.body, self.capabilities, self.title)
+        text, starts = _prompt_text(body), self.process.starts
+        async with self._slots.lease(request.arm, text, starts) as lease:
+            cache = {"id_slot": lease.slot, "cache_prompt": not lease.fresh}
+            yield body | cache | {"lora": self._scales(request.model)}
 
 
 def scales(adapter: str | None, adapters: tuple[str, ...]) -> list[dict[str, float]]:

@@ -14,7 +14,7 @@ def main() -> None:
     settings = json.loads(sys.stdin.readline())
     params = xllamacpp.CommonParams()
     params.model.path = settings["model"]
-    infos = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in settings["adapters"]]
+    infos = [xllamacpp.CommonAdapterLoraInfo(path, 1.0) for path in settings["adapters"].values()]
     params.lora_adapters = infos
     params.lora_init_without_apply = True
     params.n_parallel = settings["slots"]

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
-from kamerton.engines.child import ChildProcess
-from kamerton.engines.http import HttpClient
+from kamerton.engines.child import ChildEngine, ChildProcess
 from kamerton.engines.openai_api import ApiError
 from kamerton.engines.protocol import Capabilities, Json, Request
 
@@ -36,7 +35,7 @@ class SoftPromptSettings:
     threads: int
 
 
-class Transformers:
+class Transformers(ChildEngine):
     """A float base's soft prompts behind the Protocol of engines; one answer at a time."""
 
     title = "transformers"
@@ -44,43 +43,15 @@ class Transformers:
 
     def __init__(self, settings: SoftPromptSettings, queue: int = _QUEUE) -> None:
         """Nothing is loaded before `start`. `queue`: requests that may wait for their turn."""
+        super().__init__(ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE))
         self.settings = settings
-        self.process = ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE)
         self._queue, self._waiting = queue, 0
         self._turn = asyncio.Lock()
-        self._http = HttpClient("the engine is starting again")
 
     @property
     def models(self) -> tuple[str | None, ...]:
         """The soft prompts; its bare base is there for the proof only."""
         return tuple(self.settings.adapters)
-
-    def start(self) -> None:
-        """Load the base and all soft prompts; InputError where it cannot."""
-        self.process.start()
-
-    def watch(self) -> None:
-        """Restart the process whenever it dies."""
-        self.process.watch()
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.stop()
-
-    async def complete(self, request: Request) -> Json:
-        """One whole answer."""
-        body = request.body | {"model": request.model}
-        async with self._in_turn():
-            url = self.process.address + request.route
-            return await self._http.complete(url, body, self.process.headers)
-
-    async def stream(self, request: Request) -> AsyncIterator[Json]:
-        """The chunks of an answer."""
-        body = request.body | {"model": request.model}
-        async with self._in_turn():
-            url = self.process.address + request.route
-            async for chunk in self._http.stream(url, body, self.process.headers):
-                yield chunk
 
     def next_token(self, model: str | None, prompt: str) -> dict[int, float]:
         """Log-probabilities of the ten likeliest next tokens by id, in nats; None: bare base."""
@@ -88,12 +59,12 @@ class Transformers:
         return {int(token): float(logprob) for token, logprob in top.items()}
 
     @asynccontextmanager
-    async def _in_turn(self) -> AsyncIterator[None]:
+    async def _placed(self, request: Request) -> AsyncIterator[Json]:
         if self._waiting > self._queue:  # who is answered counts as one of them
             raise ApiError(503, "the queue is full; try again later", "overloaded_error")
         self._waiting += 1
         try:
             async with self._turn:
-                yield
+                yield request.body | {"model": request.model}
         finally:
             self._waiting -= 1

@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +13,6 @@ from kamerton.client.concurrent import run, together
 from kamerton.client.connection import Connection, Model
 from kamerton.client.ledger import Ledger, request_key
 from kamerton.client.replies import text_completion
-from kamerton.experiment.tasks.maths.votes import decided
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 
@@ -22,8 +20,8 @@ REPLIES = "replies.jsonl"
 
 
 @dataclass(frozen=True)
-class How:
-    """How prompts are sent."""
+class SamplingParams:
+    """How answers are drawn."""
 
     samples: int = 1
     temperature: float = 0.0
@@ -32,6 +30,10 @@ class How:
     seed: int = 0
     early: bool = False
     """Ask no more samples of a question once its vote cannot change any more."""
+
+    def settings(self) -> dict[str, object]:
+        """All of it, as it stands in `results.json`."""
+        return asdict(self) | {"stops": list(self.stops)}
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Reply(BaseModel):
     completion_tokens: int
 
 
-Read = Callable[[Reply], tuple[Fraction | None, bool]]
-"""The number that a reply answers, None where there is none to read, and whether it is right."""
+SamplesLeft = Callable[[Sequence[Reply], int], int]
+"""From a question's replies and the number that may still be asked to how many to ask now."""
 
 
 @dataclass(frozen=True)
@@ -69,107 +71,108 @@ class Asked:
     replies: dict[str, list[Reply]]
     cached: int
 
+    @property
+    def all(self) -> list[Reply]:
+        """Of all questions."""
+        return [reply for replies in self.replies.values() for reply in replies]
 
-@dataclass
-class _Count:
-    told: int = 0
-    right: int = 0
-    cached: int = 0
+    @property
+    def prompt_tokens(self) -> int:
+        """Of all prompts, each counted once."""
+        return sum(replies[0].prompt_tokens for replies in self.replies.values())
+
+    @property
+    def completion_tokens(self) -> int:
+        """Of all replies."""
+        return sum(reply.completion_tokens for reply in self.all)
 
 
 def ask_all(
     model: Model,
     prompts: Sequence[Prompt],
-    how: How,
+    sampling: SamplingParams,
     ledger: Ledger[Reply],
-    read: Read | None = None,
+    is_right: Callable[[Reply], bool] | None = None,
+    samples_left: SamplesLeft | None = None,
 ) -> Asked:
     """Ask what the ledger does not have yet; every reply is in it before the next is due.
 
-    Shows progress with the time left and, where answers are read, the accuracy so far; `read` is
-    needed for votes that end early. InputError when the server is gone or refuses a prompt; what
-    it answered is kept.
+    Shows progress with the time left and, with `is_right`, the accuracy so far. InputError when
+    the server is gone or refuses a prompt; what it answered is kept.
     """
-    with progress(say("experiment.ask_asking"), how.samples * len(prompts)) as bar:
-        count = _Count()
+    with progress(say("experiment.ask_asking"), sampling.samples * len(prompts)) as bar:
+        seen = right = cached = 0
 
-        def seen(reply: Reply, cached: bool) -> None:
-            count.told += 1
-            count.cached += cached
-            if read:
-                count.right += read(reply)[1]
-                share = f"{100 * count.right / count.told:.1f}"
-                bar.set_postfix_str(say("experiment.ask_so_far", share=share), refresh=False)
+        def count(reply: Reply, was_there: bool) -> None:
+            nonlocal seen, right, cached
+            seen, cached = seen + 1, cached + was_there
+            if is_right:
+                right += is_right(reply)
+                share = say("experiment.ask_so_far", share=f"{100 * right / seen:.1f}")
+                bar.set_postfix_str(share, refresh=False)
             bar.update(1)
-            bar.initial += cached  # the rate is that of what is computed now
+            bar.initial += was_there  # the rate is that of what is computed now
 
-        asking = _Asking(model, how, ledger, read, seen)
-        found = run(asking.all(prompts))
+        asking = _Asking(model, sampling, ledger, samples_left or (lambda _, left: left), count)
+        replies = run(asking.all(prompts))
         # What an early decision saved need not be waited for.
         bar.total = bar.n
-    return Asked(found, count.cached)
+    return Asked(replies, cached)
 
 
-def request(model: Model, prompt: Prompt, how: How, sample: int) -> dict[str, Any]:
+def request(model: Model, prompt: Prompt, sampling: SamplingParams, sample: int) -> dict[str, Any]:
     """The body of one request. Its seed depends on seed, question and number alone."""
-    hashed = hashlib.sha256(json.dumps([how.seed, prompt.id, sample]).encode()).digest()
+    hashed = hashlib.sha256(json.dumps([sampling.seed, prompt.id, sample]).encode()).digest()
     return {
         "model": model.id,
         "prompt": prompt.text,
-        "temperature": how.temperature,
-        "max_tokens": how.max_tokens,
-        "stop": list(how.stops),
+        "temperature": sampling.temperature,
+        "max_tokens": sampling.max_tokens,
+        "stop": list(sampling.stops),
         "seed": int.from_bytes(hashed[:6], "big"),
         "top_p": 1.0,
     }
 
 
+@dataclass
 class _Asking:
-    def __init__(
-        self,
-        model: Model,
-        how: How,
-        ledger: Ledger[Reply],
-        read: Read | None,
-        seen: Callable[[Reply, bool], None],
-    ) -> None:
-        self._model, self._how, self._ledger = model, how, ledger
-        self._read, self._seen = read, seen
+    model: Model
+    sampling: SamplingParams
+    ledger: Ledger[Reply]
+    samples_left: SamplesLeft
+    count: Callable[[Reply, bool], None]
 
     async def all(self, prompts: Sequence[Prompt]) -> dict[str, list[Reply]]:
         """The replies to all; the first failure ends the others."""
-        self._turn = asyncio.Semaphore(self._model.endpoint.concurrency)
-        async with Connection(self._model.endpoint) as server:
-            found = await together(self._question(server, one) for one in prompts)
-        return {prompt.id: replies for prompt, replies in zip(prompts, found, strict=True)}
+        turn = asyncio.Semaphore(self.model.endpoint.concurrency)
+        async with Connection(self.model.endpoint) as server:
+            replies = await together(self._question(server, turn, prompt) for prompt in prompts)
+        return {prompt.id: those for prompt, those in zip(prompts, replies, strict=True)}
 
-    async def _question(self, server: Connection, prompt: Prompt) -> list[Reply]:
+    async def _question(
+        self, server: Connection, turn: asyncio.Semaphore, prompt: Prompt
+    ) -> list[Reply]:
         replies: list[Reply] = []
-        while more := self._more(replies):
-            first = len(replies)
-            asked = [self._one(server, prompt, i) for i in range(first, first + more)]
-            replies += await asyncio.gather(*asked)
+        while more := self.samples_left(replies, self.sampling.samples - len(replies)):
+            numbers = range(len(replies), len(replies) + more)
+            replies += await asyncio.gather(
+                *(self._one(server, turn, prompt, number) for number in numbers)
+            )
         return replies
 
-    def _more(self, replies: Sequence[Reply]) -> int:
-        """How many samples to ask for now."""
-        left = self._how.samples - len(replies)
-        if not self._how.early or self._read is None:
-            return left
-        return least([self._read(reply)[0] for reply in replies], left)
-
-    async def _one(self, server: Connection, prompt: Prompt, sample: int) -> Reply:
-        body = request(self._model, prompt, self._how, sample)
-        key = request_key(self._model.fingerprint, body)
-        known = self._ledger.get(key)
-        if known is not None:
+    async def _one(
+        self, server: Connection, turn: asyncio.Semaphore, prompt: Prompt, sample: int
+    ) -> Reply:
+        body = request(self.model, prompt, self.sampling, sample)
+        key = request_key(self.model.fingerprint, body)
+        if kept := self.ledger.get(key):
             # A greedy answer asked for twice is one reply.
-            reply = known.model_copy(update={"id": prompt.id, "sample": sample})
-            self._seen(reply, True)
+            reply = kept.model_copy(update={"id": prompt.id, "sample": sample})
+            self.count(reply, True)
             return reply
-        async with self._turn:
-            told = await server.post("completions", body)
-        answer = server.read(told, text_completion, prompt.id)
+        async with turn:
+            response = await server.post("completions", body)
+        answer = server.read(response, text_completion, prompt.id)
         reply = Reply(
             key=key,
             id=prompt.id,
@@ -179,23 +182,6 @@ class _Asking:
             prompt_tokens=answer.prompt_tokens or 0,
             completion_tokens=answer.completion_tokens or 0,
         )
-        self._ledger.append(reply)
-        self._seen(reply, False)
+        self.ledger.append(reply)
+        self.count(reply, False)
         return reply
-
-
-def least(values: Sequence[Fraction | None], left: int) -> int:
-    """The fewest samples more, of `left`, after which a vote could be decided; 0: it is.
-
-    >>> least([], 5), least([Fraction(1), Fraction(1)], 3)
-    (3, 1)
-    """
-    if decided(values, left):
-        return 0
-    counts: dict[Fraction, int] = {}
-    for value in values:
-        if value is not None:
-            counts[value] = counts.get(value, 0) + 1
-    first, second = ([*sorted(counts.values(), reverse=True), 0, 0])[:2]
-    # All k to the leader: its lead + k must be more than the left - k behind them.
-    return min(left, (left - (first - second)) // 2 + 1)

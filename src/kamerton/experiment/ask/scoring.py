@@ -64,56 +64,57 @@ class Text:
     id: str
     text: str
     special: bool = True
-    """Whether the tokenizer puts its own marks around it."""
+    """Whether the tokenizer puts its own BOS and EOS around it."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The likelihoods of all parts, in order, and how many of them were there already."""
+class Scored:
+    """The parts with their likelihoods, in order, and how many of these were there already."""
 
-    parts: list[Likelihood]
+    parts: list[Part]
+    likelihoods: list[Likelihood]
     cached: int
 
 
 def tokenized(model: Model, texts: Sequence[Text]) -> list[Tokens]:
     """All texts in tokens, in order; InputError when the server is gone or cannot do it."""
-    found: dict[int, Tokens] = {}
+    tokens: dict[int, Tokens] = {}
 
     async def one(server: Connection, job: tuple[int, Text]) -> None:
         place, text = job
         body = {"prompt": text.text, "add_special_tokens": text.special, "model": model.id}
         reply = await server.post("/tokenize", body)
-        found[place] = server.read(reply, _tokens, text.id)
+        tokens[place] = server.read(reply, _tokens, text.id)
 
     with progress(say("experiment.score_splitting"), len(texts)) as bar:
         run(_all(model, one, list(enumerate(texts)), lambda: bar.update(1)))
-    return [found[place] for place in range(len(texts))]
+    return [tokens[place] for place in range(len(texts))]
 
 
-def score_all(model: Model, parts: Sequence[Part], ledger: Ledger[Likelihood]) -> Found:
+def score_all(model: Model, parts: Sequence[Part], ledger: Ledger[Likelihood]) -> Scored:
     """Score what the ledger does not have yet; each is in it as soon as it is there.
 
     Shows progress. InputError when the server is gone or refuses a text; what it scored is kept.
     """
-    keys = [key(model, part) for part in parts]
-    missing = {one: p for one, p in zip(keys, parts, strict=True) if ledger.get(one) is None}
-    cached = sum(one not in missing for one in keys)
+    keys = [_key(model, part) for part in parts]
+    missing = {key: p for key, p in zip(keys, parts, strict=True) if ledger.get(key) is None}
+    cached = sum(key not in missing for key in keys)
 
     async def one(server: Connection, job: tuple[str, Part]) -> None:
-        found, part = job
+        key, part = job
         reply = await server.post("completions", _request(model, part))
-        ledger.append(server.read(reply, lambda body: _likelihood(body, found, part), part.id))
+        ledger.append(server.read(reply, lambda body: _likelihood(body, key, part), part.id))
 
     with progress(say("experiment.score_scoring"), len(missing) + cached) as bar:
         bar.update(cached)
         bar.initial = cached
         run(_all(model, one, list(missing.items()), lambda: bar.update(1)))
-    rows = [row for one in keys if (row := ledger.get(one)) is not None]
-    named = zip(rows, parts, strict=True)
-    return Found([row.model_copy(update={"id": part.id}) for row, part in named], cached)
+    rows = [row for key in keys if (row := ledger.get(key)) is not None]
+    named = [row.model_copy(update={"id": p.id}) for row, p in zip(rows, parts, strict=True)]
+    return Scored(list(parts), named, cached)
 
 
-def key(model: Model, part: Part) -> str:
+def _key(model: Model, part: Part) -> str:
     """What a likelihood is cached by: weights and tokenizer, token ids, and from where on."""
     return request_key(model.fingerprint, _request(model, part) | {"first": part.first})
 
@@ -146,8 +147,8 @@ async def _all(
 
 
 def _likelihood(content: bytes, key: str, part: Part) -> Likelihood:
-    told = json.loads(content)["choices"][0]["logprobs"]
-    scores, tops = told["token_logprobs"], told["top_logprobs"]
+    logprobs = json.loads(content)["choices"][0]["logprobs"]
+    scores, tops = logprobs["token_logprobs"], logprobs["top_logprobs"]
     # A server that leaves tokens out, or tells more of them, would shift every score.
     if not len(scores) == len(tops) == len(part.ids) or None in scores[part.first :]:
         raise ValueError(f"{len(scores)} scores of {len(part.ids)} tokens")
@@ -162,5 +163,5 @@ def _likelihood(content: bytes, key: str, part: Part) -> Likelihood:
 
 
 def _tokens(content: bytes) -> Tokens:
-    told = json.loads(content)
-    return Tokens(tuple(told["tokens"]), told["max_model_len"], told.get("prefix_token"))
+    answer = json.loads(content)
+    return Tokens(tuple(answer["tokens"]), answer["max_model_len"], answer.get("prefix_token"))

@@ -12,8 +12,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from kamerton.experiment.code.equal import expected
-from kamerton.experiment.code.judge import Called, Fault, Judged, judge
+from kamerton.experiment.code.judge import Called, Fault, Judged, expected_results, judge
 from kamerton.experiment.code.tasks import CodeTask
 from kamerton.sandbox import CODE, BoxEnded, CandidateError, Limits, Session
 from kamerton.sandbox.limits import MIB
@@ -28,9 +27,9 @@ Trial = tuple[CodeTask, str]
 
 
 def boxed(
-    task: CodeTask, source: str, limits: Limits = PROGRAMS, wanted: Sequence[Any] | None = None
+    task: CodeTask, source: str, limits: Limits = PROGRAMS, expected: Sequence[Any] | None = None
 ) -> Judged:
-    """Judge one program in a box. `wanted`: see `judge`.
+    """Judge one program in a box. `expected`: see `judge`.
 
     A program that passes but has used up its CPU seconds is a timeout. Raises InputError where
     there is no sandbox, with the command that installs it, or where the task is broken.
@@ -38,10 +37,10 @@ def boxed(
     if not source.strip():
         return Judged("failed", "no program")
     with Session(limits) as session:
-        found = judge(task, source, _Candidate(session).call, wanted=wanted)
-        if found.passed and session.close().cpu_seconds >= limits.cpu_seconds:
-            return Judged("timeout", "cpu", found.calls)
-        return found
+        judged = judge(task, source, _Candidate(session).call, expected)
+        if judged.passed and session.close().cpu_seconds >= limits.cpu_seconds:
+            return Judged("timeout", "cpu", judged.calls)
+        return judged
 
 
 def judge_all(
@@ -52,13 +51,13 @@ def judge_all(
     A few trials are taken ahead of what is yielded, so there may be any number of them.
     """
     count = workers or len(os.sched_getaffinity(0))
-    known: dict[str, list[Any]] = {}
+    expected: dict[str, list[Any]] = {}
 
     def start(threads: ThreadPoolExecutor, trial: Trial) -> Future[Judged]:
         task, source = trial
-        if task.id not in known:  # many samples of one task share the known solution's results
-            known[task.id] = expected(task) if task.inputs else []
-        return threads.submit(boxed, task, source, limits, known[task.id])
+        if task.id not in expected:  # many samples of one task share the known solution's results
+            expected[task.id] = expected_results(task) if task.inputs else []
+        return threads.submit(boxed, task, source, limits, expected[task.id])
 
     waiting = iter(trials)
     # Threads: the work is in the boxes. They outlive their boxes, which die with their thread.
@@ -91,14 +90,9 @@ class _Candidate:
             fault: Fault = "limit" if error.kind == "MemoryError" else "error"
             return Called(fault=fault, detail=said(error))
         except BoxEnded:
-            return _ended(self._session.limit)
+            limit = self._session.limit
+            if limit is None:
+                return Called(fault="error", detail="the program has ended")
+            return Called(fault="timeout" if limit in {"cpu", "wall"} else "limit", detail=limit)
         except BrokenAnswer as error:
             return Called(fault="error", detail=f"no answer but {error}")
-
-
-def _ended(limit: str | None) -> Called:
-    if limit in {"cpu", "wall"}:
-        return Called(fault="timeout", detail=str(limit))
-    if limit is not None:
-        return Called(fault="limit", detail=limit)
-    return Called(fault="error", detail="the program has ended")

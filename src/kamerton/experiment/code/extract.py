@@ -9,8 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import Literal
 
-from kamerton.experiment.code.syntax import parse
-from kamerton.experiment.code.tasks import CodeTask
+from kamerton.experiment.code.tasks import CodeTask, parse
 
 How = Literal["fence", "program", "continuation", "nothing"]
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint", "\n@", "\nassert", "\n```", "\n<")

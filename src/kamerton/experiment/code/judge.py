@@ -6,11 +6,10 @@ process with a stand-in for the function. A check that never calls it passes nob
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kamerton.experiment.code.equal import expected, right
 from kamerton.experiment.code.extract import preamble, program
 from kamerton.experiment.code.tasks import CodeTask, called
 from kamerton.formats.errors import InputError
@@ -19,6 +18,15 @@ Fault = Literal["error", "timeout", "limit"]
 """Its own exception; out of CPU time; out of memory, output or processes, or the box died."""
 Status = Literal["passed", "failed", "error", "timeout", "limit"]
 """`failed`: the results are wrong; the others say what kept it from giving results."""
+FIND_ZERO = "find_zero"
+"""HumanEval/32: any root is right, so its polynomial is computed instead of comparing roots."""
+FLOATS = 1e-6
+"""Tolerance where results are floats and the task names none, as in evalplus."""
+_RELATIVE = 1e-7
+_SHOWN = 200
+"""Characters of a detail that are kept."""
+_DEEPEST = 100
+"""Levels of nesting of a result that are looked into."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,6 @@ class Called:
 
 Call = Callable[[str, str, Sequence[Any]], Called]
 """Source, function and arguments to a result; never raises for what the candidate does."""
-CallMany = Callable[[str, str, Sequence[Sequence[Any]]], Sequence[Called]]
-"""The same for many calls of one program; may stop after the first fault."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,6 @@ class Judged:
         return self.status == "passed"
 
 
-SHOWN = 200
-"""Characters of a detail that are kept."""
-
-
 class _Stopped(BaseException):
     """The candidate gave no result. Not an Exception, so that no check takes it for a result."""
 
@@ -69,90 +71,60 @@ class _Trial:
     calls: int = 0
     fault: Called | None = None
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """The stand-in that a check calls in place of the program's function."""
+    def stand_in(self, name: str) -> Callable[..., Any]:
+        """What a check calls in place of the program's function."""
 
-        def stand_in(*args: Any) -> Any:
-            return self._run(name, args)
+        def run(*args: Any) -> Any:
+            if self.fault is not None:
+                raise _Stopped
+            self.calls += 1
+            # A copy: what the candidate does to its arguments cannot reach the check.
+            result = self.call(self.source, name, copy.deepcopy(args))
+            if result.fault is None and not plain(result.value):
+                result = Called(fault="error", detail="the result is not of a plain type")
+            if result.fault is not None:
+                self.fault = result
+                raise _Stopped
+            return result.value
 
-        return stand_in
-
-    def _run(self, name: str, args: tuple[Any, ...]) -> Any:
-        if self.fault is not None:
-            raise _Stopped
-        self.calls += 1
-        # A copy: what the candidate does to its arguments cannot reach the check.
-        found = self.call(self.source, name, copy.deepcopy(args))
-        if found.fault is None and not plain(found.value):
-            found = Called(fault="error", detail="the result is not of a plain type")
-        if found.fault is not None:
-            self.fault = found
-            raise _Stopped
-        return found.value
+        return run
 
 
-def judge(
-    task: CodeTask,
-    source: str,
-    call: Call,
-    call_many: CallMany | None = None,
-    wanted: Sequence[Any] | None = None,
-) -> Judged:
+def judge(task: CodeTask, source: str, call: Call, expected: Sequence[Any] | None = None) -> Judged:
     """Run the check of `task` on the program `source`, which is only ever run by `call`.
 
-    Inputs (HumanEval+) go through `call_many` where it is given: one message instead of hundreds.
-    `wanted` are the known solution's results on them (`equal.expected`), for many programs of one
-    task; without it they are computed here.
-    Raises InputError where the task itself is broken: a check that does not run, or calls nothing.
+    `expected` are the known solution's results on the inputs of HumanEval+ (`expected_results`),
+    for many programs of one task; without it they are computed here. Raises InputError where the
+    task itself is broken: a check that does not run, or calls nothing.
     """
     if not source.strip():
         return Judged("failed", "no program")
-    found = _checked(task, source, call) if task.check else Judged("passed")
-    if not found.passed or not task.inputs:
-        return found
-    known = expected(task) if wanted is None else wanted
-    rows = [copy.deepcopy(one) for one in task.inputs]
-    if call_many is not None:
-        results: Iterable[Called] = call_many(source, task.entry_point, rows)
-    else:
-        results = (call(source, task.entry_point, one) for one in rows)
-    return _compared(task, results, known, found.calls)
-
-
-def plain(value: Any, depth: int = 0) -> bool:
-    """Whether a value and all in it are exactly of Python's own plain types, no subclasses."""
-    if value is None or type(value) in {bool, int, float, complex, str, bytes}:
-        return True
-    if depth > 100:
-        return False
-    if type(value) in {list, tuple, set, frozenset}:
-        return all(plain(one, depth + 1) for one in value)
-    if type(value) is dict:
-        return all(plain(k, depth + 1) and plain(v, depth + 1) for k, v in value.items())
-    return False
+    judged = _checked(task, source, call) if task.check else Judged("passed")
+    if not judged.passed or not task.inputs:
+        return judged
+    return _compared(task, source, call, expected or expected_results(task), judged.calls)
 
 
 def _checked(task: CodeTask, source: str, call: Call) -> Judged:
     trial = _Trial(source, call)
     check = _check(task, trial)
+    status: Status = "failed"
+    detail = ""
     try:
-        check(trial.function(task.entry_point))
+        check(trial.stand_in(task.entry_point))
+        status = "passed"
     except _Stopped:
-        return _judged(task, trial, "error", "")
+        status = "error"
     except AssertionError as error:
-        return _judged(task, trial, "failed", str(error) or "a test does not hold")
+        detail = str(error) or "a test does not hold"
     except Exception as error:  # the check could not use the results: a wrong type, mostly
-        return _judged(task, trial, "failed", f"{type(error).__name__}: {error}")
-    return _judged(task, trial, "passed", "")
-
-
-def _judged(task: CodeTask, trial: _Trial, status: Status, detail: str) -> Judged:
-    """A fault goes before whatever the check made of it."""
+        detail = f"{type(error).__name__}: {error}"
     if trial.fault is not None and trial.fault.fault is not None:
-        return Judged(trial.fault.fault, trial.fault.detail[:SHOWN], trial.calls)
+        # A fault goes before whatever the check made of it.
+        return Judged(trial.fault.fault, trial.fault.detail[:_SHOWN], trial.calls)
     if not trial.calls:
         raise InputError("experiment.code_no_tests", where=task.id)
-    return Judged(status, detail[:SHOWN], trial.calls)
+    return Judged(status, detail[:_SHOWN], trial.calls)
 
 
 def _check(task: CodeTask, trial: _Trial) -> Callable[[Any], object]:
@@ -167,23 +139,84 @@ def _check(task: CodeTask, trial: _Trial) -> Callable[[Any], object]:
         why = f"{type(error).__name__}: {error}"
         raise InputError("experiment.code_bad_check", where=task.id, why=why) from error
     # After the check is taken: a solution may be named `check` as well.
-    own = program(task) if task.solution else task.prompt
-    names = {task.entry_point, *called(task.check, own, helpers)} - helpers
-    space.update({name: trial.function(name) for name in names})
+    solution = program(task) if task.solution else task.prompt
+    names = {task.entry_point, *called(task.check, solution, helpers)} - helpers
+    space.update({name: trial.stand_in(name) for name in names})
     return check
 
 
+def expected_results(task: CodeTask) -> list[Any]:
+    """What the known solution gives on all inputs. It is trusted and runs in this process."""
+    space: dict[str, Any] = {"__name__": "solution"}
+    exec(compile(program(task), task.id, "exec"), space)
+    return [space[task.entry_point](*copy.deepcopy(one)) for one in task.inputs]
+
+
 def _compared(
-    task: CodeTask, results: Iterable[Called], wanted: Sequence[Any], calls: int
+    task: CodeTask, source: str, call: Call, expected: Sequence[Any], calls: int
 ) -> Judged:
     """Results on all inputs against those of the known solution; the first that differs ends it."""
-    seen = 0
-    for number, (found, known) in enumerate(zip(results, wanted, strict=False)):
-        where, seen = f"input {number}", number + 1
-        if found.fault is not None:
-            return Judged(found.fault, f"{where}: {found.detail}"[:SHOWN], calls + seen)
-        if not plain(found.value) or not right(task, number, found.value, known):
-            return Judged("failed", f"{where}: another result", calls + seen)
-    if seen < len(wanted):
-        return Judged("limit", "the box gave fewer results than it was asked for", calls + seen)
-    return Judged("passed", "", calls + seen)
+    for number, (arguments, right) in enumerate(zip(task.inputs, expected, strict=True)):
+        result = call(source, task.entry_point, copy.deepcopy(arguments))
+        calls += 1
+        if result.fault is not None:
+            return Judged(result.fault, f"input {number}: {result.detail}"[:_SHOWN], calls)
+        if not plain(result.value) or not _right(task, arguments, result.value, right):
+            return Judged("failed", f"input {number}: another result", calls)
+    return Judged("passed", "", calls)
+
+
+def plain(value: Any, depth: int = 0) -> bool:
+    """Whether a value and all in it are exactly of Python's own plain types, no subclasses."""
+    if value is None or type(value) in {bool, int, float, complex, str, bytes}:
+        return True
+    if depth > _DEEPEST:
+        return False
+    if type(value) in {list, tuple, set, frozenset}:
+        return all(plain(one, depth + 1) for one in value)
+    if type(value) is dict:
+        return all(plain(k, depth + 1) and plain(v, depth + 1) for k, v in value.items())
+    return False
+
+
+def _right(task: CodeTask, arguments: Sequence[Any], result: Any, expected: Any) -> bool:
+    """Whether a result is right by the rules of evalplus (Liu et al. 2023)."""
+    if task.entry_point != FIND_ZERO or not task.tolerance:
+        return same(result, expected, task.tolerance)
+    if type(result) not in {int, float}:
+        return False
+    try:
+        value = sum(c * result**power for power, c in enumerate(arguments[0]))
+        return bool(abs(value) <= task.tolerance)
+    except OverflowError:
+        return False
+
+
+def same(result: Any, expected: Any, tolerance: float = 0.0) -> bool:
+    """Equal values; floats, and lists, tuples and dicts of them, within the tolerance.
+
+    A list is no tuple; NaN equals NaN.
+    """
+    try:
+        if result == expected:
+            return True
+    except RecursionError:
+        return False
+    if isinstance(expected, float):
+        if type(result) not in {int, float}:
+            return False
+        if expected != expected:
+            return bool(result != result)
+        slack = (tolerance or FLOATS) + _RELATIVE * abs(expected)
+        return abs(float(result) - expected) <= slack
+    if type(result) is not type(expected):
+        return False
+    if type(expected) in {list, tuple}:
+        return len(result) == len(expected) and all(
+            same(one, other, tolerance) for one, other in zip(result, expected, strict=True)
+        )
+    if type(expected) is dict:
+        return result.keys() == expected.keys() and all(
+            same(result[key], expected[key], tolerance) for key in expected
+        )
+    return False

@@ -13,13 +13,13 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.experiment.code.syntax import parse
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import check_row, objects, read_objects
 
@@ -28,6 +28,7 @@ MBPP_PROMPT = (
     "Your code should pass these tests:\n\n{tests}\n"
 )
 """The prompt of Austin et al. 2021 (arXiv 2108.07732), section 3.2, for files that bring none."""
+_ONE_AT_A_TIME = RLock()
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,17 @@ class _MbppRow(BaseModel):
     test_setup_code: str = ""
 
 
+def parse(code: str) -> ast.Module:
+    """The tree of a program; what `ast.parse` raises where it is none.
+
+    One thread at a time: before Python 3.11.5 all threads count the depth of the trees they build
+    in one place, and when the garbage collector lets another thread in, they end with SystemError
+    (python/cpython#106905).
+    """
+    with _ONE_AT_A_TIME:
+        return ast.parse(code)
+
+
 def humaneval(path: Path) -> list[CodeTask]:
     """The tasks of HumanEval.jsonl(.gz) (Chen et al. 2021), or of a file in the same form."""
     return _tasks(path, _from_row)
@@ -108,10 +120,10 @@ def mbpp(path: Path) -> list[CodeTask]:
     return _tasks(path, _from_mbpp)
 
 
-def called(check: str, solution: str, known: frozenset[str] = frozenset()) -> list[str]:
+def called(check: str, solution: str, helpers: frozenset[str] = frozenset()) -> list[str]:
     """Names that a check calls and that a solution must define, in order of appearance.
 
-    That is, what neither the check, nor `known`, nor Python defines, and what `solution` defines
+    That is, what neither the check, nor `helpers`, nor Python defines, and what `solution` defines
     even so: there are solutions named `sum`, and one named `check` as the check itself.
     """
     own = set(re.findall(r"^\s*def (\w+)", solution, re.M))
@@ -127,7 +139,9 @@ def called(check: str, solution: str, known: frozenset[str] = frozenset()) -> li
     }
     calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
     names = sorted((c.lineno, c.col_offset, c.id) for c in calls if isinstance(c, ast.Name))
-    strange = (n for *_, n in names if n in own or not (n in bound | known or hasattr(builtins, n)))
+    strange = (
+        n for *_, n in names if n in own or not (n in bound | helpers or hasattr(builtins, n))
+    )
     return list(dict.fromkeys(strange))
 
 
@@ -139,16 +153,16 @@ def _imports(check: str) -> str:
 
 
 def _tasks(path: Path, read: Callable[[dict[str, object], str], CodeTask]) -> list[CodeTask]:
-    found: dict[str, CodeTask] = {}
+    tasks: dict[str, CodeTask] = {}
     for number, row in _rows(path):
         where = f"{path}:{number}"
         task = read(row, where)
-        if task.id in found:
+        if task.id in tasks:
             raise InputError("experiment.code_task_twice", where=where, task=task.id)
-        found[task.id] = task
-    if not found:
+        tasks[task.id] = task
+    if not tasks:
         raise InputError("experiment.code_no_tasks", where=str(path))
-    return list(found.values())
+    return list(tasks.values())
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
@@ -171,16 +185,8 @@ def _from_row(row: dict[str, object], where: str) -> CodeTask:
 
 def _from_plus(row: dict[str, object], where: str) -> CodeTask:
     one = check_row(row, _PlusRow, where)
-    _compiles(one.test, where)
-    return CodeTask(
-        one.task_id,
-        one.prompt,
-        one.entry_point,
-        one.test,
-        one.canonical_solution,
-        inputs=tuple(one.base_input + one.plus_input),
-        tolerance=one.atol,
-    )
+    inputs = tuple(one.base_input + one.plus_input)
+    return replace(_from_row(row, where), inputs=inputs, tolerance=one.atol)
 
 
 def _from_mbpp(row: dict[str, object], where: str) -> CodeTask:

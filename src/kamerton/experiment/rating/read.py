@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from kamerton.experiment.rating.sheet import Key
-from kamerton.experiment.rating.write import HEAD
+from kamerton.experiment.rating.sheet import HEAD, Key
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text
 
 Said = Literal["left", "right", "tie", "skip"]
 _SPELLED: dict[str, Said] = {
@@ -33,14 +29,6 @@ class Rating:
     item: str
     criterion: Criterion
     said: Said
-
-
-def read_key(path: Path) -> Key:
-    """The key of a sheet; InputError where the file is none."""
-    try:
-        return Key.model_validate_json(read_text(path))
-    except ValidationError as error:
-        raise InputError("experiment.rating_no_key", where=str(path)) from error
 
 
 def read_ratings(paths: Sequence[Path], key: Key) -> list[Rating]:

@@ -64,6 +64,7 @@ def result(name: str, held_out: str, dataset_type: str, metric: str, value: floa
         task_type="text-generation",
         dataset_type=dataset_type,
         dataset_name=f"{name}, {held_out}",
+        dataset_config=name,
         dataset_split=held_out,
         metric_type=metric,
         metric_name=metric,

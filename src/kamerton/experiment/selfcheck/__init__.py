@@ -1,7 +1,6 @@
 """Known truth, derived again on this machine: figures of papers, libraries, published solutions."""
 
-from kamerton.experiment.selfcheck.found import Found, Setting, folder
-from kamerton.experiment.selfcheck.run import CHECKS, run
-from kamerton.experiment.selfcheck.table import figures, notes, rows
+from kamerton.experiment.selfcheck.comparison import Comparison, Setting, folder
+from kamerton.experiment.selfcheck.run import CHECKS, figures, notes, rows, run
 
-__all__ = ["CHECKS", "Found", "Setting", "figures", "folder", "notes", "rows", "run"]
+__all__ = ["CHECKS", "Comparison", "Setting", "figures", "folder", "notes", "rows", "run"]

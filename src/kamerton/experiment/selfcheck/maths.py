@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from kamerton.experiment.selfcheck.found import Found, Setting, Tell, equal, skipped
-from kamerton.experiment.tasks.gsm8k import PUBLISHED
-from kamerton.experiment.tasks.maths.grading import Problem, answer_of, is_right, read_problems
+from kamerton.experiment.selfcheck.comparison import Comparison, Setting, Tell, equal, skipped
+from kamerton.experiment.tasks.gsm8k import DATASET
+from kamerton.experiment.tasks.maths.extraction import declared
+from kamerton.experiment.tasks.maths.problems import Problem, is_right, read_problems
 from kamerton.formats.jsonl import read_objects
 from kamerton.formats.language import say
 
@@ -34,12 +35,12 @@ WORDINGS: tuple[Callable[[str], str], ...] = (
 """Twelve ways to end a solution whose answer is `x`, a whole number."""
 
 
-def check_gsm8k(setting: Setting, tell: Tell) -> Iterator[Found]:
+def check_gsm8k(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """All 1,319 gold solutions as they are, reworded twelve times, and with a false number."""
-    path = setting.data / PUBLISHED if setting.data is not None else None
+    path = setting.data / DATASET if setting.data is not None else None
     whole, reworded = f"{PROBLEMS}/{PROBLEMS}", f"{12 * PROBLEMS}/{12 * PROBLEMS}"
     if path is None or not path.is_file():
-        why = say("experiment.selfcheck_no_data", file=PUBLISHED)
+        why = say("experiment.selfcheck_no_data", file=DATASET)
         yield skipped("gsm8k", whole, _SOURCE, why)
         yield skipped("gsm8k_reworded", reworded, _SOURCE, why)
         yield skipped("gsm8k_false", f"0/{PROBLEMS}", _SOURCE, why)
@@ -64,12 +65,12 @@ def _right(
     wordings: tuple[Wording, ...],
     expected: str,
     tell: Tell,
-) -> Found:
+) -> Comparison:
     odd: list[str] = []
     right = 0
     for asked, solution in problems:
         for number, wording in enumerate(wordings, start=1):
-            good = is_right(answer_of(_told(solution, asked.gold, wording), asked), asked)
+            good = is_right(declared(_said(solution, asked.gold, wording), asked.question), asked)
             right += good
             if good is what.endswith("_false"):
                 odd.append(f"{asked.id} ({number})")
@@ -78,5 +79,5 @@ def _right(
     return equal(what, f"{right}/{total}", expected, _SOURCE, ", ".join(odd[:5]))
 
 
-def _told(solution: str, gold: Fraction, wording: Wording) -> str:
+def _said(solution: str, gold: Fraction, wording: Wording) -> str:
     return solution if wording is None else solution.partition("####")[0] + wording(str(gold))

@@ -9,8 +9,8 @@ from kamerton.experiment.code.boxed import judge_all
 from kamerton.experiment.code.extract import program
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
 from kamerton.experiment.scorers.pass_at_k import pass_at_k
-from kamerton.experiment.selfcheck.found import (
-    Found,
+from kamerton.experiment.selfcheck.comparison import (
+    Comparison,
     Setting,
     Tell,
     equal,
@@ -18,7 +18,7 @@ from kamerton.experiment.selfcheck.found import (
     skipped,
     small,
 )
-from kamerton.experiment.tasks.humaneval import PLUS, PUBLISHED
+from kamerton.experiment.tasks.programs import HUMANEVAL, HUMANEVAL_PLUS
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.sandbox import require
@@ -30,28 +30,28 @@ EVERY = 8
 """Without --all every eighth task of HumanEval+ is run, with all of its inputs."""
 
 
-def check_humaneval(setting: Setting, tell: Tell) -> Iterator[Found]:
+def check_humaneval(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """All solutions of HumanEval in boxes: 164 of 164; and 164 empty bodies: 0."""
-    if missing := _missing(setting, PUBLISHED):
+    if missing := _missing(setting, HUMANEVAL):
         yield skipped("humaneval", f"{TASKS}/{TASKS}", _CHEN, missing)
         yield skipped("humaneval_empty", f"0/{TASKS}", _CHEN, missing)
         return
-    yield from _both("humaneval", humaneval(_at(setting, PUBLISHED)), TASKS, _CHEN, tell)
+    yield from _both("humaneval", humaneval(_at(setting, HUMANEVAL)), TASKS, _CHEN, tell)
 
 
-def check_humaneval_plus(setting: Setting, tell: Tell) -> Iterator[Found]:
+def check_humaneval_plus(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """The same of HumanEval+; every eighth task unless everything is wanted."""
     count = TASKS if setting.everything else -(-TASKS // EVERY)
-    if missing := _missing(setting, PLUS):
+    if missing := _missing(setting, HUMANEVAL_PLUS):
         yield skipped("humaneval_plus", f"{count}/{count}", _LIU, missing)
         yield skipped("humaneval_plus_empty", f"0/{count}", _LIU, missing)
         return
-    tasks = humaneval_plus(_at(setting, PLUS))
+    tasks = humaneval_plus(_at(setting, HUMANEVAL_PLUS))
     chosen = tasks if setting.everything else tasks[::EVERY]
     yield from _both("humaneval_plus", chosen, count, _LIU, tell)
 
 
-def check_pass_at_k(setting: Setting, tell: Tell) -> Iterator[Found]:
+def check_pass_at_k(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """pass@k by counting subsets, for all n up to 8; and by the product of the paper for n 200."""
     wanted, found = [], []
     for n in range(1, 9):
@@ -71,7 +71,7 @@ def check_pass_at_k(setting: Setting, tell: Tell) -> Iterator[Found]:
 
 def _both(
     name: str, tasks: Sequence[CodeTask], count: int, source: str, tell: Tell
-) -> Iterator[Found]:
+) -> Iterator[Comparison]:
     solutions = [program(one) for one in tasks]
     yield _passed(name, tasks, solutions, f"{count}/{count}", source, tell)
     bodies = [f"{one.prompt}    pass\n" for one in tasks]
@@ -85,7 +85,7 @@ def _passed(
     expected: str,
     source: str,
     tell: Tell,
-) -> Found:
+) -> Comparison:
     odd: list[str] = []
     passed = 0
     trials = list(zip(tasks, programs, strict=True))

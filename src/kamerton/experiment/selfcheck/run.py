@@ -1,10 +1,12 @@
-"""All checks of known truth, one after another, with progress."""
+"""All checks of known truth, one after another with progress, and their outcome as a table."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from kamerton.experiment.selfcheck import maths, programs, statistics, texts
-from kamerton.experiment.selfcheck.found import Checker, Found, Setting
+from kamerton.experiment.selfcheck.comparison import Checker, Comparison, Setting
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
@@ -42,7 +44,7 @@ CHECKS: dict[str, Check] = {
 """Name of a group to its checks; the order is that of the table."""
 
 
-def run(setting: Setting, only: Sequence[str] = ()) -> Iterator[Found]:
+def run(setting: Setting, only: Sequence[str] = ()) -> Iterator[Comparison]:
     """What the checks find, as they find it; `only`: names of groups, all without it.
 
     A group whose package or sandbox is missing is skipped from there on, with the reason. Raises
@@ -56,10 +58,50 @@ def run(setting: Setting, only: Sequence[str] = ()) -> Iterator[Found]:
         yield from _made(name, CHECKS[name], setting)
 
 
-def _made(name: str, check: Check, setting: Setting) -> Iterator[Found]:
+def _made(name: str, check: Check, setting: Setting) -> Iterator[Comparison]:
     label = say("experiment.selfcheck_running", name=name)
     with progress(label, check.units(setting)) as bar:
         try:
             yield from check.run(setting, bar.update)
         except InputError as error:
-            yield Found(f"group_{name}", "-", "", "skipped", "", str(error))
+            yield Comparison(f"group_{name}", "-", "", "skipped", "", str(error))
+
+
+def rows(checks: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Head and one row for each truth: what, found, expected, ok, source."""
+    heads = ("what", "found", "expected", "status", "source")
+    head = tuple(say(f"experiment.selfcheck_{name}") for name in heads)
+    return [head, *(_row(one) for one in checks)]
+
+
+def notes(checks: Sequence[Comparison]) -> list[str]:
+    """Details of what was missed or skipped, and the count at the end."""
+    told = [f"{_what(one)}: {one.detail}" for one in checks if one.status != "ok" and one.detail]
+    counts = Counter(one.status for one in checks)
+    last = say(
+        "experiment.selfcheck_count",
+        ok=counts["ok"],
+        miss=counts["miss"],
+        skipped=counts["skipped"],
+    )
+    return [*told, last]
+
+
+def figures(checks: Sequence[Comparison], seconds: float) -> dict[str, Any]:
+    """The same for programs; `ok` is false where any truth was missed."""
+    counts = Counter(one.status for one in checks)
+    return {
+        "ok": not counts["miss"],
+        "counts": {status: counts[status] for status in ("ok", "miss", "skipped")},
+        "seconds": round(seconds, 1),
+        "checks": [asdict(one) for one in checks],
+    }
+
+
+def _row(one: Comparison) -> tuple[str, ...]:
+    status = say(f"experiment.selfcheck_{one.status}")
+    return (_what(one), one.found, one.expected, status, one.source)
+
+
+def _what(one: Comparison) -> str:
+    return say(f"experiment.selfcheck_{one.what}")

@@ -6,7 +6,14 @@ from math import comb, sqrt
 from typing import TYPE_CHECKING
 
 from kamerton import stats
-from kamerton.experiment.selfcheck.found import Found, Setting, Tell, farthest, small, within
+from kamerton.experiment.selfcheck.comparison import (
+    Comparison,
+    Setting,
+    Tell,
+    farthest,
+    small,
+    within,
+)
 from kamerton.formats.scores import Interval
 
 if TYPE_CHECKING:
@@ -27,7 +34,7 @@ OWN = 0.01
 """What a resampling interval may be off by itself: it is no exact one (Hesterberg 2015)."""
 
 
-def check_formulas(setting: Setting, tell: Tell) -> Iterator[Found]:
+def check_formulas(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """McNemar, Wilson, Holm and the sign flips, by arithmetic and by scipy."""
     pairs = [(b, c) for b in range(15) for c in range(15)]
     ours = [stats.mcnemar(b, c) for b, c in pairs]
@@ -45,7 +52,7 @@ def check_formulas(setting: Setting, tell: Tell) -> Iterator[Found]:
     tell(1)
 
 
-def check_rates(setting: Setting, tell: Tell) -> Iterator[Found]:
+def check_rates(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """How often intervals hold the truth, and how often tests cry wolf."""
     n = 50
     shares = [step / 200 for step in range(1, 200)]

@@ -12,8 +12,8 @@ from kamerton.experiment.metrics.context import Context
 from kamerton.experiment.metrics.role_marks import role_marks
 from kamerton.experiment.metrics.script import script
 from kamerton.experiment.report.words import reason
-from kamerton.experiment.tasks.answers import Answered, read_answers
-from kamerton.experiment.tasks.asking import Options, Outcome
+from kamerton.experiment.tasks.tables import read_answers
+from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.formats.brief import Order, read_orders
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -66,7 +66,7 @@ class AdvertGrading(BaseModel):
     """Share of texts with at least a half by every criterion."""
 
 
-def grade_adverts(task: str, answers: Path, options: Options) -> Outcome:
+def grade_adverts(task: Task, answers: Path, options: Options) -> Outcome:
     """Score texts by the criteria of `metrics.advert`, of their script and of role markers.
 
     `options.data` are the briefs, `formats.brief.Order` a line. InputError where they are not
@@ -76,43 +76,35 @@ def grade_adverts(task: str, answers: Path, options: Options) -> Outcome:
         raise InputError("experiment.grade_no_briefs")
     orders = read_orders(options.data)
     rows = read_answers(answers, options.columns, references=False)
-    _insist_ordered(rows, orders, options.data)
+    for row in rows:
+        if row.id not in orders:
+            named = {"named": row.name, "briefs": str(options.data)}
+            raise InputError("experiment.grade_no_brief", where=row.where, **named)
     items = [
         _graded(row.id, sample, text, orders)
         for row in rows
         for sample, text in enumerate(row.answers)
     ]
-    found = AdvertGrading(
-        task=task,
+    sound = [float(all(score >= RIGHT for score in item.scores.values())) for item in items]
+    grading = AdvertGrading(
+        task=task.name,
         briefs=len(orders),
         asked=len(rows),
         texts=len(items),
         products=len({item.product for item in items}),
         criteria=[one for name in CRITERIA if (one := _over_all(name, items, options.seed))],
-        whole=_whole(items, options.seed),
+        whole=_mean(items, sound, options.seed),
     )
-    return Outcome(tuple(_words(found)), found.model_dump(), items)
-
-
-def _insist_ordered(rows: Sequence[Answered], orders: dict[str, Order], briefs: Path) -> None:
-    for row in rows:
-        if row.id not in orders:
-            named = {"named": (row.id or row.question)[:80], "briefs": str(briefs)}
-            raise InputError("experiment.grade_no_brief", where=row.where, **named)
+    return Outcome(tuple(_lines(grading)), grading.model_dump(), items)
 
 
 def _graded(id: str, sample: int, text: str, orders: dict[str, Order]) -> AdvertGraded:
-    asked, context = _question(orders[id]), Context({}, orders)
-    scores, why = judged(CRITERIA, asked, text, "", context)
-    product = orders[id].brief.product
-    return AdvertGraded(id=id, sample=sample, product=product, scores=scores, why=why)
-
-
-def _question(order: Order) -> Question:
-    """What the client said stands for the request: its script is that of the text."""
-    brief = order.brief
+    brief = orders[id].brief
+    # What the client said stands for the request: its script is that of the text.
     said = "\n".join((brief.task, brief.audience, brief.tone, *brief.facts))
-    return Question(id=order.id, question=said, answer="", group=brief.product, held_out="rows")
+    asked = Question(id=id, question=said, answer="", group=brief.product, held_out="rows")
+    scores, why = judged(CRITERIA, asked, text, "", Context({}, orders))
+    return AdvertGraded(id=id, sample=sample, product=brief.product, scores=scores, why=why)
 
 
 def _over_all(name: str, items: Sequence[AdvertGraded], seed: int) -> OverAll | None:
@@ -129,36 +121,26 @@ def _over_all(name: str, items: Sequence[AdvertGraded], seed: int) -> OverAll | 
     )
 
 
-def _whole(items: Sequence[AdvertGraded], seed: int) -> Interval:
-    sound = [float(all(score >= RIGHT for score in item.scores.values())) for item in items]
-    return _mean(items, sound, seed)
-
-
 def _mean(items: Sequence[AdvertGraded], values: list[float], seed: int) -> Interval:
     products = [item.product for item in items]
     return stats.bootstrap(values, products, (0.0, 1.0), RESAMPLES, seed)
 
 
-def _words(found: AdvertGrading) -> list[str]:
-    counts = {"n": found.asked, "all": found.briefs, "answers": found.texts}
-    head = say("experiment.grade_asked", task=found.task, **counts)
-    width = max(len(say(f"experiment.criterion_{one.name}")) for one in found.criteria)
-    return [
-        f"{head}; {say('experiment.grade_products', products=found.products)}",
-        *(line for one in found.criteria for line in _lines(one, width)),
-        f"{say('experiment.grade_whole').ljust(width)}  {_value(found.whole)}",
-    ]
-
-
-def _lines(one: OverAll, width: int) -> list[str]:
-    name = say(f"experiment.criterion_{one.name}").ljust(width)
-    told = [f"{name}  {_value(one.score)}"]
-    if one.example:
-        example = say("experiment.grade_fault", count=one.faults, all=one.texts, first=one.example)
-        told.append(f"{'':{width}}  {example[:_SHOWN]}")
-    return told
+def _lines(grading: AdvertGrading) -> list[str]:
+    counts = {"n": grading.asked, "all": grading.briefs, "answers": grading.texts}
+    head = say("experiment.grade_asked", task=grading.task, **counts)
+    names = [say(f"experiment.criterion_{one.name}") for one in grading.criteria]
+    width = max(map(len, names))
+    lines = [f"{head}; {say('experiment.grade_products', products=grading.products)}"]
+    for name, one in zip(names, grading.criteria, strict=True):
+        lines.append(f"{name.ljust(width)}  {_value(one.score)}")
+        if one.example:
+            told = {"count": one.faults, "all": one.texts, "first": one.example}
+            example = say("experiment.grade_fault", **told)
+            lines.append(f"{'':{width}}  {example[:_SHOWN]}")
+    return [*lines, f"{say('experiment.grade_whole').ljust(width)}  {_value(grading.whole)}"]
 
 
 def _value(score: Interval) -> str:
-    figures = [f"{100 * end:.1f}" for end in (score.mean, score.low, score.high)]
-    return say("experiment.grade_value", value=figures[0], low=figures[1], high=figures[2])
+    mean, low, high = (f"{100 * end:.1f}" for end in (score.mean, score.low, score.high))
+    return say("experiment.grade_value", value=mean, low=low, high=high)

@@ -1,34 +1,187 @@
-"""GSM8K, and problems of a user's own in its form: `tasks.maths` behind the common signature."""
+"""GSM8K (Cobbe et al. 2021), and problems of a user's own in its form.
 
+The few-shot prompt: eight worked examples in the style of Wei et al. 2022, written by us. Each
+answer reasons in words and ends in "The answer is N." (in Russian "Ответ: N."). They lie in
+`maths/cot.en.txt` and `maths/cot.ru.txt`, one block each, a blank line between.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
-from kamerton.experiment.tasks.asking import Options, Outcome, place
-from kamerton.experiment.tasks.maths.grade import grade as grade_maths
-from kamerton.experiment.tasks.maths.grading import Problems, read_problems
-from kamerton.experiment.tasks.maths.rows import AnswerRow
-from kamerton.experiment.tasks.maths.words import lines
+from pydantic import BaseModel
+
+from kamerton.client.connection import Model
+from kamerton.experiment.ask.asking import Asked, Prompt, Reply, SamplingParams
+from kamerton.experiment.ask.evaluate import Generation, Report
+from kamerton.experiment.tasks.harness import harness_files
+from kamerton.experiment.tasks.maths import votes
+from kamerton.experiment.tasks.maths.extraction import Answer, declared
+from kamerton.experiment.tasks.maths.grading import AnswerRow, grade, lines
+from kamerton.experiment.tasks.maths.problems import Problem, Problems, is_right, read_problems
+from kamerton.experiment.tasks.maths.report import MathsResults, maths_page
+from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.formats.jsonl import read_rows
-from kamerton.formats.language import say
+from kamerton.formats.language import LANGUAGES, Language, say
+from kamerton.formats.manifest import digest
 
-PUBLISHED = "gsm8k/test.jsonl"
+DATASET = "gsm8k/test.jsonl"
+SHOTS = 8
+ANSWERS, GRADED = "answers.jsonl", "graded.jsonl"
+_LABELS: dict[Language, tuple[str, str]] = {"en": ("Q:", "A:"), "ru": ("Вопрос:", "Решение:")}
 
 
-def grade(task: str, answers: Path, options: Options) -> Outcome:
+@dataclass(frozen=True)
+class Shot:
+    """One worked example."""
+
+    question: str
+    answer: str
+
+    @property
+    def text(self) -> str:
+        """Both parts, to look for copies in."""
+        return f"{self.question}\n{self.answer}"
+
+
+@dataclass(frozen=True)
+class MathsConfig:
+    """How problems are asked."""
+
+    task: str
+    title: str
+    """The model as a reader calls it."""
+    language: Language = "en"
+    """Of the worked examples in the prompt."""
+    shots: int = SHOTS
+    sampling: SamplingParams = field(default_factory=SamplingParams)
+    max_unparsed: float = 0.2
+    limit: int | None = None
+    """Ask only the first so many problems; None: all."""
+
+
+@cache
+def shots(language: Language = "en") -> tuple[Shot, ...]:
+    """The eight worked examples of a language."""
+    asks, answers = _LABELS[language]
+    text = (files("kamerton.experiment.tasks.maths") / f"cot.{language}.txt").read_text("utf-8")
+    blocks = (block.partition(f"\n{answers}") for block in re.split(r"\n\s*\n", text.strip()))
+    return tuple(Shot(q.removeprefix(asks).strip(), answer.strip()) for q, _, answer in blocks)
+
+
+def prompt(question: str, language: Language = "en", count: int = SHOTS) -> str:
+    """The first `count` examples and the question, up to where the model goes on."""
+    asks, answers = _LABELS[language]
+    blocks = [
+        f"{asks} {shot.question}\n{answers} {shot.answer}" for shot in shots(language)[:count]
+    ]
+    return "\n\n".join([*blocks, f"{asks} {question.strip()}\n{answers}"])
+
+
+def stops(language: Language = "en") -> list[str]:
+    """Where the model is to stop: at the next question that it would make up."""
+    return [f"\n{_LABELS[language][0]}", f"\n\n{_LABELS[language][0]}"]
+
+
+def grade_maths(task: Task, answers: Path, options: Options) -> Outcome:
     """Accuracy, vote, unparsed rate and causes of error; a complaint if too much is unread.
 
-    Rows are those of `maths.rows`; where all bring `gold`, no problems are needed. The published
-    set is taken for `gsm8k` only: `maths` needs the user's own.
+    Rows are `maths.grading.AnswerRow`; where all bring `gold`, no problems are needed.
     """
     rows = read_rows(answers, AnswerRow)
     alone = options.data is None and bool(rows) and all(row.gold is not None for row in rows)
-    published = PUBLISHED if task == "gsm8k" else ""
-    problems = Problems([] if alone else read_problems(place(task, published, options)))
-    found, graded = grade_maths(
-        task, rows, problems, options.max_unparsed, seed=options.seed, where=str(answers)
+    problems = Problems([] if alone else read_problems(task.data(options)))
+    ours = [shot.text for language in LANGUAGES for shot in shots(language)]
+    grading, graded = grade(
+        task.name, rows, problems, ours, options.max_unparsed, options.seed, str(answers)
     )
-    complaint = ""
-    if found.too_many_unparsed:
-        share, most = f"{100 * found.unparsed_share:.2f}", f"{100 * found.most_unparsed:g}"
-        complaint = say("experiment.maths_too_many_unparsed", share=share, most=most)
-    figures = found.model_dump() | {"too_many_unparsed": found.too_many_unparsed}
-    return Outcome(tuple(lines(found)), figures, graded, complaint)
+    figures = grading.model_dump() | {"too_many_unparsed": grading.too_many_unparsed}
+    return Outcome(tuple(lines(grading)), figures, graded, grading.complaint)
+
+
+def ask_maths(task: Task, options: Options) -> Generation:
+    """Problems of the data, with worked examples before each."""
+    config = MathsConfig(
+        task.name,
+        options.title,
+        options.language,
+        SHOTS if options.shots is None else options.shots,
+        options.sampling,
+        options.max_unparsed,
+        options.limit,
+    )
+    return maths(config, read_problems(task.data(options)))
+
+
+def maths(config: MathsConfig, problems: Sequence[Problem]) -> Generation:
+    """What is asked of a model about `problems`, and how it is counted."""
+    stop = config.sampling.stops or tuple(stops(config.language))
+    sampling = replace(config.sampling, stops=stop)
+    by_id = {problem.id: problem for problem in problems}
+    prompts = [
+        Prompt(one.id, prompt(one.question, config.language, config.shots))
+        for one in problems[: config.limit]
+    ]
+
+    def answer(reply: Reply) -> Answer:
+        return declared(reply.text, by_id[reply.id].question, reply.finish_reason)
+
+    def samples_left(replies: Sequence[Reply], left: int) -> int:
+        values: list[Fraction | None] = [answer(reply).value for reply in replies]
+        return votes.least(values, left)
+
+    return Generation(
+        prompts,
+        sampling,
+        lambda model, asked: _report(config, sampling, problems, prompts, model, asked),
+        is_right=lambda reply: is_right(answer(reply), by_id[reply.id]),
+        samples_left=samples_left if sampling.early else None,
+    )
+
+
+def _report(
+    config: MathsConfig,
+    sampling: SamplingParams,
+    problems: Sequence[Problem],
+    prompts: Sequence[Prompt],
+    model: Model,
+    asked: Asked,
+) -> Report:
+    rows = [
+        AnswerRow(
+            id=id,
+            answers=[reply.text for reply in replies],
+            finish_reasons=[reply.finish_reason for reply in replies],
+        )
+        for id, replies in asked.replies.items()
+    ]
+    shown = [shot.text for shot in shots(config.language)[: config.shots]]
+    grading, graded = grade(
+        config.task, rows, Problems(problems), shown, config.max_unparsed, sampling.seed
+    )
+    results = MathsResults(
+        task=config.task,
+        model=config.title,
+        fingerprint=model.fingerprint,
+        cached=asked.cached,
+        prompts=digest(*(one.text for one in prompts)),
+        language=config.language,
+        shots=config.shots,
+        settings=sampling.settings(),
+        prompt_tokens=asked.prompt_tokens,
+        completion_tokens=asked.completion_tokens,
+        grading=grading,
+    )
+    own: dict[str, Sequence[BaseModel] | str] = {ANSWERS: rows, GRADED: graded}
+    return Report(
+        results,
+        lines(grading),
+        maths_page(results),
+        own | harness_files(results, problems, prompts, rows, graded),
+        notes=(say("experiment.ask_early_note"),) if sampling.early else (),
+        complaint=grading.complaint,
+    )

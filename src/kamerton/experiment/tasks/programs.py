@@ -1,35 +1,81 @@
-"""Answers that are programs: cut out, run in boxes, judged, and counted as pass@k."""
+"""Answers that are programs: cut out, run in boxes, judged, and counted as pass@k.
 
+HumanEval (Chen et al. 2021), HumanEval+ (Liu et al. 2023) and MBPP (Austin et al. 2021).
+"""
+
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
+from kamerton import stats
 from kamerton.experiment.code.boxed import PROGRAMS, judge_all
-from kamerton.experiment.code.extract import Extracted, extract, program
-from kamerton.experiment.code.judge import Judged
-from kamerton.experiment.code.tasks import CodeTask
-from kamerton.experiment.scorers import Scorer
-from kamerton.experiment.tasks.answers import Answered, read_answers
-from kamerton.experiment.tasks.asking import Options, Outcome
-from kamerton.experiment.tasks.program_figures import (
-    CodeGraded,
-    CodeGrading,
-    counted,
-    pass_at,
-    raised,
-    words,
-)
-from kamerton.experiment.tasks.scores import Score, Texts, choose, score_all
+from kamerton.experiment.code.extract import Extracted, How, extract, program
+from kamerton.experiment.code.judge import Status
+from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus, mbpp
+from kamerton.experiment.scorers.pass_at_k import score_pass_at_k
+from kamerton.experiment.tasks.tables import Answered, read_answers
+from kamerton.experiment.tasks.task import Options, Outcome, Task
+from kamerton.experiment.tasks.texts import Score, Texts, choose, score_all, score_lines
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
-from kamerton.sandbox import require
+from kamerton.formats.scores import Interval
+from kamerton.sandbox import Limits, require
+from kamerton.sandbox.limits import MIB
 
+HUMANEVAL, HUMANEVAL_PLUS = "humaneval/HumanEval.jsonl.gz", "humaneval/HumanEvalPlus.jsonl.gz"
+MBPP = "mbpp/mbpp_sanitized.jsonl"
 KS = (1, 10, 100)
 """The k that are shown where there are as many samples (Chen et al. 2021)."""
+STATUSES: tuple[Status, ...] = ("passed", "failed", "error", "timeout", "limit")
 _SAME_SET = 4
 """Letters by which the names of one set agree: MBPP/2, Mbpp/2 and MbppEval/2 are one task."""
+_SHOWN = 8
+_NAME = re.compile(r"(?:input \d+: )?([A-Za-z_]\w*)(?=:|$)")
+
+
+class CodeGraded(BaseModel):
+    """One program, as it was cut out of its answer and judged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    id: str
+    sample: int
+    status: Status
+    detail: str
+    how: How
+    """How the program was found in the answer."""
+
+
+class CodeGrading(BaseModel):
+    """Everything that one grading of programs found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    task: str
+    tasks: int
+    """Tasks that there are; those without an answer are not counted as failed."""
+    asked: int
+    programs: int
+    pass_at: dict[int, Interval]
+    """k to the unbiased pass@k, mean over the asked tasks, with its 95 % interval over tasks."""
+    interval: str
+    """`wilson` or `bootstrap over tasks`."""
+    outcomes: dict[Status, int]
+    """`timeout` and `limit` say nothing of the results: they are counted apart from `failed`."""
+    errors: dict[str, int]
+    """What programs raised, most frequent first."""
+    extracted: dict[str, int]
+    """How many programs each way of cutting out has found."""
+    unnamed: int
+    """Asked tasks whose prompt does not name the function that is tested."""
+    cpu_seconds: int
+    memory_bytes: int
+    scores: list[Score] = []
+    """Scorers of texts, on whole programs against the known solutions, prompts included."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +84,18 @@ class _Answer:
 
     task: CodeTask
     sample: int
-    found: Extracted
+    extracted: Extracted
 
 
 def grade_programs(
-    task: str, tasks: Sequence[CodeTask], answers: Path, options: Options
+    read: Callable[[Path], list[CodeTask]], task: Task, answers: Path, options: Options
 ) -> Outcome:
-    """Judge every program of a file of answers.
+    """Judge every program of a file of answers; `read` gives the tasks of a data file.
 
     Raises InputError where there is no sandbox (with the command that installs it), for an answer
     to no task of these, for a k above the samples, for a broken task.
     """
+    tasks = read(task.data(options))
     scorers = choose(options.scorers, options.encoder) if options.scorers else []
     rows = read_answers(answers, options.columns, references=False)
     asked = _asked(rows, tasks)
@@ -61,38 +108,54 @@ def grade_programs(
     ]
     items = _judged(given, options.workers)
     rates, method = pass_at(items, ks, options.seed)
-    found = CodeGrading(
-        task=task,
+    statuses = Counter(one.status for one in items)
+    raised = (_NAME.match(one.detail) for one in items if one.status == "error")
+    errors = Counter(name[1] if name else "?" for name in raised)
+    # Whole programs against the known solutions; both begin with the prompt, which all have.
+    texts = Texts(
+        [one.extracted.source for one in given],
+        [[program(one.task)] for one in given],
+        [one.task.id for one in given],
+    )
+    grading = CodeGrading(
+        task=task.name,
         tasks=len(tasks),
         asked=len(asked),
         programs=len(items),
         pass_at=rates,
         interval=method,
-        outcomes=counted(items),
-        errors=raised(items),
+        outcomes={status: statuses[status] for status in STATUSES},
+        errors=dict(errors.most_common()),
         extracted=dict(Counter(one.how for one in items).most_common()),
         unnamed=sum(not one.named for one in asked),
         cpu_seconds=PROGRAMS.cpu_seconds,
         memory_bytes=PROGRAMS.memory_bytes,
-        scores=_scores(given, scorers, options.seed) if scorers else [],
+        scores=[s for s, _ in score_all(scorers, texts, options.seed)] if scorers else [],
     )
-    return Outcome(tuple(words(found, PROGRAMS)), found.model_dump(), items)
+    return Outcome(tuple(_lines(grading, PROGRAMS)), grading.model_dump(), items)
+
+
+grade_humaneval = partial(grade_programs, humaneval)
+"""Judge answers by HumanEval's own checks."""
+grade_humaneval_plus = partial(grade_programs, humaneval_plus)
+"""Judge answers by HumanEval's checks, and by further inputs against the known solution."""
+grade_mbpp = partial(grade_programs, mbpp)
+"""Judge answers by the asserts of MBPP, whole (Google's form) or sanitized (CodeT's)."""
 
 
 def _asked(rows: Sequence[Answered], tasks: Sequence[CodeTask]) -> list[CodeTask]:
     """Each row's task, by id (`HumanEval/7`, or its end alone, `7`), else by prompt."""
-    known = {_key(one.id): one for one in tasks} | {_key(one.id, bare=True): one for one in tasks}
-    prompts = {one.prompt.strip(): one for one in tasks}
-    found: dict[str, CodeTask] = {}
+    by_id = {_key(one.id): one for one in tasks} | {_key(one.id, bare=True): one for one in tasks}
+    by_prompt = {one.prompt.strip(): one for one in tasks}
+    asked: dict[str, CodeTask] = {}
     for row in rows:
-        one = known.get(_key(row.id)) if row.id else prompts.get(row.question)
+        one = by_id.get(_key(row.id)) if row.id else by_prompt.get(row.question)
         if one is None:
-            named = (row.id or row.question)[:80]
-            raise InputError("experiment.grade_unknown", where=row.where, named=named)
-        if one.id in found:
+            raise InputError("experiment.grade_unknown", where=row.where, named=row.name)
+        if one.id in asked:
             raise InputError("experiment.code_task_twice", where=row.where, task=one.id)
-        found[one.id] = one
-    return list(found.values())
+        asked[one.id] = one
+    return list(asked.values())
 
 
 def _key(id: str, bare: bool = False) -> tuple[str, str]:
@@ -111,34 +174,63 @@ def _ks(rows: Sequence[Answered], wanted: Sequence[int]) -> tuple[int, ...]:
 
 def _judged(given: Sequence[_Answer], workers: int) -> list[CodeGraded]:
     """Every program judged, in order, with the share that passed so far."""
-    found: list[CodeGraded] = []
+    items: list[CodeGraded] = []
     passed = 0
-    trials = ((one.task, one.found.source) for one in given)
+    trials = ((one.task, one.extracted.source) for one in given)
     with progress(say("experiment.grade_running"), len(given)) as bar:
         for one, judged in zip(given, judge_all(trials, PROGRAMS, workers), strict=True):
-            found.append(_graded(one, judged))
+            items.append(
+                CodeGraded(
+                    id=one.task.id,
+                    sample=one.sample,
+                    status=judged.status,
+                    detail=judged.detail,
+                    how=one.extracted.how,
+                )
+            )
             passed += judged.passed
-            share = f"{100 * passed / len(found):.1f}"
+            share = f"{100 * passed / len(items):.1f}"
             bar.set_postfix_str(say("experiment.grade_so_far", share=share), refresh=False)
             bar.update(1)
-    return found
+    return items
 
 
-def _graded(one: _Answer, judged: Judged) -> CodeGraded:
-    return CodeGraded(
-        id=one.task.id,
-        sample=one.sample,
-        status=judged.status,
-        detail=judged.detail,
-        how=one.found.how,
-    )
+def pass_at(
+    items: Sequence[CodeGraded], ks: Sequence[int], seed: int
+) -> tuple[dict[int, Interval], str]:
+    """pass@k for each k, mean over tasks, and the method of the intervals over tasks."""
+    passed: dict[str, list[bool]] = {}
+    for one in items:
+        passed.setdefault(one.id, []).append(one.status == "passed")
+    samples = list(passed.values())
+    if all(len(those) == 1 for those in samples):
+        return {1: stats.wilson(sum(sum(those) for those in samples), len(passed))}, "wilson"
+    rates = {}
+    for k in ks:
+        values = [float(value or 0.0) for value in score_pass_at_k(samples, k).items]
+        rates[k] = stats.bootstrap(values, list(passed), (0.0, 1.0), seed=seed)
+    return rates, "bootstrap over tasks"
 
 
-def _scores(given: Sequence[_Answer], scorers: Sequence[Scorer], seed: int) -> list[Score]:
-    """Whole programs against the known solutions; both begin with the prompt, which all have."""
-    texts = Texts(
-        [one.found.source for one in given],
-        [[program(one.task)] for one in given],
-        [one.task.id for one in given],
-    )
-    return [score for score, _ in score_all(scorers, texts, seed)]
+def _lines(grading: CodeGrading, limits: Limits) -> list[str]:
+    """What a person reads, one statement a line."""
+    counts = {"n": grading.asked, "all": grading.tasks, "answers": grading.programs}
+    lines = [say("experiment.grade_asked", task=grading.task, **counts)]
+    method = say(f"experiment.grade_by_{grading.interval.partition(' ')[0]}")
+    for k, rate in grading.pass_at.items():
+        mean, low, high = (f"{100 * end:.2f}" for end in (rate.mean, rate.low, rate.high))
+        value = say("experiment.grade_value", value=f"{mean} %", low=low, high=high)
+        lines.append(f"pass@{k}: {value}; {method}")
+    lines.append(say("experiment.grade_outcomes"))
+    bounds = {"seconds": limits.cpu_seconds, "memory": limits.memory_bytes // MIB}
+    for status, count in grading.outcomes.items():
+        name = say(f"experiment.grade_{status}", **bounds)
+        lines.append(f"  {count:6d}  {100 * count / grading.programs:5.1f} %  {name}")
+    if grading.errors:
+        most = [f"{name} {count}" for name, count in list(grading.errors.items())[:_SHOWN]]
+        lines.append(say("experiment.grade_errors", errors=", ".join(most)))
+    ways = (f"{say(f'experiment.grade_how_{how}')} {n}" for how, n in grading.extracted.items())
+    lines.append(say("experiment.grade_extracted", ways=", ".join(ways)))
+    if grading.unnamed:
+        lines.append(say("experiment.grade_unnamed", count=grading.unnamed))
+    return lines + score_lines(grading.scores)

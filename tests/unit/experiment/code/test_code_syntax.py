@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kamerton.experiment.code.syntax import parse
+from kamerton.experiment.code.tasks import parse
 
 CODE = "\n".join(
     f"def f{i}(a):\n    return [1, [2, (3, {{4: [5, (a + (6 + (7 + 8)))]}})]]" for i in range(60)

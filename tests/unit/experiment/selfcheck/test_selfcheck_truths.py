@@ -11,7 +11,7 @@ from kamerton.experiment.scorers import SCORERS
 from kamerton.experiment.scorers.scored import Scored
 from kamerton.experiment.selfcheck import (
     CHECKS,
-    Found,
+    Comparison,
     Setting,
     figures,
     folder,
@@ -22,7 +22,7 @@ from kamerton.experiment.selfcheck import (
     statistics,
     texts,
 )
-from kamerton.experiment.selfcheck.found import close, farthest, small, within
+from kamerton.experiment.selfcheck.comparison import close, farthest, small, within
 from kamerton.formats.errors import InputError
 from kamerton.formats.scores import Interval
 from kamerton.sandbox import available
@@ -35,11 +35,11 @@ DATA = Path(os.environ.get("KAMERTON_TEST_DATA") or ROOT.parent / "shared" / "da
 NOWHERE = Setting(None)
 
 
-def check(name: str, setting: Setting = NOWHERE) -> dict[str, Found]:
+def check(name: str, setting: Setting = NOWHERE) -> dict[str, Comparison]:
     return {one.what: one for one in run(setting, [name])}
 
 
-def missed(found: dict[str, Found]) -> list[str]:
+def missed(found: dict[str, Comparison]) -> list[str]:
     return [name for name, one in found.items() if one.status == "miss"]
 
 
@@ -131,7 +131,10 @@ def test_bounds_are_missed_by_nan_and_by_what_is_outside() -> None:
 
 def test_the_table_and_the_figures_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "ru")
-    found = [close("bleu", 1.0, 2.0, 0.1, "paper"), Found("gsm8k", "-", "1", "skipped", "", "нет")]
+    found = [
+        close("bleu", 1.0, 2.0, 0.1, "paper"),
+        Comparison("gsm8k", "-", "1", "skipped", "", "нет"),
+    ]
     assert [row[3] for row in rows(found)[1:]] == ["НЕВЕРНО", "пропущено"]
     assert notes(found)[-1] == "верно: 0; неверно: 1; пропущено: 1"
     told = figures(found, 1.0)
@@ -144,7 +147,7 @@ def test_every_group_has_a_name_in_both_languages(
     language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAMERTON_LANG", language)
-    rows([Found(f"group_{name}", "", "", "skipped", "") for name in CHECKS])
+    rows([Comparison(f"group_{name}", "", "", "skipped", "") for name in CHECKS])
 
 
 def test_an_unknown_group_and_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kamerton.experiment.tasks.maths.errors import ErrorClass, classify
-from kamerton.experiment.tasks.maths.grading import answer_of, problem
-from kamerton.experiment.tasks.maths.prompts import shots
+from kamerton.experiment.tasks.gsm8k import shots
+from kamerton.experiment.tasks.maths.extraction import declared
+from kamerton.experiment.tasks.maths.problems import ErrorClass, classify, problem
 
 GOLD = "She sells 16 - 3 - 4 = <<16-3-4=9>>9 eggs.\nThat is 9 * 2 = <<9*2=18>>18.\n#### 18"
 ASKED = problem("0", "A hen house gives 16 eggs. How much is earned?", GOLD, "here")
@@ -23,20 +23,20 @@ ASKED = problem("0", "A hen house gives 16 eggs. How much is earned?", GOLD, "he
     ],
 )
 def test_classes(text: str, kind: ErrorClass, detail: str) -> None:
-    fault = classify(text, answer_of(text, ASKED), ASKED)
+    fault = classify(text, declared(text, ASKED.question), ASKED)
     assert (fault.kind, fault.detail) == (kind, detail)
 
 
 def test_a_copied_example_is_found_and_says_what() -> None:
     shot = shots("en")[2]
     text = f"{shot.answer}"
-    fault = classify(text, answer_of(text, ASKED), ASKED, [shot.text])
+    fault = classify(text, declared(text, ASKED.question), ASKED, [shot.text])
     assert fault.kind == "copied" and "240 seats" in fault.detail
-    assert classify(text, answer_of(text, ASKED), ASKED).kind == "plan"
+    assert classify(text, declared(text, ASKED.question), ASKED).kind == "plan"
 
 
 def test_the_words_of_the_question_are_no_copy() -> None:
     shot = shots("en")[2]
     asked = problem("1", shot.text, "#### 1", "here")
-    fault = classify(shot.answer, answer_of(shot.answer, asked), asked, [shot.text])
+    fault = classify(shot.answer, declared(shot.answer, asked.question), asked, [shot.text])
     assert fault.kind == "plan"

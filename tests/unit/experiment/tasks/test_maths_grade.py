@@ -8,10 +8,8 @@ from typing import get_args
 import pytest
 
 from kamerton.experiment.tasks.maths.extraction import Why
-from kamerton.experiment.tasks.maths.grade import grade
-from kamerton.experiment.tasks.maths.grading import Problems, problem, read_problems
-from kamerton.experiment.tasks.maths.rows import AnswerRow
-from kamerton.experiment.tasks.maths.words import detail, lines
+from kamerton.experiment.tasks.maths.grading import AnswerRow, detail, grade, lines
+from kamerton.experiment.tasks.maths.problems import Problems, problem, read_problems
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 

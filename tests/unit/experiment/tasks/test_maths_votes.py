@@ -1,5 +1,6 @@
 """Votes against brute force: every subset, every continuation."""
 
+import random
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, product
@@ -106,3 +107,15 @@ def test_the_interval_over_samples_is_wider_and_keeps_the_mean() -> None:
     assert found.mean == pytest.approx(0.5) and found.low < 0.5 < found.high
     sure = votes.resampled([[F(1)] * 5] * 30 + [[F(2)] * 5] * 30, golds, seed=1)
     assert sure.high - sure.low == pytest.approx(2 * 1.96 * (0.25 / 60) ** 0.5, rel=0.15)
+
+
+def test_the_fewest_samples_that_could_decide() -> None:
+    draw = random.Random(0)
+    for _ in range(300):
+        values = [draw.choice([None, *map(Fraction, range(3))]) for _ in range(draw.randrange(6))]
+        left = draw.randrange(8)
+        # The best case: all further samples say what leads now.
+        seen = [value for value in values if value is not None]
+        leader = max(seen, key=seen.count) if seen else Fraction(9)
+        need = next(k for k in range(left + 1) if votes.decided([*values, *[leader] * k], left - k))
+        assert votes.least(values, left) == need

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.experiment.tasks import GRADERS, Options, Outcome
+from kamerton.experiment.tasks import TASKS, Options, Outcome
 from kamerton.formats.brief import Brief, Order
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
@@ -37,7 +37,7 @@ def graded(folder: Path, answers: dict[str, Sequence[str]]) -> Outcome:
     rows = [json.dumps({"id": id, "answers": list(texts)}) for id, texts in answers.items()]
     (folder / "answers.jsonl").write_text("\n".join(rows), "utf-8")
     options = Options(data=folder / "briefs.jsonl", seed=1)
-    return GRADERS["adverts"]("adverts", folder / "answers.jsonl", options)
+    return TASKS["adverts"].grade(folder / "answers.jsonl", options)
 
 
 def test_every_criterion_counts_the_texts_that_it_applies_to(tmp_path: Path) -> None:
@@ -75,4 +75,4 @@ def test_answers_to_no_brief_and_missing_briefs_are_told(tmp_path: Path) -> None
     with pytest.raises(InputError, match=r"answers\.jsonl:1: no brief is called “x”"):
         graded(tmp_path, {"x": [GOOD]})
     with pytest.raises(InputError, match=r"the briefs are not said.*--data"):
-        GRADERS["adverts"]("adverts", tmp_path / "answers.jsonl", Options())
+        TASKS["adverts"].grade(tmp_path / "answers.jsonl", Options())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kamerton import stats
-from kamerton.experiment.tasks import GRADERS, Options
+from kamerton.experiment.tasks import TASKS, Options
 from kamerton.experiment.tasks.published import lines as published_lines
 from kamerton.experiment.tasks.published import published
 from kamerton.formats.errors import InputError
@@ -50,7 +50,7 @@ def test_pass_at_k_outcomes_and_errors(tmp_path: Path, options: Options) -> None
         ],
     )
     asked = Options(options.data, ks=(1, 2))
-    found = GRADERS["humaneval"]("humaneval", answers, asked)
+    found = TASKS["humaneval"].grade(answers, asked)
     rates = found.figures["pass_at"]
     assert rates[1]["mean"] == pytest.approx((2 / 4 + 1 / 4 + 0) / 3)
     assert rates[2]["mean"] == pytest.approx((5 / 6 + 1 / 2 + 0) / 3)
@@ -69,7 +69,7 @@ def test_one_answer_each_has_wilsons_interval(tmp_path: Path, options: Options) 
     rows: list[dict[str, object]] = [
         {"task_id": str(n), "completion": RIGHT.format(n) if n else WRONG} for n in range(4)
     ]
-    found = GRADERS["humaneval"]("humaneval", write(tmp_path / "s.jsonl", rows), options)
+    found = TASKS["humaneval"].grade(write(tmp_path / "s.jsonl", rows), options)
     wanted = stats.wilson(3, 4)
     assert found.figures["pass_at"] == {1: wanted.model_dump()}
     assert found.figures["interval"] == "wilson"
@@ -78,7 +78,7 @@ def test_one_answer_each_has_wilsons_interval(tmp_path: Path, options: Options) 
 @boxes
 def test_a_task_is_found_by_its_prompt(tmp_path: Path, options: Options) -> None:
     rows: list[dict[str, object]] = [{"question": "def times3(n):", "answers": [RIGHT.format(3)]}]
-    found = GRADERS["humaneval"]("humaneval", write(tmp_path / "s.jsonl", rows), options)
+    found = TASKS["humaneval"].grade(write(tmp_path / "s.jsonl", rows), options)
     assert found.figures["outcomes"]["passed"] == 1 and found.items[0].id == "HumanEval/3"
 
 
@@ -87,7 +87,7 @@ def test_scorers_of_texts_look_at_programs_too(tmp_path: Path, options: Options)
     pytest.importorskip("sacrebleu")
     rows: list[dict[str, object]] = [{"id": str(n), "answer": RIGHT.format(n)} for n in range(4)]
     answers = write(tmp_path / "a.jsonl", rows)
-    found = GRADERS["humaneval"]("humaneval", answers, Options(options.data, scorers=("bleu",)))
+    found = TASKS["humaneval"].grade(answers, Options(options.data, scorers=("bleu",)))
     (score,) = found.figures["scores"]
     assert score["value"]["mean"] == pytest.approx(100)
 
@@ -109,7 +109,7 @@ def test_mbpp_ids_of_three_spellings_and_whole_programs(tmp_path: Path) -> None:
         tmp_path / "a.jsonl",
         [{"id": name, "answer": f"def add{name[-2:]}(a, b):\n    return a + b"} for name in names],
     )
-    found = GRADERS["mbpp"]("mbpp", answers, Options(data))
+    found = TASKS["mbpp"].grade(answers, Options(data))
     assert found.figures["outcomes"]["passed"] == 4
 
 
@@ -131,7 +131,7 @@ def test_answers_that_cannot_be_judged_are_named(
 ) -> None:
     path = write(tmp_path / "a.jsonl", rows)
     with pytest.raises(InputError, match=told):
-        GRADERS["humaneval"]("humaneval", path, Options(options.data, ks=ks))
+        TASKS["humaneval"].grade(path, Options(options.data, ks=ks))
 
 
 @pytest.fixture
@@ -148,13 +148,13 @@ def no_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_without_a_sandbox_nothing_is_run(tmp_path: Path, options: Options) -> None:
     path = write(tmp_path / "a.jsonl", [{"id": "1", "answer": RIGHT.format(1)}])
     with pytest.raises(InputError, match="apt-get install"):
-        GRADERS["humaneval"]("humaneval", path, options)
+        TASKS["humaneval"].grade(path, options)
 
 
 def test_published_figures_name_task_prompt_and_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {one.task for task in GRADERS for one in published(task)} == {"gsm8k", "humaneval"}
+    assert {one.task for task in TASKS for one in published(task)} == {"gsm8k", "humaneval"}
     assert [one.score for one in published("gsm8k")] == [56.9, 74.4]
-    assert all(one.source and one.prompt.ru for task in GRADERS for one in published(task))
+    assert all(one.source and one.prompt.ru for task in TASKS for one in published(task))
     monkeypatch.setenv("KAMERTON_LANG", "ru")
     told = published_lines("humaneval")
     assert "pass@1 28.8 %" in told[1] and "arXiv 2107.03374" in told[1] and len(told) == 3

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.experiment.tasks.answers import read_answers
-from kamerton.experiment.tasks.asking import Columns
+from kamerton.experiment.tasks.tables import Columns, read_answers
 from kamerton.formats.errors import InputError
 
 

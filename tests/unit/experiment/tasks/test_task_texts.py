@@ -10,7 +10,7 @@ import pytest
 from kamerton import stats
 from kamerton.experiment.scorers import SCORERS
 from kamerton.experiment.scorers.interval import interval
-from kamerton.experiment.tasks import GRADERS, Columns, Options, Outcome
+from kamerton.experiment.tasks import TASKS, Columns, Options, Outcome
 from kamerton.formats.errors import InputError
 
 pytest.importorskip("sacrebleu")
@@ -27,7 +27,7 @@ def jsonl(path: Path, rows: Sequence[dict[str, object]]) -> Path:
 
 def graded(tmp_path: Path, answers: dict[str, list[str]], options: Options) -> Outcome:
     path = jsonl(tmp_path / "a.jsonl", [{"id": i, "answers": a} for i, a in answers.items()])
-    return GRADERS["texts"]("texts", path, options)
+    return TASKS["texts"].grade(path, options)
 
 
 @pytest.fixture
@@ -66,9 +66,7 @@ def test_exact_and_contains_on_a_users_csv(tmp_path: Path) -> None:
     path.write_text("nr;said;ideal\n1;Это бронза.;бронза\n2;камень;пикролит\n", "utf-8")
     columns = Columns(id="nr", answer="said", reference="ideal")
     options = Options(columns=columns, scorers=("exact", "contains"))
-    found = {
-        one["scorer"]: one for one in GRADERS["texts"]("texts", path, options).figures["scores"]
-    }
+    found = {one["scorer"]: one for one in TASKS["texts"].grade(path, options).figures["scores"]}
     assert found["exact_match"]["value"]["mean"] == 0
     assert found["contains"]["value"]["mean"] == 0.5
 
@@ -77,7 +75,7 @@ def test_references_may_lie_elsewhere_under_a_name_of_their_own(tmp_path: Path) 
     answers = jsonl(tmp_path / "a.jsonl", [{"id": "b", "answer": "idol", "gold": 17}])
     (tmp_path / "d.csv").write_text("id,truth\na,vase\nb,idol\n", "utf-8")
     options = Options(tmp_path / "d.csv", scorers=("exact",), columns=Columns(reference="truth"))
-    found = GRADERS["texts"]("texts", answers, options)
+    found = TASKS["texts"].grade(answers, options)
     assert found.figures["scores"][0]["value"]["mean"] == 1
     assert (found.figures["questions"], found.figures["references"]) == (1, 2)
 
@@ -103,7 +101,7 @@ def test_scitldr_takes_the_published_references(tmp_path: Path) -> None:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KAMERTON_TEST_DATA", str(DATA))
-        found = GRADERS["scitldr"]("scitldr", own, Options(scorers=("rougeL", "chrf")))
+        found = TASKS["scitldr"].grade(own, Options(scorers=("rougeL", "chrf")))
     assert [round(one["value"]["mean"], 6) for one in found.figures["scores"]] == [1, 100]
     assert (found.figures["questions"], found.figures["references"]) == (20, 618)
 

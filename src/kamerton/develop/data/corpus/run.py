@@ -204,6 +204,7 @@ def _card(
     return card.Card(
         source=_told_source(settings),
         language=settings.language,
+        licence=settings.rights.licence,
         documents=len(accounted),
         read=sum(a.read for a in accounted),
         kept=sum(a.kept for a in accounted),

@@ -7,6 +7,7 @@ from kamerton.client.hosts import check_host
 from kamerton.develop.data.guide import catalogue, leaks, table
 from kamerton.develop.data.guide.facts import Corpus
 from kamerton.develop.data.guide.split import Plan, split
+from kamerton.develop.data.leaks.check import Report
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.guide import EmbeddingsSettings
 from kamerton.formats.errors import InputError
@@ -28,27 +29,30 @@ def sources(settings: GuideSettings, folder: Path) -> list[Path]:
     return files
 
 
-def plan(settings: GuideSettings, folder: Path, seed: int) -> Plan:
+def plan(settings: GuideSettings, folder: Path, seed: int, search_leaks: bool = True) -> Plan:
     """The dataset in memory, checked; no heavy import, no weights.
 
-    Raises InputError for every fault of the sources, and for a training set that shares a
-    question with a held-out one.
+    Raises InputError for every fault of the sources, and, with `search_leaks`, for a training set
+    that shares a question with a held-out one.
     """
     corpus = _read(settings, folder)
     safety = folder / settings.safety if settings.safety else None
     result = split(corpus, settings, safety, seed)
     _check(result, settings)
+    if search_leaks:
+        _without_leaks(result)
     return result
 
 
 def prepare(settings: GuideSettings, folder: Path, out: Path, seed: int) -> None:
     """Write the rows, the held-out sets, names, leaks, counts and the index into `out`."""
-    result = plan(settings, folder, seed)
+    result = plan(settings, folder, seed, search_leaks=False)
+    report = _without_leaks(result)
     write_rows(out / "train.jsonl", result.train)
     for name in ("known", "unknown", "safety"):
         write_rows(out / f"{name}.jsonl", getattr(result, name))
     write_text(out / NAMES, json.dumps(result.names, ensure_ascii=False, indent=2) + "\n")
-    write_text(out / leaks.FILE, leaks.find(result).model_dump_json(indent=2) + "\n")
+    write_text(out / leaks.FILE, report.model_dump_json(indent=2) + "\n")
     if result.passages:
         endpoint = allowed(settings.embeddings) if settings.embeddings else None
         index.build(result.passages, out / "index", endpoint)
@@ -110,6 +114,12 @@ def _check(result: Plan, settings: GuideSettings) -> None:
     if len(result.train) > settings.max_train_rows:
         rows, most = len(result.train), settings.max_train_rows
         raise InputError("develop.too_many_rows", rows=rows, most=most)
-    if found := leaks.find(result).blocking:
-        shown = ", ".join(f"{leak.held_out} = {leak.seen_in}" for leak in found[:3])
-        raise InputError("develop.leak", count=len(found), shown=shown, level=found[0].level)
+
+
+def _without_leaks(result: Plan) -> Report:
+    """What is alike in training and held-out rows; InputError where it blocks a verdict."""
+    report = leaks.find(result)
+    if blocking := report.blocking:
+        shown = ", ".join(f"{leak.held_out} = {leak.seen_in}" for leak in blocking[:3])
+        raise InputError("develop.leak", count=len(blocking), shown=shown, level=blocking[0].level)
+    return report

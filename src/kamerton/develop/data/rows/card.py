@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.card import histogram, render, write_card
+from kamerton.develop.data.card import Facts, histogram, render, write_card
 from kamerton.develop.data.clean.filters import foreign_share
 from kamerton.develop.data.rows.collect import by_reason
 from kamerton.formats.language import say
@@ -28,7 +28,11 @@ class RowsCard(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     sources: list[str]
+    datasets: list[str] = []
+    """Those of the sources that are sets of the hub, by their ids."""
     licence: str
+    accepted: str = ""
+    """Why the sources may be used without a licence."""
     read: int
     train: int
     held_out: int
@@ -76,7 +80,10 @@ def _language(answer: str) -> str:
 def write(card: RowsCard, out: Path) -> None:
     """Write card.json, card.md and card.html, in the language in force."""
     text = render("kamerton.develop.data.rows", card=card, t=_text)
-    write_card(card, text, _text("title"), out)
+    alphabets = {name: count for name, count in card.languages.items() if name != "none"}
+    spoken = [name for name, count in alphabets.items() if 20 * count >= card.train]
+    facts = Facts(spoken, card.licence, card.train + card.held_out, card.datasets)
+    write_card(card, facts, text, _text("title"), out)
 
 
 def _text(key: str, /, **values: object) -> str:

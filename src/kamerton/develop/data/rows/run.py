@@ -15,6 +15,7 @@ from kamerton.develop.data.rows import card, rated
 from kamerton.develop.data.rows.apart import apart
 from kamerton.develop.data.rows.collect import Sourced, collect, from_source, private, reasons
 from kamerton.develop.data.rows.split import split
+from kamerton.develop.data.sources.named import NAMED
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan
 from kamerton.develop.settings.rows import RowsSettings
@@ -112,7 +113,9 @@ def _card(
     left = len(rows) - len(gone)
     return card.RowsCard(
         sources=_told_sources(settings),
-        licence=settings.rights.licence or settings.rights.accept,
+        datasets=[s.name for s in settings.sources if s.name in NAMED],
+        licence=settings.rights.licence,
+        accepted=settings.rights.accept,
         read=len(rows),
         train=len(train),
         held_out=len(held_out),

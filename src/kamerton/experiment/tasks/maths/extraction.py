@@ -4,43 +4,76 @@
 of a score is the reading of answers. The rule of `declared`, in this order:
 
 1. The text ends where a next question, turn or end mark begins (`Q:`, `Вопрос:`, `<|im_end|>`).
-2. What is said outright counts (`statements`), and the last such statement, if they differ. After
-   the first, a new question ("How many …?") ends the answer, unless one was asked before it too.
+2. What is said outright counts ("The answer is 18", "#### 18", a box, "Ответ: 18"), and the last
+   such statement, if they differ. After the first, a new question ("How many …?") ends the answer,
+   unless one was asked before it too.
 3. Without a statement: a looping or cut text, and one that refuses, has no answer.
 4. A number that opens the text (`18 dollars. …`), unless a later conclusion says another one.
 5. Bold in the last paragraph; then the last sentence with a number that is no remark or question.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from kamerton.experiment.tasks.maths import ending
-from kamerton.experiment.tasks.maths.numerals import Style, numbers, style_of
-from kamerton.experiment.tasks.maths.plain import plain, sentences, without_marks
-from kamerton.experiment.tasks.maths.reading import is_direct, read
-from kamerton.experiment.tasks.maths.statements import (
-    Statement,
-    refused,
-    statements,
-    with_boxes_told,
-)
+from kamerton.experiment.tasks.maths import text as texts
+from kamerton.experiment.tasks.maths.numbers import Style, numbers, style_of
+from kamerton.experiment.tasks.maths.reading import is_direct, read, says_number
+from kamerton.experiment.tasks.maths.text import sentences
 
 How = Literal["stated", "opening", "bold", "concluded", "last_sentence", "last_number", "none"]
 Why = Literal["", "empty", "looped", "cut", "refused", "no_number", "not_one_number"]
 CUT_REASON = "length"
+_LINK = (
+    r"(?:\s*[:=]|\s+[-–—]|\s+(?:is|are|was|equals|should be|would be|will be|must be|becomes"
+    r"|comes out to|comes to)\b(?:\s*:)?)"
+)
+_RUSSIAN_LINK = r"\s*[:=]|\s+[-–—]|\s+(?:равен|будет|является|составляет|это|есть)\b"
+_ABOUT = (
+    r"(?:\s*\([^()\n]{1,60}\)|,\s[^.,\n:=?\d]{1,40},)?"
+    r"(?:\s+(?:to|for|of|in|here|на|к|в)\b[^.\n:=?]{0,80}?)?"
+)
+"""`(in dollars)`, `, in arabic numerals,` and `to the question` between the answer and its link."""
+_STATEMENT = re.compile(
+    r"(?:(?P<sure>\bfinal\s+(?:answer|result)|\b(?:the|my|our|correct|right)\s+answers?"
+    rf"|\bboxed answer)|(?P<label>\banswers?))[\"']?{_ABOUT}{_LINK}"
+    r"|(?P<heading>^[ \t#]*(?:the\s+)?(?:final\s+)?(?:answer|ответ)[ \t]*\n)"
+    r"|^[ \t#]*(?:the\s+)?(?:final\s+)?(?:answer|ответ)[ \t]+(?=[$€₽]?\d)"
+    r"|(?P<ru_sure>\b(?:итоговый|окончательный|правильный|верный)\s+ответ|\bответом)"
+    rf"{_ABOUT}(?:{_RUSSIAN_LINK})"
+    rf"|(?P<ru>\bответ)\b[\"']?{_ABOUT}(?:{_RUSSIAN_LINK}|\s+(?=[$€]?\d))"
+    r"|(?P<short>^[ \t>#]*(?:A|О|Ans|Отв)\.?\s?:)"
+    r"|(?P<hash>^[ \t]*#{3,6}[ \t]*(?=[-–$€£₽≈~=(\d.]))"
+    r"|(?P<inline>(?<=\S)[ \t]*####[ \t]*(?=[-–$€£₽\d.]))",
+    re.I | re.M,
+)
+_LABELS = ("label", "ru", "short", "heading")
+_HASH_LINE = re.compile(r"[-–$€£₽≈~=(\s]*\.?\d[^\n:=]{0,48}$|[^\n]*=\s*[$€£₽]?\d[^\n:=]{0,24}$")
+_HASH_HEADING = re.compile(r"\d{1,2}[.)]\s+[^\W\d]")
+"""`#### 1. Count the eggs` is no result."""
+_SUPPOSED = re.compile(
+    r"\b(?:if|whether|suppose|assume|assuming|might think|may think|check that|check if|not|wrong|"
+    r"expected|если|предположим|допустим)\b[^.!?\n]{0,60}$",
+    re.I,
+)
+_REFUSED = re.compile(
+    r"\b(?:cannot|can't|can not|impossible to|unable to|нельзя|невозможно|не могу)\s+(?:be\s+)?"
+    r"(?:determine|answer|solve|calculate|определить|ответить|решить|вычислить)"
+    r"|\bnot enough information|\banswer\s*(?:is|:)\s*(?:unknown|none|undefined|not given)"
+    r"|недостаточно (?:данных|информации)|\bответ\s*(?:[:—–-]\s*)?неизвест",
+    re.I,
+)
 _CONCLUDES = re.compile(
     r"^\W*(?:so in total|therefore|thus|hence|in total|altogether|in conclusion|total|итого|значит"
     r"|таким образом|следовательно|всего|в итоге)\b|\b(?:in total|altogether)\W*$",
     re.I,
 )
 _REMARK = re.compile(
-    r"\b(?:i|we)\s+(?:used|needed|took|did|solved|checked|hope|did it)\b|\bthis (?:took"
-    r"|required|used)"
-    r"|\bhope this|\blet me know|^\W*(?:note|check(?:ing|ed)?|verif(?:y|ied|ication)|confidence"
-    r"|проверка|примечание)\b"
+    r"\b(?:i|we)\s+(?:used|needed|took|did|solved|checked|hope|did it)\b"
+    r"|\bthis (?:took|required|used)|\bhope this|\blet me know"
+    r"|^\W*(?:note|check(?:ing|ed)?|verif(?:y|ied|ication)|confidence|проверка|примечание)\b"
     r"|\bя (?:использовал|сделал|решил)|\bпотребовал|\bнадеюсь",
     re.I,
 )
@@ -53,10 +86,10 @@ class Answer:
     """What a text answers."""
 
     value: Fraction | None
-    how: How
+    how: How = "none"
     why: Why = ""
     """Why there is no value."""
-    told: str = ""
+    words: str = ""
     """The words that were read."""
 
 
@@ -64,41 +97,51 @@ Extractor = Callable[[str, str, str], Answer]
 """Text, question and finish reason ("" where it is not known) to its answer."""
 
 
+@dataclass(frozen=True)
+class _Statement:
+    """One place where an answer is said outright."""
+
+    value: Fraction | None
+    """None where what is said is no single number."""
+    start: int
+    end: int
+    words: str
+    opening: bool = False
+    """A label at the very beginning, which may open a solution as well as say its result."""
+
+
 def declared(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """The answer by the declared rule; see the module."""
     body, style = _body(text, question)
     if not body.strip():
-        return Answer(None, "none", "empty")
-    if said := _own(body, statements(body, style), question):
-        return _last(body, said, finish_reason, style)
-    return _unsaid(ending.until_next(text, question), body, style, finish_reason)
+        return Answer(None, why="empty")
+    if own := _own(body, list(_statements(body, style)), question):
+        return _last(body, own, finish_reason, style)
+    return _unsaid(texts.until_next(text, question), body, style, finish_reason)
 
 
 def stated(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """Only what is said outright, the last one; nothing is concluded."""
     body, style = _body(text, question)
-    said = _own(body, statements(body, style), question)
-    if not said:
-        return Answer(None, "none", "no_number")
-    return _answer(said[-1].value, "stated", said[-1].text)
+    return _of_statements(_own(body, list(_statements(body, style)), question)[-1:])
 
 
 def first_stated(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """The first thing said outright: the usual rule for base models that run on."""
-    body, style = _body(text, question)
-    said = statements(body, style)
-    if not said:
-        return Answer(None, "none", "no_number")
-    return _answer(said[0].value, "stated", said[0].text)
+    return _of_statements(list(_statements(*_body(text, question)))[:1])
+
+
+def _of_statements(one: Sequence[_Statement]) -> Answer:
+    return _answer(one[0].value, "stated", one[0].words) if one else Answer(None, why="no_number")
 
 
 def last_number(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """The last number of the text, whatever it is: the lenient rule of many tools."""
     body, style = _body(text, question)
-    found = numbers(body, style)
-    if not found:
-        return Answer(None, "none", "no_number")
-    return _answer(found[-1].value, "last_number", body[found[-1].start : found[-1].end])
+    there = numbers(body, style)
+    if not there:
+        return Answer(None, why="no_number")
+    return _answer(there[-1].value, "last_number", body[there[-1].start : there[-1].end])
 
 
 EXTRACTORS: dict[str, Extractor] = {
@@ -112,7 +155,8 @@ EXTRACTORS: dict[str, Extractor] = {
 
 def body_of(text: str, question: str = "") -> str:
     """The answer itself as plain text: what the extractors read."""
-    return without_marks(plain(with_boxes_told(ending.until_next(text, question))))
+    own = texts.with_boxes_said(texts.until_next(text, question))
+    return texts.without_marks(texts.plain(own))
 
 
 def _body(text: str, question: str) -> tuple[str, Style]:
@@ -120,96 +164,131 @@ def _body(text: str, question: str) -> tuple[str, Style]:
     return body, style_of(body, question)
 
 
-def _own(body: str, said: Sequence[Statement], question: str) -> list[Statement]:
+def _statements(body: str, style: Style) -> Iterator[_Statement]:
+    """All statements of a plain text, in order; `40 000` is one number there in any language."""
+    style = replace(style, spaces=True)
+    for match in _STATEMENT.finditer(body):
+        line_start = body.rfind("\n", 0, match.start()) + 1
+        rest = body[match.end() :]
+        line = rest.partition("\n")[0]
+        words = _first_sentence(rest)
+        if (
+            _SUPPOSED.search(body[line_start : match.start()])
+            or (match["hash"] is not None and not _is_result(line.strip()))
+            or (match["inline"] is not None and _HASH_HEADING.match(line))
+            or (not words or words.endswith("?") or not says_number(words, style))
+        ):
+            continue
+        value = read(words, style)
+        end = match.end() + max(rest.find(words), 0) + len(words)
+        label = any(match[name] is not None for name in _LABELS)
+        spoken = re.search(r"\b(?:is|are|was)\s*:?$", match[0], re.I) is not None
+        direct = is_direct(words, style)
+        # "The answer is" above a whole calculation opens it too, as a label such as `A:` does.
+        above = rest.lstrip(" \t:").startswith("\n")
+        opens = label and not spoken
+        if opens or (above and spoken and not label and not direct):
+            if not (value is not None and direct) and re.search(r"\d", body[end:]):
+                continue
+            opens = label and not body[: match.start()].strip(" \t\n#>*")
+        yield _Statement(value, match.start(), end, words, opens)
+
+
+def _first_sentence(rest: str) -> str:
+    """The first sentence behind a trigger; where the line says nothing, of the next line."""
+    for line in rest.lstrip(" \t").split("\n")[:4]:
+        if re.search(r"\w", line):
+            # "No. 5" and "$ 18" may leave a first piece without a letter or figure.
+            return next((part for part in sentences(line) if re.search(r"\w", part)), "")
+    return ""
+
+
+def _is_result(line: str) -> bool:
+    """Whether `####` marks a result and not a heading."""
+    return not _HASH_HEADING.match(line) and _HASH_LINE.match(sentences(line)[0]) is not None
+
+
+def _own(body: str, said: Sequence[_Statement], question: str) -> list[_Statement]:
     """Statements about this question: none behind a new `A:` or question that a model made up."""
     if said and (again := _AGAIN.search(body, said[0].end)):
         said = [one for one in said if one.start < again.start()]
-    if not said or ending.asks(body[: said[0].start]):
+    if not said or texts.asks(body[: said[0].start]):
         return list(said)
-    return [
-        one
-        for one in said
-        if one.start <= said[0].end or not ending.asks(body[said[0].end : one.start], question)
-    ]
+    end = said[0].end
+    return [s for s in said if s.start <= end or not texts.asks(body[end : s.start], question)]
 
 
-def _last(body: str, said: Sequence[Statement], finish_reason: str, style: Style) -> Answer:
-    last = _percentage(said) or said[-1]
-    if len({one.value for one in said}) > 2 and ending.looped(body):
-        return Answer(None, "none", "looped", last.text)
-    if finish_reason == CUT_REASON and not body[last.end :].strip() and last.text[-1:].isalnum():
-        return Answer(None, "none", "cut", last.text)
+def _last(body: str, said: Sequence[_Statement], finish_reason: str, style: Style) -> Answer:
+    last = said[-1]
+    for one in said[:-1]:  # `25%` and then `1/4`: one answer in two forms, which GSM8K counts as 25
+        same = one.value is not None and one.value == 100 * (last.value or 0)
+        if same and re.search(r"\d\s?%", one.words):
+            last = one
+            break
+    if len({one.value for one in said}) > 2 and texts.looped(body):
+        return Answer(None, why="looped", words=last.words)
+    if finish_reason == CUT_REASON and not body[last.end :].strip() and last.words[-1:].isalnum():
+        return Answer(None, why="cut", words=last.words)
     if last.opening:
-        return _opened(last, sentences(body[last.end :]), style)
-    return _answer(last.value, "stated", last.text)
+        return _opened(last.value, last.words, sentences(body[last.end :]), style)
+    return _answer(last.value, "stated", last.words)
 
 
-def _percentage(said: Sequence[Statement]) -> Statement | None:
-    """The first of `25%` and then `1/4`: one answer in two forms, as GSM8K counts it 25."""
-    for one in said[:-1]:
-        same = one.value is not None and one.value == 100 * (said[-1].value or 0)
-        if same and re.search(r"\d\s?%", one.text):
-            return one
-    return None
-
-
-def _opened(opening: Statement, later: Sequence[str], style: Style) -> Answer:
+def _opened(value: Fraction | None, words: str, later: Sequence[str], style: Style) -> Answer:
     """An opening number, unless the solution behind it ends in an equation or a conclusion."""
     if (end := _ending(later, style)) and ("=" in end or _CONCLUDES.search(end)):
         return _answer(read(end, style), "concluded", end)
-    return _answer(opening.value, "opening", opening.text)
+    return _answer(value, "opening", words)
 
 
 def _unsaid(text: str, body: str, style: Style, finish_reason: str) -> Answer:
-    if refused(body):
-        return Answer(None, "none", "refused")
+    said = sentences(body)
+    if _REFUSED.search(" ".join(said[-2:])):
+        return Answer(None, why="refused")
     if "<think>" in text and "</think>" not in text:
-        return Answer(None, "none", "cut")
-    told = sentences(body)
-    if len(told) > 1 and is_direct(told[0], style) and len(told[0].split()) <= 4:
-        opening = Statement(read(told[0], style), 0, 0, told[0], opening=True)
-        return _opened(opening, told[1:], style)
-    if ending.looped(body):
-        return Answer(None, "none", "looped")
-    whole = ending.without_stub(body)
-    if whole != body and not ending.unfinished(whole):
-        told = sentences(whole)
-    elif finish_reason == CUT_REASON or ending.unfinished(body):
-        return Answer(None, "none", "cut")
-    return _bold(text, style) or _concluded(told, style)
+        return Answer(None, why="cut")
+    if len(said) > 1 and is_direct(said[0], style) and len(said[0].split()) <= 4:
+        return _opened(read(said[0], style), said[0], said[1:], style)
+    if texts.looped(body):
+        return Answer(None, why="looped")
+    whole = texts.without_stub(body)
+    if whole != body and not texts.unfinished(whole):
+        said = sentences(whole)
+    elif finish_reason == CUT_REASON or texts.unfinished(body):
+        return Answer(None, why="cut")
+    return _bold(text, style) or _concluded(said, style)
 
 
 def _bold(text: str, style: Style) -> Answer | None:
     """The last bold number of the last paragraph."""
-    paragraph = re.split(r"\n\s*\n", text)[-1]
-    for content in reversed(_BOLD.findall(paragraph)):
-        told = plain(content).strip()
-        if not told.endswith(":") and (value := read(told, style)) is not None:
-            return Answer(value, "bold", told=told)
+    for bold in reversed(_BOLD.findall(re.split(r"\n\s*\n", text)[-1])):
+        words = texts.plain(bold).strip()
+        if not words.endswith(":") and (value := read(words, style)) is not None:
+            return Answer(value, "bold", words=words)
     return None
 
 
-def _concluded(told: Sequence[str], style: Style) -> Answer:
-    if (end := _ending(told, style)) is not None:
+def _concluded(said: Sequence[str], style: Style) -> Answer:
+    if (end := _ending(said, style)) is not None:
         how: How = "concluded" if _CONCLUDES.search(end) else "last_sentence"
         return _answer(read(end, style), how, end)
-    if len(told) == 1 and (value := read(told[0], style)) is not None:
-        return Answer(value, "last_sentence", told=told[0])
-    return Answer(None, "none", "no_number")
+    if len(said) == 1 and (value := read(said[0], style)) is not None:
+        return Answer(value, "last_sentence", words=said[0])
+    return Answer(None, why="no_number")
 
 
-def _ending(told: Sequence[str], style: Style) -> str | None:
-    """The last sentence with a number that is no remark and no question."""
-    told = [one for one in told if not one.endswith("?") and not _REMARK.search(one)]
-    own = [one for one in told if _says(one, style)]
-    return own[-1] if own else None
+def _ending(said: Sequence[str], style: Style) -> str | None:
+    """The last sentence that is no remark and no question, and has a number.
+
+    In digits, or in words where it concludes with them.
+    """
+    for one in reversed(said):
+        if one.endswith("?") or _REMARK.search(one):
+            continue
+        if numbers(one, style) or (_CONCLUDES.search(one) and read(one, style) is not None):
+            return one
+    return None
 
 
-def _says(sentence: str, style: Style) -> bool:
-    """Whether a sentence has a number in digits, or concludes with one in words."""
-    concludes = _CONCLUDES.search(sentence) is not None
-    return bool(numbers(sentence, style)) or (concludes and read(sentence, style) is not None)
-
-
-def _answer(value: Fraction | None, how: How, told: str) -> Answer:
-    return Answer(value, how, "" if value is not None else "not_one_number", told)
+def _answer(value: Fraction | None, how: How, words: str) -> Answer:
+    return Answer(value, how, "" if value is not None else "not_one_number", words)

@@ -11,14 +11,11 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from kamerton.experiment.tasks.maths.number_words import in_words
-from kamerton.experiment.tasks.maths.numerals import Number, Style, numbers
-from kamerton.experiment.tasks.maths.units import joined
+from kamerton.experiment.tasks.maths.numbers import Number, Style, in_words, numbers
 
 _EQUALS = re.compile(
-    r"=+|≈|→|\b(?:equals?|equal to|which (?:is|equals|gives|makes|means)|that is|это"
-    r"|равно|равняется"
-    r"|получается|составляет)\b",
+    r"=+|≈|→|\b(?:equals?|equal to|which (?:is|equals|gives|makes|means)|that is|это|равно"
+    r"|равняется|получается|составляет)\b",
     re.I,
 )
 _FILLING = re.compile(
@@ -35,13 +32,12 @@ _OPERATOR = re.compile(
     r"|плюс|минус)\s+\$?\d"
 )
 _OTHER = re.compile(
-    r"\s?%?\s*(?:[-–—]|\b(?:to|or|or maybe|and|through|или|либо|до|и)\b|,)\s*[$€£]?(?=-?\d)",
-    re.I,
+    r"\s?%?\s*(?:[-–—]|\b(?:to|or|or maybe|and|through|или|либо|до|и)\b|,)\s*[$€£]?(?=-?\d)", re.I
 )
+_LIST_END = re.compile(r"\s*(?:$|[.,;)\]]|and\b|or\b|и\b|или\b)")
 _TWO_THINGS = re.compile(r"(?:\s+[^\W\d]+){1,2},?\s+(?:and|и)\s+", re.I)
 _ONE_THING = re.compile(r"(?:\s+[^\W\d]+){1,2}\W*")
 _ASKED_WORDS = 8
-_LIST_END = re.compile(r"\s*(?:$|[.,;)\]]|and\b|or\b|и\b|или\b)")
 _REASON = re.compile(
     r"\d[^=]*?(,?\s\b(?:because|since|потому что|так как|поскольку)\b.*)", re.I | re.S
 )
@@ -49,15 +45,20 @@ _RANGE = re.compile(
     r"\b(?:between|either|from|от)\s+[$€£]?[\d.,]+\s*[^\s\d]{0,12}\s*(?:and|or|to|до|или)\s+[$€£]?\d",
     re.I,
 )
-_TIME = (
-    r"(?:more |full |whole |the |next |first |last )?(?:day|week|month|year|hour|minute"
-    r"|second|дн|день"
-    r"|недел|месяц|год|лет|час|минут|секунд|сут)"
+_TIME = re.compile(
+    r"\s?(?:more |full |whole |the |next |first |last )?(?:day|week|month|year|hour|minute|second"
+    r"|дн|день|недел|месяц|год|лет|час|минут|секунд|сут)",
+    re.I,
 )
-_PASSED_OVER_BEFORE = re.compile(
+_ASIDE = re.compile(
     r"(?:\b(?:in|after|for|within|over|during|every|by|за|через|в|на|спустя|каждые)\s"
-    r"(?:the\s|all\s|these\s|those\s|первые\s|эти\s|все\s)?(?P<time>(?:first|next|last)\s)?"
+    r"(?:the\s|all\s|these\s|those\s|первые\s|эти\s|все\s)?(?:(?:first|next|last)\s)?"
     r"|(?P<rate>\b(?:at|per|than|each of|each of the|чем|по)\s))$",
+    re.I,
+)
+_NAME = re.compile(
+    r"\b(?:option|step|day|week|month|year|venue|case|plan|part|no\.?|number|store|room|line|method"
+    r"|вариант\w*|шаг\w*|номер\w*|день|недел\w+)\s+#?$",
     re.I,
 )
 _CONDITION = re.compile(
@@ -66,37 +67,50 @@ _CONDITION = re.compile(
 )
 """What stands behind these words, behind an amount, says on which terms."""
 _TOTAL = re.compile(r"\ba total of (?:about |only |just )?(?=[$€£]?\d)", re.I)
-_KNOWN = re.compile(
+_DEFINITE = re.compile(
     r"\b(?:the|these|those|his|her|their|its|remaining|\w+['’]s|оставши\w+|эти\w?)"
     r"\s+(?:other |remaining )?$",
     re.I,
 )
+_BOUGHT = re.compile(r"[^,;=\d]{0,24}?\b(?:for|за)\s+(?=\d)", re.I)
 _HOW_MANY = re.compile(r"(?:how many|сколько)((?:\s+[\w-]+){1,3})", re.I)
 _COUNTED = re.compile(r"(?:\s+[^\W\d]+){1,3}")
 _NO_THINGS = "more less fewer the does did and are will can would total each have for"
 _NOT_COUNTED = frozenset(_NO_THINGS.split())
-_NAME = re.compile(
-    r"\b(?:option|step|day|week|month|year|venue|case|plan|part|no\.?|number|store|room|line|method"
-    r"|вариант\w*|шаг\w*|номер\w*|день|недел\w+)\s+#?$",
-    re.I,
-)
-_WORDS_ONLY = re.compile(r"[^.,;:()=]*")
-_BOUGHT = re.compile(r"[^,;=\d]{0,24}?\b(?:for|за)\s+(?=\d)", re.I)
-_PARTS = ("", "", "", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-_SPOKEN_FRACTION = re.compile(rf"([^\W\d_]+)[- ]({'|'.join(_PARTS[3:])})s?\b", re.I)
-_MINUS = re.compile(r"\W*(?:minus|negative|минус)\s+[^\W\d]", re.I)
+_LONG_WORD = re.compile(r"[^\W\d]{3,}")
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = re.compile(
     rf"\b{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}}\b|\b\d{{1,2}}\s+{_MONTH},?\s+\d{{4}}\b",
     re.I,
 )
-_SPOKEN_MONEY = re.compile(
-    r"(\D+?)\s+(?:dollars?|рубл\w+),?\s+(?:and\s+|и\s+)?(\D+?)\s+(?:cents?|копе\w+)\b\W*", re.I
-)
-_PLAIN = Style()
 _NOT = re.compile(
     r"\b(?:not|не)\s+(?:just\s+|only\s+)?[$€£]?[\d.,]*\d%?(?:\s+[^\W\d]+)?,?\s*(?:but|а|но)?", re.I
 )
+_PARTS = ("", "", "", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_SPOKEN_FRACTION = re.compile(rf"([^\W\d_]+)[- ]({'|'.join(_PARTS[3:])})s?\b", re.I)
+_SPOKEN_MONEY = re.compile(
+    r"(\D+?)\s+(?:dollars?|рубл\w+),?\s+(?:and\s+|и\s+)?(\D+?)\s+(?:cents?|копе\w+)\b\W*", re.I
+)
+_MINUS = re.compile(r"\W*(?:minus|negative|минус)\s+[^\W\d]", re.I)
+_TWO_UNITS = (
+    (r"dollars?|доллар\w*|\$", r"cents?|цент\w*", 100),
+    (r"рубл\w*|руб|₽", r"копе\w*|коп", 100),
+    (r"euros?|евро|€", r"cents?|цент\w*", 100),
+    (r"pounds?|£", r"pence|p", 100),
+    (r"hours?|hrs?|час\w*|ч", r"minutes?|mins?|минут\w*|мин", 60),
+    (r"minutes?|mins?|минут\w*|мин", r"seconds?|secs?|секунд\w*|сек", 60),
+    (r"days?|дн\w*|день|сут\w*", r"hours?|час\w*", 24),
+    (r"weeks?|недел\w*", r"days?|дн\w*|день", 7),
+    (r"years?|год\w*|лет", r"months?|месяц\w*", 12),
+    (r"feet|foot|ft|'", r"inch(?:es)?|in|\"", 12),
+    (r"pounds?|lbs?", r"ounces?|oz", 16),
+    (r"kilometers?|kilometres?|km|километр\w*|км", r"meters?|metres?|m|метр\w*|м", 1000),
+    (r"meters?|metres?|m|метр\w*|м", r"centimeters?|centimetres?|cm|сантиметр\w*|см", 100),
+    (r"kilograms?|kg|килограмм\w*|кг", r"grams?|g|грамм\w*|г", 1000),
+)
+"""Larger unit, smaller unit, and how many of these it has: `5 dollars and 50 cents`."""
+_JOIN = r"(?:\s*,)?(?:\s*(?:and|и))?\s*"
+_PLAIN = Style()
 
 
 def read(statement: str, style: Style) -> Fraction | None:
@@ -104,12 +118,14 @@ def read(statement: str, style: Style) -> Fraction | None:
     statement = _DATE.sub(" ", _NOT.sub(" ", statement))
     if reason := _REASON.search(statement):
         statement = statement[: reason.start(1)]
-    parts = _EQUALS.split(statement)
-    for part in [*reversed(parts[1:]), parts[0]] if len(parts) > 1 else parts:
-        found = numbers(part, style)
-        if found and (len(parts) == 1 or not _OPERATOR.match(part, found[0].end)):
-            return _chosen(part, found, style)
-    return None if any(numbers(part, style) for part in parts) else _spoken(statement, style)
+    first, *sides = _EQUALS.split(statement)
+    digits = False
+    for part in [*reversed(sides), first]:
+        there = numbers(part, style)
+        if there and not (sides and _OPERATOR.match(part, there[0].end)):
+            return _chosen(part, there, style)
+        digits = digits or bool(there)
+    return None if digits else _spoken(statement, style)
 
 
 def says_number(statement: str, style: Style) -> bool:
@@ -119,144 +135,150 @@ def says_number(statement: str, style: Style) -> bool:
 
 def is_direct(statement: str, style: Style) -> bool:
     """Whether a number, and no arithmetic, stands at the beginning of the statement."""
-    found = numbers(statement, style)
-    if not found:
+    there = numbers(statement, style)
+    if not there:
         return _spoken(statement) is not None and len(statement.split()) <= 4
-    first = found[0]
-    before = _FILLING.match(statement, 0, first.start)
-    return before is not None and before.end() == first.start and not _EQUALS.search(statement)
+    return _opens(statement, there[0]) and not _EQUALS.search(statement)
 
 
-def _chosen(part: str, found: Sequence[Number], style: Style) -> Fraction | None:
+def _opens(part: str, number: Number) -> bool:
+    """Whether nothing but filling words stands before a number."""
+    before = _FILLING.match(part, 0, number.start)
+    return before is not None and before.end() == number.start
+
+
+def _chosen(part: str, there: Sequence[Number], style: Style) -> Fraction | None:
+    """What a part with numbers in digits says."""
     if _RANGE.search(part):
         return None
-    before = _FILLING.match(part, 0, found[0].start)
-    first = before is not None and before.end() == found[0].start
-    total = _total(part, found, style)
-    if total is None and first and not _is_subject(part, found, style):
-        return _one(part, found, 0, style)
-    place = _candidates(part, found, style)[-1] if total is None else total
+    place = _place_of_total(part, there, style)
+    if place is None:
+        if _opens(part, there[0]) and not _is_subject(part, there, style):
+            return _amount(part, there, 0, style)
+        place = _candidates(part, there, style)[-1]
     if place:
-        pair = joined(part, found[place - 1], found[place], style.unit)
-        return _one(part, found, place, style) if pair is None else pair
-    return _one(part, found, place, style)
+        pair = _joined(part, there[place - 1], there[place], style.unit)
+        if pair is not None:
+            return pair
+    return _amount(part, there, place, style)
 
 
-def _total(part: str, found: Sequence[Number], style: Style) -> int | None:
+def _place_of_total(part: str, there: Sequence[Number], style: Style) -> int | None:
     """The place of a new number behind `a total of`."""
-    said = _TOTAL.search(part)
-    for place, number in enumerate(found):
-        if said and number.start >= said.end():
-            known = style.given and number.value in style.given[-1]
-            return None if known else place
+    if total := _TOTAL.search(part):
+        for place, number in enumerate(there):
+            if number.start >= total.end():
+                return None if _is_given(number, style) else place
     return None
 
 
-def _is_asked(part: str, number: Number, style: Style) -> bool:
+def _is_given(number: Number, style: Style) -> bool:
+    """Whether the question names the number."""
+    return bool(style.given) and number.value in style.given[-1]
+
+
+def _is_subject(part: str, there: Sequence[Number], style: Style) -> bool:
+    """Whether `96 potatoes can make 576 rolls`, asked how many 96 make: a new number follows."""
+    if not style.given or len(there) < 2 or there[0].value not in style.given[0]:
+        return False
+    between = part[there[0].end : there[1].start]
+    return there[1].value not in style.given[0] and not re.search(r"[.,;:()=]", between)
+
+
+def _candidates(part: str, there: Sequence[Number], style: Style) -> list[int]:
+    """The places of the numbers that may be the answer: never none of them."""
+    everywhere = range(len(there))
+    counted = [place for place in everywhere if _counts_what_is_asked(part, there[place], style)]
+    if len(counted) == 1:
+        return counted
+    places = [n for n in everywhere if not _is_aside(part, there[n])] or list(everywhere)
+    if terms := _CONDITION.search(part, there[places[0]].end):
+        places = [place for place in places if there[place].start < terms.start()]
+    paid = [place for place in places if there[place].money]
+    if paid and (_BOUGHT.match(part, there[places[0]].end) or "how much" in style.unit):
+        places = paid
+    for given in style.given:
+        places = [place for place in places if there[place].value not in given] or places
+    return [n for n in places if not _DEFINITE.search(part[: there[n].start])] or places
+
+
+def _counts_what_is_asked(part: str, number: Number, style: Style) -> bool:
     """Whether a new number counts what the question asks for: `how many days` and `2 days`."""
     asked = _HOW_MANY.findall(style.unit)
-    if not asked or (style.given and number.value in style.given[-1]):
+    things = _COUNTED.match(part, number.end)
+    if not asked or not things or _is_given(number, style):
         return False
-    words = _COUNTED.match(part, number.end)
-    told = set(words[0].casefold().split()) if words else set()
-    return bool(told & set(re.findall(r"[^\W\d]{3,}", asked[-1])) - _NOT_COUNTED)
-
-
-def _is_subject(part: str, found: Sequence[Number], style: Style) -> bool:
-    """Whether `96 potatoes can make 576 rolls`, asked how many 96 make: a new number follows."""
-    if not style.given or len(found) < 2 or found[0].value not in style.given[0]:
-        return False
-    between = part[found[0].end : found[1].start]
-    return found[1].value not in style.given[0] and _WORDS_ONLY.fullmatch(between) is not None
-
-
-def _candidates(part: str, found: Sequence[Number], style: Style) -> list[int]:
-    """The places of the numbers that may be the answer: never none of them."""
-    places = list(range(len(found)))
-    own = [place for place in places if not _is_aside(part, found[place])] or places
-    named = [place for place in places if _is_asked(part, found[place], style)]
-    if len(named) == 1:
-        return named
-    ending = _CONDITION.search(part, found[own[0]].end)
-    if ending:
-        own = [place for place in own if found[place].start < ending.start()]
-    paid = [place for place in own if found[place].money]
-    if paid and (_BOUGHT.match(part, found[own[0]].end) or "how much" in style.unit):
-        own = paid
-    for given in style.given:
-        own = [place for place in own if found[place].value not in given] or own
-    return [place for place in own if not _KNOWN.search(part[: found[place].start])] or own
-
-
-def _one(part: str, found: Sequence[Number], place: int, style: Style) -> Fraction | None:
-    """The number at `place`, unless it is half of a range, a list or a sum not carried out."""
-    number = found[place]
-    following = found[place + 1] if place + 1 < len(found) else None
-    if following and (amount := joined(part, number, following, style.unit)) is not None:
-        return amount
-    if _OPERATOR.match(part, number.end):
-        return None
-    if following and _is_alternative(part, number, following):
-        return None
-    if following and _is_pair(part, number, following):
-        return _asked_of_two(part, number, following, style)
-    return number.value
-
-
-def _is_alternative(part: str, number: Number, following: Number) -> bool:
-    """Whether `18 or 20`, `18-20`, `18, 20.`: another number in the place of this one."""
-    link = _OTHER.match(part, number.end)
-    if not link or link.end() < following.start or number.value == following.value:
-        return False
-    return "," not in link[0] or _LIST_END.match(part, following.end) is not None
-
-
-def _is_pair(part: str, number: Number, following: Number) -> bool:
-    """Whether `120 socks and 180 dishes`: two amounts, each of a thing of its own."""
-    return bool(
-        _TWO_THINGS.fullmatch(part, number.end, following.start)
-        and _ONE_THING.fullmatch(part, following.end)
-    )
-
-
-def _asked_of_two(part: str, number: Number, following: Number, style: Style) -> Fraction | None:
-    """The one of two amounts whose thing the question names at its end; None where both or none."""
-    if number.value == following.value:
-        return number.value
-    asked = re.findall(r"[^\W\d]+", style.unit)[-_ASKED_WORDS:]
-    things = (part[number.end : following.start], part[following.end :])
-    named = [
-        any(word in asked and word != "and" for word in re.findall(r"[^\W\d]{3,}", told.casefold()))
-        for told in things
-    ]
-    return None if named[0] == named[1] else (number, following)[named[1]].value
+    wanted = set(_LONG_WORD.findall(asked[-1])) - _NOT_COUNTED
+    return bool(wanted & set(things[0].casefold().split()))
 
 
 def _is_aside(part: str, number: Number) -> bool:
     """Whether a number is a time, a rate or a name: `after 3 days`, `at $2 each`, `Option 1`."""
     if not number.money and _NAME.search(part[: number.start]):
         return True
-    before = _PASSED_OVER_BEFORE.search(part[: number.start])
-    if not before:
-        return False
-    return bool(before["rate"] or re.match(rf"\s?{_TIME}", part[number.end :], re.I))
+    before = _ASIDE.search(part[: number.start])
+    return bool(before and (before["rate"] or _TIME.match(part, number.end)))
+
+
+def _amount(part: str, there: Sequence[Number], place: int, style: Style) -> Fraction | None:
+    """The number at `place`, unless it is half of a range, a list or a sum not carried out."""
+    number = there[place]
+    following = there[place + 1] if place + 1 < len(there) else None
+    if following and (joined := _joined(part, number, following, style.unit)) is not None:
+        return joined
+    if _OPERATOR.match(part, number.end):
+        return None
+    if following is None or number.value == following.value:
+        return number.value
+    link = _OTHER.match(part, number.end)  # `18 or 20`, `18-20`, `18, 20.`
+    is_other = link is not None and link.end() >= following.start
+    if link and is_other and ("," not in link[0] or _LIST_END.match(part, following.end)):
+        return None
+    things = (part[number.end : following.start], part[following.end :])
+    if _TWO_THINGS.fullmatch(things[0]) and _ONE_THING.fullmatch(things[1]):
+        # `120 socks and 180 dishes`: the one whose thing the question names at its end
+        asked = set(re.findall(r"[^\W\d]+", style.unit)[-_ASKED_WORDS:]) - {"and"}
+        first, second = (bool(asked & set(_LONG_WORD.findall(one.casefold()))) for one in things)
+        return None if first == second else (following if second else number).value
+    return number.value
+
+
+def _joined(text: str, one: Number, other: Number, unit: str) -> Fraction | None:
+    """The amount that two neighbours make in two units, or None where they make none.
+
+    In the larger unit (5.5 dollars), or in the smaller one where the sentence that asks, `unit`,
+    names it alone ("how many minutes": `1 hour 30 minutes` is 90).
+    """
+    if one.value is None or other.value is None or (one.money and other.money):
+        return None
+    between, behind = text[one.end : other.start], text[other.end :]
+    for large, small, size in _TWO_UNITS:
+        named = rf"(?:{large})?" if one.money else rf"(?:{large})(?!\w)"
+        fits = re.fullmatch(rf"\s*{named}{_JOIN}", between, re.I)
+        if fits and re.match(rf"\s*(?:{small})(?!\w)", behind, re.I):
+            if not 0 <= other.value < size:
+                return None
+            asks = [re.search(rf"(?<!\w)(?:{name})(?!\w)", unit) for name in (large, small)]
+            whole = one.value + other.value / size
+            return whole * size if asks[1] and not asks[0] else whole
+    return None
 
 
 def _spoken(statement: str, style: Style = _PLAIN) -> Fraction | None:
     """The only number in words; `one` counts only where it is all that is said."""
     if money := _SPOKEN_MONEY.fullmatch(statement):
-        parts = [in_words(part) for part in money.groups()]
-        if all(len(part) == 1 for part in parts):
-            return parts[0][0][0] + parts[1][0][0] / 100
-    part = _SPOKEN_FRACTION.search(statement)
-    if part and (above := in_words(part[1])):
-        return above[-1][0] / _PARTS.index(part[2].casefold())
-    found = in_words(statement)
-    if found and _MINUS.match(statement):
-        found = [(-found[0][0], found[0][1]), *found[1:]]
-    sure = {value for value, pronoun in found if not pronoun}
-    if not sure and found and len(statement.split()) <= 3:
-        sure = {value for value, _ in found}
+        whole, part = (in_words(words) for words in money.groups())
+        if len(whole) == len(part) == 1:
+            return whole[0][0] + part[0][0] / 100
+    fraction = _SPOKEN_FRACTION.search(statement)
+    if fraction and (above := in_words(fraction[1])):
+        return above[-1][0] / _PARTS.index(fraction[2].casefold())
+    words = in_words(statement)
+    if words and _MINUS.match(statement):
+        words = [(-words[0][0], words[0][1]), *words[1:]]
+    values = {value for value, pronoun in words if not pronoun}
+    if not values and len(statement.split()) <= 3:
+        values = {value for value, _ in words}
     for given in style.given:
-        sure = (sure - given) or sure
-    return sure.pop() if len(sure) == 1 else None
+        values = (values - given) or values
+    return values.pop() if len(values) == 1 else None

@@ -62,9 +62,24 @@ def decided(values: Sequence[Fraction | None], remaining: int) -> bool:
     True exactly if one number leads by more votes than are left, or none are left: fewer would
     allow a tie, and a number not seen yet has 0 votes.
     """
+    return remaining == 0 or _lead(values) > remaining
+
+
+def least(values: Sequence[Fraction | None], remaining: int) -> int:
+    """The fewest samples more, of `remaining`, after which a vote could be decided; 0: it is.
+
+    >>> least([], 5), least([Fraction(1), Fraction(1)], 3)
+    (3, 1)
+    """
+    # All of them to the leader: its lead and they must be more than what is left behind them.
+    return 0 if decided(values, remaining) else min(remaining, (remaining - _lead(values)) // 2 + 1)
+
+
+def _lead(values: Sequence[Fraction | None]) -> int:
+    """By how many votes the first number leads."""
     counts = Counter(value for value in values if value is not None).most_common(2)
     first, second = ([count for _, count in counts] + [0, 0])[:2]
-    return remaining == 0 or first - second > remaining
+    return first - second
 
 
 def needed(values: Sequence[Fraction | None]) -> int:
@@ -161,13 +176,13 @@ def resampled(
     import numpy as np
 
     rng = np.random.default_rng(seed)
-    found = np.array([vote(v).score(gold) for v, gold in zip(samples, golds, strict=True)])
+    observed = np.array([vote(v).score(gold) for v, gold in zip(samples, golds, strict=True)])
     scores = np.stack(
         [_votes_again(v, gold, resamples, rng) for v, gold in zip(samples, golds, strict=True)]
     )
-    drawn_questions = rng.integers(0, len(found), (resamples, len(found)))
+    drawn_questions = rng.integers(0, len(observed), (resamples, len(observed)))
     means = scores[drawn_questions, np.arange(resamples)[:, None]].mean(axis=1)
-    mean = float(found.mean())
+    mean = float(observed.mean())
     low, high = np.quantile(means, [0.025, 0.975]) + mean - float(scores.mean())
     return Interval(mean=mean, low=max(0.0, float(low)), high=min(1.0, float(high)))
 

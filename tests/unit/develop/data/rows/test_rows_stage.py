@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import DatasetCard
 
 from kamerton.develop.data.rows.collect import Sourced, reasons
 from kamerton.develop.data.rows.run import prepare, survey
@@ -51,6 +52,8 @@ def test_rows_become_a_dataset_split_by_group(home: Path, tmp_path: Path) -> Non
     assert not {r["group"] for r in train} & {r["group"] for r in held_out}
     card = json.loads((out / "card.json").read_text())
     assert card["read"] == card["train"] + card["held_out"] == 16
+    hub = DatasetCard((out / "card.md").read_text("utf-8")).data
+    assert (hub.language, hub.size_categories, hub.tags) == (["ru"], "n<1K", ["kamerton"])
     assert json.loads((out / "leaks.json").read_text())["blocking"] == []
     assert str(tmp_path) not in (out / "train.jsonl").read_text(), "a path of this machine"
 

@@ -1,1 +1,0 @@
-"""Multiple choice: which of the given answers a model finds likeliest."""

@@ -1,1 +1,0 @@
-"""Continuation: what a model writes behind given beginnings, to be read."""

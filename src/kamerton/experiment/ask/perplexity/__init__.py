@@ -1,1 +1,0 @@
-"""Perplexity: how well a model foresees given texts."""
