@@ -182,12 +182,15 @@ def readable(body: Json, capabilities: Capabilities, engine: str) -> Json:
 
     ApiError (400) for what it would ignore: tools, pictures, schemas, log-probabilities.
     """
+    scores = capabilities.prompt_logprobs
     fields = {
+        "messages": capabilities.chat,
+        "prompt": capabilities.completions,
         "tools": capabilities.tools,
         "functions": capabilities.tools,
         "response_format": capabilities.json_schema or _plain_format(body.get("response_format")),
-        "logprobs": capabilities.logprobs,
-        "echo": capabilities.prompt_logprobs,
+        "logprobs": capabilities.logprobs or (scores and body.get("echo")),
+        "echo": scores,
     }
     for field, able in fields.items():
         if body.get(field) and not able:

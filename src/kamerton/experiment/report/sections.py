@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import yaml
 
@@ -14,6 +15,7 @@ from kamerton.experiment.report.blocks import (
     Code,
     Details,
     Figures,
+    Page,
     PlotRow,
     Plots,
     Score,
@@ -29,6 +31,7 @@ from kamerton.experiment.report.blocks import (
 )
 from kamerton.experiment.report.figures import capital, duration, in_points
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
+from kamerton.experiment.report.table import wrapped
 from kamerton.formats import scores as formats
 from kamerton.formats.language import say
 from kamerton.formats.manifest import Manifest, StageName
@@ -39,9 +42,62 @@ HeldOutSet = tuple[str, str, str]
 """Held-out set, what it tests, and how many questions it has."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a comparison came to, in words: the same on page, card and terminal."""
+
+    headline: str
+    verdict: str
+    harm: Sequence[str]
+    """A sentence for everything that is proved worse."""
+    sets: Sequence[HeldOutSet]
+    notes: Sequence[str]
+    """What a reader should mind."""
+    table: str
+    criteria: Sequence[str]
+
+
 def text(key: str, /, **values: object) -> str:
     """A text of the experiment in the language in force."""
     return say(f"experiment.{key}", **values)
+
+
+def closing_words(outcome: Outcome) -> str:
+    """What ends a run in the terminal: the table, what became worse, and the verdict."""
+    texts = [*outcome.harm, f"{text('verdict_label')}: {outcome.verdict}"]
+    return "\n\n".join([outcome.table, *map(wrapped, texts)]) + "\n"
+
+
+def compared_page(
+    run: ComparedRun,
+    outcome: Outcome,
+    leads: Sequence[str],
+    evidence: Sequence[Section],
+    answers: Sequence[Section],
+    checks: Sequence[Block] = (),
+) -> Page:
+    """The page of a comparison, the verdict first."""
+    details = (
+        ("details_training", figures_of(run.training)),
+        ("details_checks", checks),
+        ("details_parity", figures_of(run.parity)),
+    )
+    return Page(
+        title=text("title", name=run.name),
+        kicker=f"{text('kicker')} · {run.name}",
+        headline=f"{outcome.headline}.",
+        leads=leads,
+        warnings=outcome.harm,
+        warnings_title=text("harm_title"),
+        sections=[
+            *evidence,
+            *feedback(run),
+            *answers,
+            *lineage(run),
+            rerun(run, text("rerun_note"), [(text(key), blocks) for key, blocks in details]),
+            notes(outcome.notes, outcome.criteria),
+        ],
+    )
 
 
 def arms(run: ComparedRun) -> list[tuple[str, str]]:
