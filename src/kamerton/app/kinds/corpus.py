@@ -11,7 +11,7 @@ from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.corpus.preview import Cost
+    from kamerton.develop.data.corpus.run import Cost
 
 
 def _stage(name: StageName, data: CorpusSettings, seed: int, home: Path, _: Objective) -> Stage:
@@ -60,7 +60,7 @@ def _prepare(data: CorpusSettings, home: Path, out: Path, seed: int, _: Objectiv
 
 
 def _preview(data: CorpusSettings, home: Path) -> "list[Cost]":
-    from kamerton.develop.data.corpus.preview import preview
+    from kamerton.develop.data.corpus.run import preview
 
     return preview(data, home)
 

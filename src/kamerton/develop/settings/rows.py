@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from kamerton.develop.settings.sources import PrivacySettings, RightsSettings
 from kamerton.develop.settings.synth import SynthSettings
+from kamerton.documents.row_forms import FORMS
 from kamerton.formats.recipe import Section
 
 
@@ -15,6 +16,8 @@ class RowSource(Section):
 
     name: str
     """A set known by name (`openai/gsm8k`), a file, a folder or a URL of rows in any known form."""
+    form: str | None = None
+    """Form of the rows, such as `messages` or `alpaca`; empty: told by their columns."""
     part: Literal["train", "validation", "test"] = "train"
     """Which of its parts; `test` and `validation` rows are held out."""
     copy_at: Path | None = None
@@ -28,6 +31,13 @@ class RowSource(Section):
     every row is its own group."""
     revision: str | None = None
     """Commit of a set on the hub, so that the same rows come again."""
+
+    @field_validator("form")
+    @classmethod
+    def _known(cls, form: str | None) -> str | None:
+        if form is not None and form not in FORMS:
+            raise ValueError(f"{form} is no known form; known are: {', '.join(FORMS)}")
+        return form
 
 
 class RowsSettings(Section):
@@ -44,7 +54,7 @@ class RowsSettings(Section):
     system: str = ""
     """System prompt put before rows that have none, in training and in serving."""
     input_as: Literal["user", "system"] = "user"
-    """Where the `input` of Alpaca rows goes."""
+    """Where the `input` of Alpaca rows and the `context` of Dolly rows go."""
     shortest: int = Field(1, ge=1)
     """Fewest characters of an answer."""
     longest: int = Field(20_000, ge=1)

@@ -133,4 +133,4 @@ def _sourced(row: TrainingRow, held_out: bool) -> Sourced:
     asked = next(m.content for m in reversed(messages) if m.role == "user")
     group = f"{row.group or row.id}: {asked}"
     view = ChatRow(id=row.id, messages=messages, group=group, origin=row.origin)
-    return Sourced(view, held_out, row)
+    return Sourced(view, held_out, written=row)
