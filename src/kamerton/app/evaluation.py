@@ -52,11 +52,19 @@ def evaluate_task(
     if task not in ASKED:
         raise InputError("app.eval_unknown_task", task=task, known=", ".join(ASKED))
     evaluation = TASKS[task].evaluation(options)
-    address = asked.model.partition("://")[2]
-    called = re.sub(r"[^\w.]+", "-", address) or Path(asked.model).name
-    folder = out or ROOT / "eval" / f"{task}-{called}"
+    here = Path(asked.model)
+    address = asked.model.partition("://")[2] or (
+        here.resolve().name if here.is_dir() else asked.model
+    )
+    folder = out or eval_folder(task, address)
     with _running(asked) as model:
         return evaluate(evaluation, model, folder), folder
+
+
+def eval_folder(task: str, model: str) -> Path:
+    """Where the replies of a model on a task are kept; `museum/1` and `other/1` are two models."""
+    name = re.sub(r"[^\w.]+", "-", model)
+    return ROOT / "eval" / f"{task}-{name}"
 
 
 def sampling(

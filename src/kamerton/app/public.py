@@ -97,7 +97,7 @@ def compare(*names: str | Run) -> BoardOfRuns:
     RUN or RUN#ARM as `kamerton compare` takes them; InputError where they were asked different
     questions.
     """
-    texts = [one.name if isinstance(one, Run) else one for one in names]
+    texts = [one.address if isinstance(one, Run) else one for one in names]
     return BoardOfRuns(*compared_runs(texts))
 
 
@@ -109,7 +109,7 @@ def search(run: str | Path | Run, query: str, count: int = 5, how: How = DEFAULT
     from kamerton.retrieval.search import ForeignIndex
     from kamerton.retrieval.search import search as found
 
-    folder = _index(str(run.folder if isinstance(run, Run) else run))
+    folder = _index(run.address if isinstance(run, Run) else str(run))
     try:
         return Hits(query, tuple(found(folder, query, count, how)))
     except ForeignIndex as error:
@@ -191,7 +191,7 @@ def evaluate(
     questions or texts. Everything is written to `out`, else runs/eval/TASK-MODEL, and what is
     there already is not asked again.
     """
-    from kamerton.app.evaluation import Asked, evaluate_task, sampling
+    from kamerton.app.evaluation import Asked, eval_folder, evaluate_task, sampling
     from kamerton.experiment.ask.evaluate import PAGE
     from kamerton.experiment.tasks import Options
 
@@ -204,7 +204,9 @@ def evaluate(
         sampling=sampling(samples, temperature, max_tokens, seed),
         limit=limit,
     )
-    report, folder = evaluate_task(task, Asked(name), options, Path(out) if out else None)
+    asked = Asked(model.address if isinstance(model, Run) else model)
+    folder = Path(out) if out else eval_folder(task, name) if isinstance(model, Run) else None
+    report, folder = evaluate_task(task, asked, options, folder)
     told = (report.results.model_dump(), (*report.lines, *report.notes))
     return Graded(task, *told, complaint=report.complaint, page=folder / PAGE)
 
@@ -252,8 +254,12 @@ def _index(run: str) -> Path:
     for folder in (Path(run), Path(run) / "index"):
         if (folder / META).is_file():
             return folder
-    place = folders.resolve_run(run)
-    folder = folders.read_run(place).stage(place, "data") / "index"
-    if not (folder / META).is_file():
+    name, _, adapter = run.partition("#")
+    place = folders.resolve_run(name)
+    data = folders.read_run(place).by_adapter(place, "data")
+    if len(data) > 1 and adapter not in data:
+        raise InputError("app.which_adapter", where=run, run=name, known=", ".join(data))
+    folder = data.get(adapter) or next(iter(data.values()), place)
+    if not (folder / "index" / META).is_file():
         raise InputError("app.search_no_index", where=str(place))
-    return folder
+    return folder / "index"
