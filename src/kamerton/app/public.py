@@ -107,11 +107,11 @@ def search(run: str | Path | Run, query: str, count: int = 5, how: How = DEFAULT
     `run`: a run, or the folder of an index; `how`: cosine (meaning), bm25 (words) or fused.
     """
     from kamerton.retrieval.search import ForeignIndex
-    from kamerton.retrieval.search import search as found
+    from kamerton.retrieval.search import search as ranked
 
     folder = _index(run.address if isinstance(run, Run) else str(run))
     try:
-        return Hits(query, tuple(found(folder, query, count, how)))
+        return Hits(query, tuple(ranked(folder, query, count, how)))
     except ForeignIndex as error:
         raise InputError(
             "serve.index_encoder", where=error.where, has=error.has, wanted=error.wanted
@@ -138,8 +138,8 @@ def serving(run: str | Path | Run) -> Iterator[Server]:
 
     name = str(run.folder if isinstance(run, Run) else run)
     with server(name) as base_url:
-        told = httpx.get(f"{base_url}/models", trust_env=False).json()
-        yield Server(base_url, tuple(model["id"] for model in told["data"]))
+        offered = httpx.get(f"{base_url}/models", trust_env=False).json()
+        yield Server(base_url, tuple(model["id"] for model in offered["data"]))
 
 
 def grade(
@@ -168,8 +168,7 @@ def grade(
     )
     with _file(answers) as path:
         outcome = TASKS[task].grade(path, options)
-    told = (outcome.figures, outcome.lines, outcome.items, outcome.complaint)
-    return Graded(task, *told)
+    return Graded(task, outcome.figures, outcome.lines, outcome.items, outcome.complaint)
 
 
 def evaluate(
@@ -191,7 +190,7 @@ def evaluate(
     questions or texts. Everything is written to `out`, else runs/eval/TASK-MODEL, and what is
     there already is not asked again.
     """
-    from kamerton.app.evaluation import Asked, eval_folder, evaluate_task, sampling
+    from kamerton.app.evaluation import ModelChoice, eval_folder, evaluate_task, sampling
     from kamerton.experiment.ask.evaluate import PAGE
     from kamerton.experiment.tasks import Options
 
@@ -204,11 +203,12 @@ def evaluate(
         sampling=sampling(samples, temperature, max_tokens, seed),
         limit=limit,
     )
-    asked = Asked(model.address if isinstance(model, Run) else model)
+    choice = ModelChoice(model.address if isinstance(model, Run) else model)
     folder = Path(out) if out else eval_folder(task, name) if isinstance(model, Run) else None
-    report, folder = evaluate_task(task, asked, options, folder)
-    told = (report.results.model_dump(), (*report.lines, *report.notes))
-    return Graded(task, *told, complaint=report.complaint, page=folder / PAGE)
+    report, folder = evaluate_task(task, choice, options, folder)
+    words = (*report.lines, *report.notes)
+    results = report.results.model_dump()
+    return Graded(task, results, words, complaint=report.complaint, page=folder / PAGE)
 
 
 def _sets(values: Values | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kamerton.app import evaluation
-from kamerton.app.evaluation import Asked, evaluate_task, sampling
+from kamerton.app.evaluation import ModelChoice, evaluate_task, sampling
 from kamerton.experiment.ask import evaluate as asking
 from kamerton.experiment.tasks import Options
 from kamerton.formats.errors import InputError
@@ -22,7 +22,7 @@ def test_two_runs_of_the_same_number_have_folders_of_their_own(
     monkeypatch.setattr(asking, "evaluate", lambda _e, _m, out: given.append(str(out)))
     monkeypatch.setattr(evaluation, "_running", lambda _: _Nothing())
     for model in ("museum/1", "other/1", "tiny", "http://h:1/v1#qwen"):
-        evaluate_task("continuation", Asked(model), Options(data=tmp_path / "p.txt"))
+        evaluate_task("continuation", ModelChoice(model), Options(data=tmp_path / "p.txt"))
     names = [Path(folder).name.partition("-")[2] for folder in given]
     assert names == ["museum-1", "other-1", "tiny", "h-1-v1-qwen"]
 
@@ -42,4 +42,4 @@ def test_several_answers_are_drawn_and_one_is_greedy() -> None:
 
 def test_an_unknown_task_lists_the_tasks() -> None:
     with pytest.raises(InputError, match="perplexity"):
-        evaluate_task("nothing", Asked(), Options())
+        evaluate_task("nothing", ModelChoice(), Options())
