@@ -34,15 +34,16 @@ Placed = tuple[str, Row]
 """A row after its place."""
 
 
-def read_table(path: Path) -> Iterator[Placed]:
+def read_table(path: Path, unnamed: str = "") -> Iterator[Placed]:
     """Each row with its place: `file:line` in CSV and JSONL, `file#row` (from 1) elsewhere.
 
-    Blank lines are passed over. InputError: a file that is missing, empty, broken or of another
+    Blank lines are passed over. `unnamed` is the suffix of what a name of no known suffix stands
+    for. InputError: a file that is missing, empty, broken or of another
     kind, a line over `LINE_LIMIT`, a row that is no object or lacks cells.
     """
     if not path.is_file():
         raise InputError("documents.missing", where=str(path))
-    reader = READERS.get(kind(path))
+    reader = READERS.get(kind(path)) or READERS.get(unnamed)
     if reader is None:
         raise InputError("documents.no_table", where=str(path), known=" ".join(READERS))
     empty = True

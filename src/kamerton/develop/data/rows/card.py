@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.card import Facts, histogram, render, write_card
+from kamerton.develop.data.card import Facts, render, write_card
 from kamerton.develop.data.clean.filters import foreign_share
-from kamerton.develop.data.rows.collect import by_reason
 from kamerton.formats.language import say
 
 _SAMPLES = 3
@@ -54,16 +53,14 @@ class RowsCard(BaseModel):
 
 
 def reasons(gone: Mapping[str, str], texts: Mapping[str, str]) -> list[Reason]:
-    """Rows that went, by reason, with a few of their answers."""
+    """Rows that went, by reason code, the commonest first, with a few of their answers."""
+    by_code: dict[str, list[str]] = {}
+    for name, why in gone.items():
+        by_code.setdefault(why.split(":")[0], []).append(name)
     return [
         Reason(name=name, rows=len(ids), samples=[texts[i][:120] for i in sorted(ids)[:_SAMPLES]])
-        for name, ids in by_reason(gone)
+        for name, ids in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
-
-
-def lengths(answers: Sequence[str]) -> dict[str, int]:
-    """Answers by their number of characters."""
-    return histogram([len(answer) for answer in answers])
 
 
 def languages(answers: Sequence[str]) -> dict[str, int]:
