@@ -23,7 +23,7 @@ _URLS = ("http://", "https://")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModelChoice:
     """Which model is asked, and how it is run or reached."""
 
     model: str = "embedded"
@@ -39,7 +39,7 @@ class Asked:
 
 
 def evaluate_task(
-    task: str, asked: Asked, options: "Options", out: Path | None = None
+    task: str, choice: ModelChoice, options: "Options", out: Path | None = None
 ) -> "tuple[Report, Path]":
     """What came of it, and its folder; what an earlier call left there is not asked again.
 
@@ -52,11 +52,19 @@ def evaluate_task(
     if task not in ASKED:
         raise InputError("app.eval_unknown_task", task=task, known=", ".join(ASKED))
     evaluation = TASKS[task].evaluation(options)
-    address = asked.model.partition("://")[2]
-    called = re.sub(r"[^\w.]+", "-", address) or Path(asked.model).name
-    folder = out or ROOT / "eval" / f"{task}-{called}"
-    with _running(asked) as model:
+    here = Path(choice.model)
+    address = choice.model.partition("://")[2] or (
+        here.resolve().name if here.is_dir() else choice.model
+    )
+    folder = out or eval_folder(task, address)
+    with _running(choice) as model:
         return evaluate(evaluation, model, folder), folder
+
+
+def eval_folder(task: str, model: str) -> Path:
+    """Where the replies of a model on a task are kept; `museum/1` and `other/1` are two models."""
+    name = re.sub(r"[^\w.]+", "-", model)
+    return ROOT / "eval" / f"{task}-{name}"
 
 
 def sampling(
@@ -73,26 +81,26 @@ def sampling(
 
 
 @contextmanager
-def _running(asked: Asked) -> Iterator["Model"]:
+def _running(choice: ModelChoice) -> Iterator["Model"]:
     """The model that a URL names, else one in a process of its own as long as it is asked."""
     from kamerton.app.weights import located
     from kamerton.client.connection import Endpoint, api_key, first_model, models
     from kamerton.client.hosts import check_host
     from kamerton.engines.batched.engine import BatchedSettings, running
 
-    if asked.model.startswith(_URLS):
-        url, _, name = asked.model.partition("#")
-        check_host(url, list(asked.trusted), False, where="--model")
-        offered = models(Endpoint(url, api_key(asked.key_env), concurrency=asked.slots))
+    if choice.model.startswith(_URLS):
+        url, _, name = choice.model.partition("#")
+        check_host(url, list(choice.trusted), False, where="--model")
+        offered = models(Endpoint(url, api_key(choice.key_env), concurrency=choice.slots))
         chosen = next((one for one in offered if name in ("", one.id)), None)
         if chosen is None:
             known = ", ".join(one.id for one in offered)
             raise InputError("app.eval_no_model", where=url, model=name, known=known)
         yield chosen
         return
-    weights, adapter = located(asked.model)
-    cores = asked.threads or os.cpu_count() or 1
-    settings = BatchedSettings(weights, "model", adapter, slots=asked.slots, threads=cores)
+    weights, adapter = located(choice.model)
+    cores = choice.threads or os.cpu_count() or 1
+    settings = BatchedSettings(weights, "model", adapter, slots=choice.slots, threads=cores)
     with running(settings) as engine:
         # With hundreds in the engine's queue the last answer is waited for for hours.
         address = f"{engine.address}/v1"

@@ -68,6 +68,11 @@ class Run:
         name = f"{self.folder.parent.name}/{self.folder.name}"
         return f"{name}#{self.adapter}" if self.adapter else name
 
+    @property
+    def address(self) -> str:
+        """What every command takes as RUN, wherever the working folder is."""
+        return f"{self.folder}#{self.adapter}" if self.adapter else str(self.folder)
+
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe that made it, with all values."""

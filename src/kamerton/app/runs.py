@@ -66,8 +66,8 @@ class Place:
     def label(self) -> str:
         """How the run is called: `museum/3`, with its arm where that is not the tuned model."""
         name = f"{self.run.parent.name}/{self.run.name}"
-        own = self.adapter or self.recipe.get("name")
-        return name if self.arm == own and not self.adapter else f"{name}#{self.arm}"
+        tuned = self.adapter or self.recipe.get("name")
+        return name if self.arm == tuned and not self.adapter else f"{name}#{self.arm}"
 
 
 def place_of(text: str) -> Place:

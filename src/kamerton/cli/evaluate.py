@@ -60,7 +60,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Ask or score, count, write a folder; exit 1 where too many answers could not be read."""
-    from kamerton.app.evaluation import Asked, evaluate_task, sampling
+    from kamerton.app.evaluation import ModelChoice, evaluate_task, sampling
     from kamerton.experiment.ask.evaluate import PAGE
     from kamerton.experiment.tasks import TASKS, Columns, Options
 
@@ -90,8 +90,8 @@ def evaluate(
         window=window,
         overlap=overlap,
     )
-    asked = Asked(model, slots, threads, tuple(trust or ()), key_env)
-    report, folder = evaluate_task(task, asked, options, out)
+    choice = ModelChoice(model, slots, threads, tuple(trust or ()), key_env)
+    report, folder = evaluate_task(task, choice, options, out)
     print_json(report.results.model_dump()) if as_json else typer.echo("\n".join(report.lines))
     for line in report.notes:
         note(line)

@@ -108,7 +108,7 @@ def gc(
     unfinished: Annotated[bool, typer.Option("--unfinished", help="cli.opt_unfinished")] = False,
 ) -> None:
     """Delete outputs that no run points to: the only command that deletes."""
-    with folders.alone(folders.ROOT):
+    with folders.exclusive_lock(folders.ROOT):
         for path in folders.unused_stages(folders.ROOT, unfinished):
             folders.delete_stage(path)
             typer.echo(say("cli.deleted", path=path))

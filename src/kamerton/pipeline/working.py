@@ -48,13 +48,13 @@ def forget_stopped(root: Path, recipe: str = "*") -> None:
 
 def newest_working(root: Path, recipe: str) -> tuple[Working, Path] | None:
     """The last run of a recipe that was begun and is not finished, and its record's path."""
-    found = []
+    records = []
     for path in (root / recipe).glob(f"{_MARK}*"):
         try:
-            found.append((Working.model_validate_json(path.read_bytes()), path))
+            records.append((Working.model_validate_json(path.read_bytes()), path))
         except (OSError, ValidationError):
             continue  # ended just now, or is about to be written
-    return max(found, key=lambda pair: pair[0].since, default=None)
+    return max(records, key=lambda pair: pair[0].since, default=None)
 
 
 def is_working(path: Path) -> bool:

@@ -14,7 +14,12 @@ from kamerton.formats.jsonl import write_text
 from kamerton.formats.page import page
 
 JSON, MARKDOWN, HTML = "card.json", "card.md", "card.html"
-_STYLE = 'td[style*="right"], th[style*="right"] { white-space: nowrap; }\n'
+_STYLE = """
+main { overflow-wrap: anywhere; }
+h2 { margin-top: 2.4rem; }
+table { display: block; overflow-x: auto; font-size: .9rem; }
+td[style*="right"], th[style*="right"] { white-space: nowrap; }
+"""
 _BOUNDS = (0, 100, 200, 500, 1000, 2000, 5000, 10000)
 
 
