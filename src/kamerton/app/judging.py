@@ -155,7 +155,7 @@ def _pairs(
 
 def _mask(recipe: Tree) -> "Mask":
     """Takes out the kinds of personal data that are always looked for, and those of the recipe."""
-    from kamerton.develop.settings.sources import PrivacySettings
+    from kamerton.develop.settings.data import PrivacySettings
     from kamerton.privacy.personal import find, masked
 
     more = ((recipe.get("data") or {}).get("privacy") or {}).get("find") or []

@@ -22,7 +22,7 @@ from kamerton.formats.language import say
 from kamerton.formats.recipe import Section, read_yaml, validate
 
 if TYPE_CHECKING:
-    from kamerton.develop.settings.sources import RightsSettings
+    from kamerton.develop.settings.data import RightsSettings
 
 Died = int | Literal["living"] | None
 """Year of death; None where nobody wrote it down."""

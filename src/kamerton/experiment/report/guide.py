@@ -8,8 +8,6 @@ from kamerton.experiment.design import Design, design
 from kamerton.experiment.metrics import CRITERIA
 from kamerton.experiment.report import plot, sections, words
 from kamerton.experiment.report.blocks import (
-    Answer,
-    Answers,
     Block,
     Heading,
     Page,
@@ -76,7 +74,7 @@ def page(run: GuideRun) -> Page:
             _by_arm(run),
             *_secondary(run),
         ],
-        answers=[_answers(run)],
+        answers=_answers(run),
     )
 
 
@@ -172,7 +170,7 @@ def _secondary(run: GuideRun) -> list[Section]:
     return [Section(title, [note, sections.secondary(others, margin)])]
 
 
-def _answers(run: GuideRun) -> Section:
+def _answers(run: GuideRun) -> list[Section]:
     """All questions with their answers; those on which the scores differ first."""
     by_question: dict[str, dict[str, Sample]] = defaultdict(dict)
     for sample in run.samples:
@@ -181,22 +179,14 @@ def _answers(run: GuideRun) -> Section:
     questions = [_question(list(by_question[name].values()), run) for name in answered]
     order = list(map(str, SETS))
     questions.sort(key=lambda one: (not one.differs, order.index(one.held_out)))
-    sets = [held_out for held_out, _, _ in held_out_sets(run)]
-    shown = Answers(questions, sets, text("right"), text("wrong"))
-    return Section(text("answers_title"), [Text(text("answers_note"), "quiet"), shown])
+    labels = text("answers_note"), text("right"), text("wrong")
+    return sections.answers(questions, held_out_sets(run), *labels)
 
 
 def _question(samples: list[Sample], run: GuideRun) -> Question:
-    first = samples[0]
-    main = "safety" if first.held_out == "safety" else run.settings.primary
+    main = "safety" if samples[0].held_out == "safety" else run.settings.primary
     marks = [sample.scores.get(main, 0.0) for sample in samples]
-    answers = [
-        Answer(s.arm, s.answer.strip(), mark >= RIGHT, list(map(words.reason, s.why.values())))
-        for s, mark in zip(samples, marks, strict=True)
-    ]
-    return Question(
-        first.question, answers, first.held_out, first.reference, max(marks) > min(marks)
-    )
+    return sections.question(samples, [mark >= RIGHT for mark in marks], max(marks) > min(marks))
 
 
 def notes(run: GuideRun) -> list[str]:

@@ -9,8 +9,6 @@ from kamerton.experiment.compare import RIGHT
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.report import plot, sections, words
 from kamerton.experiment.report.blocks import (
-    Answer,
-    Answers,
     Block,
     Claim,
     Page,
@@ -261,27 +259,13 @@ def _answers(run: RowsRun, kind: str) -> list[Section]:
     questions = sorted(
         map(_question, by_prompt.values()), key=lambda q: (q.held_out != "prompts", not q.differs)
     )
-    if not questions:
-        return []
-    names = [held_out for held_out, _, _ in held_out_sets(run)]
-    shown = Answers(questions, names, text(f"{kind}_whole"), text(f"{kind}_faulty"))
-    note = Text(text(f"{kind}_answers_note"), "quiet")
-    return [Section(text("answers_title"), [note, shown])]
+    labels = (text(f"{kind}_{key}") for key in ("answers_note", "whole", "faulty"))
+    return sections.answers(questions, held_out_sets(run), *labels)
 
 
 def _question(samples: list[Sample]) -> Question:
-    first = samples[0]
-    answers = [
-        Answer(
-            sample.arm,
-            sample.answer.strip(),
-            all(score >= RIGHT for score in sample.scores.values()),
-            list(map(words.reason, sample.why.values())),
-        )
-        for sample in samples
-    ]
-    differs = len({answer.right for answer in answers}) > 1
-    return Question(first.question, answers, first.held_out, first.reference, differs)
+    right = [all(score >= RIGHT for score in sample.scores.values()) for sample in samples]
+    return sections.question(samples, right, len(set(right)) > 1)
 
 
 def notes(run: RowsRun) -> list[str]:

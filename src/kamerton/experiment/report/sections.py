@@ -8,6 +8,8 @@ import yaml
 
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.blocks import (
+    Answer,
+    Answers,
     Block,
     Bullets,
     Cell,
@@ -18,6 +20,7 @@ from kamerton.experiment.report.blocks import (
     Page,
     PlotRow,
     Plots,
+    Question,
     Score,
     ScoreRow,
     Scores,
@@ -35,7 +38,7 @@ from kamerton.experiment.report.table import wrapped
 from kamerton.formats import scores as formats
 from kamerton.formats.language import say
 from kamerton.formats.manifest import Manifest, StageName
-from kamerton.formats.scores import Comparison, Summary
+from kamerton.formats.scores import Comparison, Sample, Summary
 from kamerton.formats.serving import BASE, RAG
 
 HeldOutSet = tuple[str, str, str]
@@ -220,6 +223,26 @@ def feedback(run: ComparedRun) -> list[Section]:
             blocks += [Text(f"{verdict}."), *([Bullets(doubts, "quiet")] if doubts else [])]
         sections.append(Section(one.title, blocks))
     return sections
+
+
+def question(samples: Sequence[Sample], right: Sequence[bool], differs: bool) -> Question:
+    """What every arm answered to one question, and why it scored below 1."""
+    answers = [
+        Answer(s.arm, s.answer.strip(), mark, list(map(words.reason, s.why.values())))
+        for s, mark in zip(samples, right, strict=True)
+    ]
+    first = samples[0]
+    return Question(first.question, answers, first.held_out, first.reference, differs)
+
+
+def answers(
+    questions: Sequence[Question], sets: Sequence[HeldOutSet], note: str, right: str, wrong: str
+) -> list[Section]:
+    """All questions with their answers; `right` and `wrong` stand above those that are."""
+    if not questions:
+        return []
+    shown = Answers(questions, [held_out for held_out, _, _ in sets], right, wrong)
+    return [Section(text("answers_title"), [Text(note, "quiet"), shown])]
 
 
 def stage_name(stage: str) -> str:

@@ -15,7 +15,7 @@ from kamerton.develop.data.guide.catalogue import Corpus
 from kamerton.develop.data.guide.split import Plan, split
 from kamerton.develop.data.leaks.check import INDEX, Report, check, merged
 from kamerton.develop.settings import GuideSettings
-from kamerton.develop.settings.guide import EmbeddingsSettings
+from kamerton.develop.settings.data import EmbeddingsSettings
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import insist_unique, write_rows, write_text

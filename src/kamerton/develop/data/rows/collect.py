@@ -17,7 +17,7 @@ from kamerton.develop.data.feedback import TrainingRow
 from kamerton.develop.data.sources import named
 from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
-from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
 from kamerton.documents.tables import Placed, Row
 from kamerton.formats.brief import SYNTH

@@ -9,7 +9,7 @@ from pathlib import Path
 from kamerton.develop.data import feedback
 from kamerton.develop.data.feedback import Form, TrainingRow
 from kamerton.develop.data.rows.collect import Sourced
-from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
 from kamerton.documents.tables import read_table
 from kamerton.formats.chat import ChatRow, Message

@@ -24,7 +24,7 @@ from kamerton.develop.data.rows.collect import (
 from kamerton.develop.data.sources.named import NAMED
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan
-from kamerton.develop.settings.rows import RowsSettings
+from kamerton.develop.settings.data import RowsSettings
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text

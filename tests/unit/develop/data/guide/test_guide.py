@@ -11,7 +11,7 @@ from kamerton.develop.data.guide import catalogue, run, table
 from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.data.guide.split import Plan
 from kamerton.develop.settings import GuideSettings
-from kamerton.develop.settings.guide import EmbeddingsSettings
+from kamerton.develop.settings.data import EmbeddingsSettings
 from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import contains
