@@ -65,11 +65,12 @@ def kind(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def read_csv(path: Path) -> Iterator[Placed]:
+def read_csv(path: Path, skip_nameless: bool = False) -> Iterator[Placed]:
     """Each record as column to text, with the line that it begins at; blank lines are passed over.
 
-    InputError: a header with empty or repeated names, quotes that do not close, a record with
-    another number of cells than the header.
+    `skip_nameless`: columns without a name, as spreadsheets and pandas write them, are left out.
+    InputError: a header with repeated or (else) empty names, quotes that do not close, a record
+    with another number of cells than the header.
     """
     csv.field_size_limit(LINE_LIMIT)  # the library's own, 128 KiB, is less than an article
     with _opened(path) as stream:
@@ -80,13 +81,15 @@ def read_csv(path: Path) -> Iterator[Placed]:
         records = _records(csv.reader(chain([first], text), delimiter=separator, strict=True), path)
         where, cells = next(records, ("", []))
         header = [name.strip() for name in cells]
-        if not all(header) or len(set(header)) != len(header):
+        names = list(filter(None, header)) if skip_nameless else header
+        if not all(names) or len(set(names)) != len(names):
             raise InputError("documents.bad_header", where=where, has=", ".join(header))
         for where, cells in records:
             if len(cells) != len(header):
                 values = {"has": len(cells), "wanted": len(header)}
                 raise InputError("documents.ragged", where=where, **values)
-            yield where, dict(zip(header, cells, strict=True))
+            row = dict(zip(header, cells, strict=True))
+            yield where, {name: row[name] for name in names}
 
 
 def _csv_lines(stream: IO[bytes], path: Path) -> Iterator[str]:
