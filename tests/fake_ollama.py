@@ -26,8 +26,6 @@ class FakeOllama:
     """Streams go on until their client leaves."""
     left: bool = False
     """Whether a client left such a stream."""
-    scores_prompts: bool = False
-    """Ollama ignores `echo`; vLLM and llama-server do not."""
     url: str = ""
 
     async def models(self, _: Request) -> Response:
@@ -59,15 +57,6 @@ class FakeOllama:
         finally:
             self.left = self.endless
 
-    async def complete(self, request: Request) -> Response:
-        body = await self._note(request)
-        choice: dict[str, Any] = {"index": 0, "text": " three", "finish_reason": "length"}
-        if body.get("echo") and self.scores_prompts:
-            tokens = ["one", " two", " three"]
-            choice["text"] = "".join(tokens)
-            choice["logprobs"] = {"tokens": tokens, "token_logprobs": [None, -1.5, -0.1]}
-        return JSONResponse({"object": "text_completion", "choices": [choice]})
-
     async def _note(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()
         self.bodies.append(body)
@@ -90,7 +79,6 @@ def ollama() -> Iterator[FakeOllama]:
     routes = [
         Route("/v1/models", fake.models),
         Route("/v1/chat/completions", fake.chat, methods=["POST"]),
-        Route("/v1/completions", fake.complete, methods=["POST"]),
     ]
     with listening(routes) as fake.url:
         yield fake

@@ -14,10 +14,10 @@ CHECK = "check.json"
 
 def check(job: Job) -> None:
     """Tell what the run will cost and what it can show; InputError for what cannot be used."""
-    found = figures(job.recipe, Path(job.folder), leaks=False)  # the data stage looks for them
-    for line in lines(job.recipe, found):
+    counts = figures(job.recipe, Path(job.folder), leaks=False)  # the data stage looks for them
+    for line in lines(job.recipe, counts):
         note(line)
-    write_text(job.out("check") / CHECK, json.dumps(found, indent=2) + "\n")
+    write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")
 
 
 def figures(recipe: Recipe, home: Path, leaks: bool = True) -> Figures:
@@ -28,13 +28,13 @@ def figures(recipe: Recipe, home: Path, leaks: bool = True) -> Figures:
     if not recipe.parts:
         return kind_of(recipe.data).survey(recipe.data, home, recipe.seed)
     parts = recipe.parts.items()
-    found = {n: kind_of(part.data).forecast(recipe, n, part, home, leaks) for n, part in parts}
-    return {"adapters": found}
+    counts = {n: kind_of(part.data).forecast(recipe, n, part, home, leaks) for n, part in parts}
+    return {"adapters": counts}
 
 
-def lines(recipe: Recipe, found: Figures) -> list[str]:
+def lines(recipe: Recipe, counts: Figures) -> list[str]:
     """The figures of a recipe as lines to read."""
     if not recipe.parts:
-        return kind_of(recipe.data).lines(found)
-    told = found["adapters"]
-    return [line for n, part in recipe.parts.items() for line in kind_of(part.data).lines(told[n])]
+        return kind_of(recipe.data).lines(counts)
+    parts = counts["adapters"]
+    return [line for n, part in recipe.parts.items() for line in kind_of(part.data).lines(parts[n])]

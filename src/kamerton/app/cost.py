@@ -10,7 +10,7 @@ from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.rows.collect import Sourced
+    pass
 
 SAMPLE = 2000
 """Rows that are made to tokens; of more as many, evenly taken, and the figures are scaled."""
@@ -54,31 +54,17 @@ def _is_here(data: RowsSettings, number: int, home: Path) -> bool:
 def _rows(data: RowsSettings, home: Path, seed: int) -> tuple[list[ChatRow], str]:
     """The training rows, without those that go whatever the others are; why there are none."""
     from kamerton.develop.data.rows.collect import unfit
-    from kamerton.develop.data.rows.split import split
+    from kamerton.develop.data.rows.run import read, split
 
     quick = _without_names(data)
-    found, share = _found(quick, home, seed)
-    said = {one.row.id: one.said for one in found}
+    # Without a teacher nothing is written: no folder is needed.
+    found, _, share = read(quick, home, Path(), seed)
+    said = {one.row.id: one.written for one in found}
     left = [one for one in found if not unfit(one.row, quick)]
     train = split(left, share, seed)[0]
     why = "held_out" if left else "filtered" if found else "empty"
     rows = [own if isinstance(own := said[row.id], ChatRow) else row for row in train]
     return rows, "" if rows else why
-
-
-def _found(data: RowsSettings, home: Path, seed: int) -> tuple[list["Sourced"], float]:
-    """All rows as filters see them, and the share that is held out."""
-    from kamerton.develop.data.rows import collect, rated
-    from kamerton.develop.data.rows.collect import private
-
-    if rated.is_rated(data, home, "sft"):
-        found, settled = rated.collect(data, home, "sft", seed)
-        return found, 0.0 if settled else data.held_out
-    # Without a teacher nothing is written: no folder is needed.
-    found = collect.collect(data, home, Path(), seed)
-    if data.privacy.action == "mask":
-        found = [replace(one, row=private(one.row, data)[0]) for one in found]
-    return found, data.held_out
 
 
 def _without_names(data: RowsSettings) -> RowsSettings:

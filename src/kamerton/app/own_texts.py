@@ -8,7 +8,7 @@ from pathlib import Path
 from kamerton.app import recipe as recipes
 from kamerton.app.kinds.guide import claim
 from kamerton.develop.data.guide import table
-from kamerton.develop.data.guide.facts import Corpus, Fact
+from kamerton.develop.data.guide.catalogue import Corpus, Fact
 from kamerton.develop.data.guide.split import split
 from kamerton.develop.settings import GuideSettings
 from kamerton.experiment.design import design
@@ -16,7 +16,7 @@ from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
-from kamerton.retrieval import passages
+from kamerton.retrieval.index import read_passages
 
 _SEED = 7
 _FORM = """\
@@ -56,7 +56,7 @@ def new_recipe(folder: Path, documents: Path, questions: Path, name: str) -> New
     if folder.exists():
         raise InputError("app.folder_exists", where=str(folder))
     settings = GuideSettings()
-    passages.read(documents, settings.context_tokens)
+    read_passages(documents, settings.context_tokens)
     facts = table.read(questions, settings)
     groups = dict.fromkeys(fact.group for fact in facts)
     if not any(fact.test for fact in facts):

@@ -32,6 +32,7 @@ __all__ = [
     "InputError",
     "Run",
     "compare",
+    "evaluate",
     "grade",
     "open_run",
     "plan",
@@ -96,7 +97,7 @@ def compare(*names: str | Run) -> BoardOfRuns:
     RUN or RUN#ARM as `kamerton compare` takes them; InputError where they were asked different
     questions.
     """
-    texts = [one.name if isinstance(one, Run) else one for one in names]
+    texts = [one.address if isinstance(one, Run) else one for one in names]
     return BoardOfRuns(*compared_runs(texts))
 
 
@@ -106,11 +107,11 @@ def search(run: str | Path | Run, query: str, count: int = 5, how: How = DEFAULT
     `run`: a run, or the folder of an index; `how`: cosine (meaning), bm25 (words) or fused.
     """
     from kamerton.retrieval.search import ForeignIndex
-    from kamerton.retrieval.search import search as found
+    from kamerton.retrieval.search import search as ranked
 
-    folder = _index(str(run.folder if isinstance(run, Run) else run))
+    folder = _index(run.address if isinstance(run, Run) else str(run))
     try:
-        return Hits(query, tuple(found(folder, query, count, how)))
+        return Hits(query, tuple(ranked(folder, query, count, how)))
     except ForeignIndex as error:
         raise InputError(
             "serve.index_encoder", where=error.where, has=error.has, wanted=error.wanted
@@ -137,8 +138,8 @@ def serving(run: str | Path | Run) -> Iterator[Server]:
 
     name = str(run.folder if isinstance(run, Run) else run)
     with server(name) as base_url:
-        told = httpx.get(f"{base_url}/models", trust_env=False).json()
-        yield Server(base_url, tuple(model["id"] for model in told["data"]))
+        offered = httpx.get(f"{base_url}/models", trust_env=False).json()
+        yield Server(base_url, tuple(model["id"] for model in offered["data"]))
 
 
 def grade(
@@ -167,8 +168,47 @@ def grade(
     )
     with _file(answers) as path:
         outcome = TASKS[task].grade(path, options)
-    told = (outcome.figures, outcome.lines, outcome.items, outcome.complaint)
-    return Graded(task, *told)
+    return Graded(task, outcome.figures, outcome.lines, outcome.items, outcome.complaint)
+
+
+def evaluate(
+    task: str,
+    model: str | Run = "embedded",
+    data: str | Path | None = None,
+    *,
+    samples: int = 1,
+    temperature: float | None = None,
+    max_tokens: int = 256,
+    limit: int | None = None,
+    shots: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> Graded:
+    """A model asked a task, on this machine: maths, gsm8k, choice, perplexity or continuation.
+
+    `model`: a base, a run (`museum`, `museum#code`), a hub id or URL#NAME; `data`: the user's own
+    questions or texts. Everything is written to `out`, else runs/eval/TASK-MODEL, and what is
+    there already is not asked again.
+    """
+    from kamerton.app.evaluation import ModelChoice, eval_folder, evaluate_task, sampling
+    from kamerton.experiment.ask.evaluate import PAGE
+    from kamerton.experiment.tasks import Options
+
+    name = model.name if isinstance(model, Run) else model
+    options = Options(
+        data=Path(data) if data else None,
+        seed=seed,
+        title=name,
+        shots=shots,
+        sampling=sampling(samples, temperature, max_tokens, seed),
+        limit=limit,
+    )
+    choice = ModelChoice(model.address if isinstance(model, Run) else model)
+    folder = Path(out) if out else eval_folder(task, name) if isinstance(model, Run) else None
+    report, folder = evaluate_task(task, choice, options, folder)
+    words = (*report.lines, *report.notes)
+    results = report.results.model_dump()
+    return Graded(task, results, words, complaint=report.complaint, page=folder / PAGE)
 
 
 def _sets(values: Values | None) -> tuple[str, ...]:
@@ -214,8 +254,12 @@ def _index(run: str) -> Path:
     for folder in (Path(run), Path(run) / "index"):
         if (folder / META).is_file():
             return folder
-    place = folders.resolve_run(run)
-    folder = folders.read_run(place).stage(place, "data") / "index"
-    if not (folder / META).is_file():
+    name, _, adapter = run.partition("#")
+    place = folders.resolve_run(name)
+    data = folders.read_run(place).by_adapter(place, "data")
+    if len(data) > 1 and adapter not in data:
+        raise InputError("app.which_adapter", where=run, run=name, known=", ".join(data))
+    folder = data.get(adapter) or next(iter(data.values()), place)
+    if not (folder / "index" / META).is_file():
         raise InputError("app.search_no_index", where=str(place))
-    return folder
+    return folder / "index"

@@ -106,8 +106,8 @@ class Recipe(Section):
 
     def stage(self, does: str, adapter: str = "") -> StageName:
         """The name of an adapter's own stage, or of one that all adapters share."""
-        own = bool(self.adapters) and does in OWN_STAGES
-        return StageName.of(does, adapter if own else "")
+        separate = bool(self.adapters) and does in OWN_STAGES
+        return StageName.of(does, adapter if separate else "")
 
     @property
     def slots(self) -> int:
@@ -137,8 +137,8 @@ def homes() -> list[Path]:
 def shipped() -> list[Path]:
     """The recipe files of the first folder that has any."""
     for home in homes():
-        if found := sorted(home.glob(f"*/{FILE}")):
-            return found
+        if files := sorted(home.glob(f"*/{FILE}")):
+            return files
     return []
 
 
@@ -146,19 +146,19 @@ def resolve(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -
     """The recipe of a file, with preset and `--set` values laid over it, checked and named."""
     recipe = validate(load(path, preset, sets), Recipe, path, preset, sets)
     name = recipe.name or path.resolve().parent.name
-    for given in (name, *recipe.adapters):
-        if given in RESERVED or "+" in given:
-            raise InputError("app.reserved_name", where=str(path), name=given)
+    for called in (name, *recipe.adapters):
+        if called in RESERVED or "+" in called:
+            raise InputError("app.reserved_name", where=str(path), name=called)
     return recipe.model_copy(update={"name": name})
 
 
 def origins(path: Path, preset: str | None, sets: tuple[str, ...]) -> dict[str, str]:
     """Where each value that is not a default comes from: flag order is recipe, preset, --set."""
-    found = dict.fromkeys(_leaves(load(path)), "recipe")
+    origin = dict.fromkeys(_leaves(load(path)), "recipe")
     if preset:
         overlay = read_yaml(path)["presets"][preset] or {}
-        found |= dict.fromkeys(_leaves(overlay), f"preset {preset}")
-    return found | {text.partition("=")[0].strip(): "--set" for text in sets}
+        origin |= dict.fromkeys(_leaves(overlay), f"preset {preset}")
+    return origin | {text.partition("=")[0].strip(): "--set" for text in sets}
 
 
 def _leaves(tree: dict[str, Any], prefix: str = "") -> list[str]:

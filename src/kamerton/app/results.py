@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from kamerton.app.recipe import Recipe
 from kamerton.app.runs import place_of, recipe_of
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows, read_text
+from kamerton.formats.jsonl import read_model, read_rows, read_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
 from kamerton.formats.scores import SAMPLES, SUMMARY, Comparison, Sample, Summary
@@ -68,6 +68,11 @@ class Run:
         name = f"{self.folder.parent.name}/{self.folder.name}"
         return f"{name}#{self.adapter}" if self.adapter else name
 
+    @property
+    def address(self) -> str:
+        """What every command takes as RUN, wherever the working folder is."""
+        return f"{self.folder}#{self.adapter}" if self.adapter else str(self.folder)
+
     @cached_property
     def recipe(self) -> Recipe:
         """The recipe that made it, with all values."""
@@ -92,7 +97,7 @@ class Run:
     @cached_property
     def summary(self) -> Summary:
         """All scores and comparisons; InputError where the run compared nothing."""
-        return Summary.model_validate_json(read_text(self._demand(SUMMARY)))
+        return read_model(self._demand(SUMMARY), Summary)
 
     @cached_property
     def samples(self) -> list[Sample]:
@@ -125,7 +130,8 @@ class Run:
             path = folder / self.adapter / "table.txt"
             if name.does == "report" and path.is_file():
                 return read_text(path)
-        return "\n".join(read_text(self._demand("card.md")).splitlines()[2:5])
+        _, _, text = read_text(self._demand("card.md")).partition("\n---\n\n")
+        return "\n".join(text.splitlines()[2:5])
 
     def __str__(self) -> str:
         """Its name and the words that end a run."""

@@ -74,7 +74,7 @@ def make(
     job = planned.job
     places = {str(item.name): str(item.folder.relative_to(folders.ROOT)) for item in chosen}
     work = Working(recipe=planned.recipe.name, stages=places)
-    with folders.in_use(folders.ROOT), working(folders.ROOT, work):
+    with folders.shared_lock(folders.ROOT), working(folders.ROOT, work):
         if fresh:
             forget(chosen)
         ran = execute(chosen, planned.stages, in_child(lambda item: command(item, job)))

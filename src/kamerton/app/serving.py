@@ -37,9 +37,7 @@ def served(run: str) -> Served:
 
     InputError where the run made none.
     """
-    from kamerton.engines.remote import is_address
-
-    if is_address(run):
+    if run.startswith(("http://", "https://")):
         remote = RemoteServer(base_url=run)
         return Served(None, ServeSettings(remote=[remote]), [])
     if (Path(run) / FILE).is_file():

@@ -52,8 +52,8 @@ def stages(recipe: Recipe, home: Path) -> tuple[Stage, ...]:
     if recipe.pretrain is None:
         return made
     prompts = (home / recipe.pretrain.prompts,) if recipe.pretrain.prompts else ()
-    asked = _pick(recipe.model_dump(mode="json"), "pretrain", "seed", "threads")
-    trained = Stage(PRETRAIN, (DATA,), asked, prompts, resumes=True)
+    settings = _pick(recipe.model_dump(mode="json"), "pretrain", "seed", "threads")
+    trained = Stage(PRETRAIN, (DATA,), settings, prompts, resumes=True)
     report = Stage(REPORT, (CHECK, DATA, PRETRAIN), {"language": current()})
     return (*made, trained, report)
 
@@ -77,8 +77,8 @@ def _adapters(recipe: Recipe, home: Path) -> tuple[Stage, ...]:
     data = [_data(recipe, name, part, home) for name, part in parts.items()]
     files = tuple(file for stage in data for file in stage.sources)
     sections = {name: part.model_dump(mode="json") for name, part in parts.items()}
-    asked = {"parts": sections} | _pick(tree, "seed", "base")
-    check = Stage(CHECK, (), asked, files, version=3)
+    settings = {"parts": sections} | _pick(tree, "seed", "base")
+    check = Stage(CHECK, (), settings, files, version=3)
     weights = (Path(recipe.base),) if Path(recipe.base).is_dir() else ()
     made = (*data, *(_tune(recipe, name, part, weights) for name, part in parts.items()))
     names = {"base": recipe.base, "names": list(parts), "export": tree["export"]}
@@ -104,14 +104,14 @@ def _tune(recipe: Recipe, name: str, part: Part, weights: tuple[Path, ...]) -> S
 
 def _compare(recipe: Recipe, name: str, part: Part) -> Stage:
     served = recipe.serve.model_dump(mode="json")
-    asked: Tree = {
+    settings: Tree = {
         "experiment": part.experiment.model_dump(mode="json"),
         "serve": _pick(served, "slots", "threads", "passages", "retrieval"),
         "name": name,
     }
-    asked |= {"threads": recipe.threads, "seed": recipe.seed, "deterministic": recipe.deterministic}
+    settings |= _pick(recipe.model_dump(mode="json"), "threads", "seed", "deterministic")
     parents = (recipe.stage(DATA, name), recipe.stage(TUNE, name), EXPORT)
-    return Stage(recipe.stage(COMPARE, name), parents, asked, version=4, resumes=True)
+    return Stage(recipe.stage(COMPARE, name), parents, settings, version=4, resumes=True)
 
 
 def _pick(tree: Tree, *names: str) -> Tree:

@@ -16,7 +16,7 @@ from kamerton.formats.progress import note
 from kamerton.formats.retrieval import DEFAULT, How
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.corpus.preview import Cost
+    from kamerton.develop.data.corpus.run import Cost
     from kamerton.develop.data.leaks.check import Leak, Report
     from kamerton.formats.chat import ChatRow
 

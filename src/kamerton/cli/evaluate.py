@@ -1,11 +1,7 @@
 """`kamerton eval`: a model on a task (maths, choice, perplexity, continuation), here or by URL."""
 
-import os
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,10 +9,6 @@ from kamerton.cli.words import print_json
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES, say
 from kamerton.formats.progress import note
-from kamerton.pipeline import folder as folders
-
-if TYPE_CHECKING:
-    from kamerton.client.connection import Model
 
 _FOR_ALL = frozenset(
     [
@@ -33,9 +25,6 @@ _FOR_ALL = frozenset(
         "key_env",
     ]
 )
-_CONCURRENCY = 256
-"""Requests on their way at a time: the engine sees shared prefixes only of those that are there."""
-_URLS = ("http://", "https://")
 
 
 def evaluate(
@@ -71,21 +60,15 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Ask or score, count, write a folder; exit 1 where too many answers could not be read."""
-    from kamerton.experiment.ask.asking import SamplingParams
+    from kamerton.app.evaluation import ModelChoice, evaluate_task, sampling
     from kamerton.experiment.ask.evaluate import PAGE
-    from kamerton.experiment.ask.evaluate import evaluate as run
-    from kamerton.experiment.tasks import ASKED, TASKS, Columns, Options
+    from kamerton.experiment.tasks import TASKS, Columns, Options
 
-    if task not in ASKED:
-        raise InputError("cli.eval_unknown_task", task=task, known=", ".join(ASKED))
-    _check_options(context, task, TASKS[task].asking_options)
+    if task in TASKS:
+        _check_options(context, task, TASKS[task].asking_options)
     if prompts not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise InputError("experiment.maths_no_prompt", language=prompts, known=known)
-    many = samples > 1
-    drawn_at = temperature if temperature is not None else 0.7 if many else 0.0
-    if many and drawn_at == 0:
-        raise InputError("cli.eval_greedy_samples", where="--samples", samples=samples)
     options = Options(
         data=data,
         columns=Columns(
@@ -100,18 +83,15 @@ def evaluate(
         title=model if model != "." else Path.cwd().name,
         language=prompts,
         shots=shots,
-        sampling=SamplingParams(samples, drawn_at, max_tokens, seed=seed, early=early),
+        sampling=sampling(samples, temperature, max_tokens, seed, early),
         limit=limit,
         letters=letters,
         count_from=count_from,
         window=window,
         overlap=overlap,
     )
-    evaluation = TASKS[task].evaluation(options)
-    called = re.sub(r"[^\w.]+", "-", model.partition("://")[2]) or Path(model).name
-    folder = out or folders.ROOT / "eval" / f"{task}-{called}"
-    with _served(model, slots, threads, trust or [], key_env) as served:
-        report = run(evaluation, served, folder)
+    choice = ModelChoice(model, slots, threads, tuple(trust or ()), key_env)
+    report, folder = evaluate_task(task, choice, options, out)
     print_json(report.results.model_dump()) if as_json else typer.echo("\n".join(report.lines))
     for line in report.notes:
         note(line)
@@ -131,32 +111,3 @@ def _check_options(context: typer.Context, task: str, known: frozenset[str]) -> 
         given = source is not None and source.name == "COMMANDLINE"
         if given and name not in known | _FOR_ALL:
             raise InputError("cli.eval_not_of_task", where=parameter.opts[0], task=task)
-
-
-@contextmanager
-def _served(
-    model: str, slots: int, threads: int, trust: list[str], key_env: str
-) -> Iterator["Model"]:
-    """The model that a URL names, else one in a process of its own as long as it is asked."""
-    from kamerton.app.weights import located
-    from kamerton.client.connection import Endpoint, api_key, first_model, models
-    from kamerton.client.hosts import check_host
-    from kamerton.engines.batched.engine import BatchedSettings, running
-
-    if model.startswith(_URLS):
-        url, _, name = model.partition("#")
-        check_host(url, trust, False, where="--model")
-        offered = models(Endpoint(url, api_key(key_env), concurrency=slots))
-        chosen = next((one for one in offered if name in ("", one.id)), None)
-        if chosen is None:
-            known = ", ".join(one.id for one in offered)
-            raise InputError("cli.eval_no_model", where=url, model=name, known=known)
-        yield chosen
-        return
-    weights, adapter = located(model)
-    cores = threads or os.cpu_count() or 1
-    settings = BatchedSettings(weights, "model", adapter, slots=slots, threads=cores)
-    with running(settings) as engine:
-        # With hundreds in the engine's queue the last answer is waited for for hours.
-        address = f"{engine.address}/v1"
-        yield first_model(Endpoint(address, engine.api_key, timeout=None, concurrency=_CONCURRENCY))

@@ -10,7 +10,7 @@ from kamerton.cli.words import table
 from kamerton.formats.language import say
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.guide.facts import Fact
+    from kamerton.develop.data.guide.catalogue import Fact
 
 _MOST_KEYS = 12
 """Keys that are shown; the others are counted."""

@@ -21,12 +21,11 @@ def push(
     target: Annotated[str, typer.Argument(help="cli.arg_push_target")],
 ) -> None:
     """Write the adaptations, their proofs and the model card to a folder or to `hf:OWNER/NAME`."""
-    from kamerton.develop.export.publish import publish, upload
+    from kamerton.develop.export.publish import joined, publish, upload
 
     place = resolve_run(run)
     files = _files(place, read_run(place))
-    # Of several adapters each has its card; together they are the folder's.
-    card = "\n\n".join(read_text(path) for path in sorted(place.glob("*model_card.md")))
+    card = joined([read_text(path) for path in sorted(place.glob("*model_card.md"))])
     if target.startswith(HUB):
         typer.echo(upload(files, card, target.removeprefix(HUB)))
         return

@@ -15,6 +15,7 @@ from kamerton.formats.language import say
 from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
+from kamerton.pipeline.working import forget_stopped
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 
@@ -107,7 +108,9 @@ def gc(
     unfinished: Annotated[bool, typer.Option("--unfinished", help="cli.opt_unfinished")] = False,
 ) -> None:
     """Delete outputs that no run points to: the only command that deletes."""
-    with folders.alone(folders.ROOT):
+    with folders.exclusive_lock(folders.ROOT):
         for path in folders.unused_stages(folders.ROOT, unfinished):
             folders.delete_stage(path)
             typer.echo(say("cli.deleted", path=path))
+        if unfinished:
+            forget_stopped(folders.ROOT)

@@ -40,7 +40,7 @@ class Options:
     system: str = ""
     """System text of rows that have none of their own."""
     input_as: Literal["user", "system"] = "user"
-    """Where Alpaca's `input` goes."""
+    """Where Alpaca's `input` and Dolly's `context` go."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,9 @@ def to_chat(
     """A row as a chat that ends with the assistant.
 
     A system text of the row's own goes before `system`, which is for rows without one; where both
-    are empty there is no system turn. Alpaca's `input` follows the instruction in the user turn,
-    or is the system turn with `input_as="system"`. Of a preference row the better answer is taken.
+    are empty there is no system turn. Alpaca's `input` and Dolly's `context` follow the instruction
+    in the user turn, or are the system turn with `input_as="system"`. Of a preference row the
+    better answer is taken.
     InputError at `origin`: an empty answer or question, an unknown role, a chat without an answer.
     """
     messages = FORMS[form].turns(row, Options(origin, system, input_as))
@@ -166,25 +167,30 @@ def _two_columns(question: str, answer: str) -> RowForm:
     return RowForm((question, answer), _question_and_answer(question, answer))
 
 
-def _alpaca(row: Row, options: Options) -> list[Message]:
-    """Alpaca's form: `instruction`, `input` (often empty), `output`."""
-    asked = _text(row["instruction"], "instruction", options)
-    extra = _optional(row.get("input"), "input", options)
-    answer = _answer(row["output"], "output", options)
-    if extra and options.input_as == "system":
-        system = _optional(row.get("system"), "system", options)
-        row = {**row, "system": "\n\n".join(part for part in (system, extra) if part)}
-    elif extra:
-        asked = f"{asked}\n\n{extra}"
-    turns = [Message(role="user", content=asked), Message(role="assistant", content=answer)]
-    return [*_system(row, options), *turns]
+def _instruction(extra_column: str, answer_column: str) -> RowForm:
+    """An instruction, what it is about (often empty), and the answer."""
+
+    def turns(row: Row, options: Options) -> list[Message]:
+        asked = _text(row["instruction"], "instruction", options)
+        extra = _optional(row.get(extra_column), extra_column, options)
+        answer = _answer(row[answer_column], answer_column, options)
+        if extra and options.input_as == "system":
+            system = _optional(row.get("system"), "system", options)
+            row = {**row, "system": "\n\n".join(part for part in (system, extra) if part)}
+        elif extra:
+            asked = f"{asked}\n\n{extra}"
+        turns = [Message(role="user", content=asked), Message(role="assistant", content=answer)]
+        return [*_system(row, options), *turns]
+
+    return RowForm(("instruction", answer_column), turns)
 
 
 FORMS: dict[str, RowForm] = {
     "preference": RowForm(("chosen", "rejected"), _better),
     "messages": _message_list("messages"),
     "sharegpt": _message_list("conversations"),
-    "alpaca": RowForm(("instruction", "output"), _alpaca),
+    "alpaca": _instruction("input", "output"),
+    "dolly": _instruction("context", "response"),
     "prompt_completion": _two_columns("prompt", "completion"),
     "prompt_response": _two_columns("prompt", "response"),
     "question_answer": _two_columns("question", "answer"),

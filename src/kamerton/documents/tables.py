@@ -34,15 +34,16 @@ Placed = tuple[str, Row]
 """A row after its place."""
 
 
-def read_table(path: Path) -> Iterator[Placed]:
+def read_table(path: Path, unnamed: str = "") -> Iterator[Placed]:
     """Each row with its place: `file:line` in CSV and JSONL, `file#row` (from 1) elsewhere.
 
-    Blank lines are passed over. InputError: a file that is missing, empty, broken or of another
+    Blank lines are passed over. `unnamed` is the suffix of what a name of no known suffix stands
+    for. InputError: a file that is missing, empty, broken or of another
     kind, a line over `LINE_LIMIT`, a row that is no object or lacks cells.
     """
     if not path.is_file():
         raise InputError("documents.missing", where=str(path))
-    reader = READERS.get(kind(path))
+    reader = READERS.get(kind(path)) or READERS.get(unnamed)
     if reader is None:
         raise InputError("documents.no_table", where=str(path), known=" ".join(READERS))
     empty = True
@@ -64,11 +65,12 @@ def kind(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def read_csv(path: Path) -> Iterator[Placed]:
+def read_csv(path: Path, skip_nameless: bool = False) -> Iterator[Placed]:
     """Each record as column to text, with the line that it begins at; blank lines are passed over.
 
-    InputError: a header with empty or repeated names, quotes that do not close, a record with
-    another number of cells than the header.
+    `skip_nameless`: columns without a name, as spreadsheets and pandas write them, are left out.
+    InputError: a header with repeated or (else) empty names, quotes that do not close, a record
+    with another number of cells than the header.
     """
     csv.field_size_limit(LINE_LIMIT)  # the library's own, 128 KiB, is less than an article
     with _opened(path) as stream:
@@ -79,13 +81,15 @@ def read_csv(path: Path) -> Iterator[Placed]:
         records = _records(csv.reader(chain([first], text), delimiter=separator, strict=True), path)
         where, cells = next(records, ("", []))
         header = [name.strip() for name in cells]
-        if not all(header) or len(set(header)) != len(header):
+        names = list(filter(None, header)) if skip_nameless else header
+        if not all(names) or len(set(names)) != len(names):
             raise InputError("documents.bad_header", where=where, has=", ".join(header))
         for where, cells in records:
             if len(cells) != len(header):
                 values = {"has": len(cells), "wanted": len(header)}
                 raise InputError("documents.ragged", where=where, **values)
-            yield where, dict(zip(header, cells, strict=True))
+            row = dict(zip(header, cells, strict=True))
+            yield where, {name: row[name] for name in names}
 
 
 def _csv_lines(stream: IO[bytes], path: Path) -> Iterator[str]:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.client.hosts import trust_env
 from kamerton.engines.http import HttpClient
-from kamerton.engines.protocol import Json, Request
+from kamerton.engines.openai_api import readable
+from kamerton.engines.protocol import Capabilities, Json, Request
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
@@ -172,6 +173,9 @@ class ChildProcess:
 class ChildEngine:
     """What engines in a child process have in common; how a request is placed is each one's own."""
 
+    title: str
+    capabilities: Capabilities
+
     def __init__(self, process: ChildProcess) -> None:
         """Nothing is loaded before `start`."""
         self.process = process
@@ -205,4 +209,5 @@ class ChildEngine:
     @asynccontextmanager
     async def _placed(self, request: Request) -> AsyncIterator[Json]:
         """The body for the process, once there is a place for the request, held until the end."""
-        yield request.body | {"model": request.model}
+        body = readable(request.body, self.capabilities, self.title)
+        yield body | {"model": request.model}

@@ -170,10 +170,10 @@ def text_of(message: Message) -> str:
     return message.content or ""
 
 
-def refuse_unknown(request: Generation, known: frozenset[str], engine: str) -> None:
+def refuse_unknown(request: Generation, engine: str) -> None:
     """ApiError (400) for a field that an engine would ignore; empty ones ask for nothing."""
     for field, value in (request.model_extra or {}).items():
-        if value and field not in known | HARMLESS:
+        if value and field not in HARMLESS:
             _refuse(field, f"this model's engine ({engine}) does not know it; leave it out")
 
 
@@ -182,12 +182,15 @@ def readable(body: Json, capabilities: Capabilities, engine: str) -> Json:
 
     ApiError (400) for what it would ignore: tools, pictures, schemas, log-probabilities.
     """
+    scores = capabilities.prompt_logprobs
     fields = {
+        "messages": capabilities.chat,
+        "prompt": capabilities.completions,
         "tools": capabilities.tools,
         "functions": capabilities.tools,
         "response_format": capabilities.json_schema or _plain_format(body.get("response_format")),
-        "logprobs": capabilities.logprobs,
-        "echo": capabilities.prompt_logprobs,
+        "logprobs": capabilities.logprobs or (scores and body.get("echo")),
+        "echo": scores,
     }
     for field, able in fields.items():
         if body.get(field) and not able:

@@ -4,13 +4,10 @@ Everything of a request passes through, and what the server refuses is the clien
 templates, tools and caches are its own affair.
 """
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from kamerton.client.concurrent import run
-from kamerton.client.connection import Connection, Endpoint, Model, api_key, models
+from kamerton.client.connection import Endpoint, api_key, models
 from kamerton.engines.http import HttpClient
 from kamerton.engines.protocol import Capabilities, Json, Request
 from kamerton.formats.errors import InputError
@@ -93,81 +90,3 @@ class Remote:
         assert request.model is not None
         url = self.settings.base_url.rstrip("/") + request.route.removeprefix("/v1")
         return url, request.body | {"model": self._models[request.model]}, self._headers
-
-
-def is_address(model: str) -> bool:
-    """Whether a model is named by the address of its server."""
-    return model.startswith(("http://", "https://"))
-
-
-def model_at(address: str, api_key_env: str = "") -> Model:
-    """The model of an address, `http://127.0.0.1:11434/v1#NAME`; without a name the first one.
-
-    InputError where the server does not answer, or has no such model.
-    """
-    base_url, _, name = address.partition("#")
-    offered = models(Endpoint(base_url, api_key(api_key_env)))
-    chosen = [model for model in offered if name in ("", model.id)]
-    if not chosen:
-        named = ", ".join(model.id for model in offered) or "-"
-        raise InputError("engines.no_such_model", where=base_url, models=name, offered=named)
-    return chosen[0]
-
-
-def capabilities_of(model: Model) -> Capabilities:
-    """What a server does with a model, seen by asking it for a token of each; blocking.
-
-    Of what only a whole conversation shows (tools, schemas, pictures) it promises nothing.
-    """
-
-    async def ask() -> Capabilities:
-        scored = {"prompt": "one two", "max_tokens": 1, "temperature": 0}
-        scored |= {"echo": True, "logprobs": 1}
-        async with Connection(model.endpoint) as server:
-            return Capabilities(
-                chat=await _can(server, "chat/completions", model, _CHAT, _is_chat),
-                completions=await _can(server, "completions", model, _TEXT, _is_text),
-                prompt_logprobs=await _can(server, "completions", model, scored, _has_scores),
-            )
-
-    return run(ask())
-
-
-_CHAT: Json = {"messages": [{"role": "user", "content": "?"}], "max_tokens": 1}
-_TEXT: Json = {"prompt": "one two", "max_tokens": 1}
-
-
-async def _can(
-    server: Connection, route: str, model: Model, body: Json, answers: Callable[[Json], bool]
-) -> bool:
-    """Whether a server answers such a request with what was asked for."""
-    try:
-        reply = await server.post(route, body | {"model": model.id})
-    except InputError as error:
-        if error.key != "client.denied":  # 404: it has no such route
-            raise
-        return False
-    if reply.fault == "refused":
-        return False
-
-    def read(content: bytes) -> bool:
-        try:
-            return answers(json.loads(content)["choices"][0])
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return False
-
-    return server.read(reply, read)
-
-
-def _is_chat(choice: Json) -> bool:
-    return isinstance(choice["message"], dict)
-
-
-def _is_text(choice: Json) -> bool:
-    return isinstance(choice["text"], str)
-
-
-def _has_scores(choice: Json) -> bool:
-    """Whether the prompt's tokens stand in the answer with their scores, the first one without."""
-    scores: list[Any] = choice["logprobs"]["token_logprobs"]
-    return len(scores) > 1 and isinstance(scores[1], float) and choice["text"].startswith("one")

@@ -36,7 +36,7 @@ def stands(found: Sequence[str], phrase: str) -> bool:
     )
 
 
-def akin(one: str, other: str) -> bool:
+def same_lemma(one: str, other: str) -> bool:
     """Whether two words are forms of one: equal, or alike but for at most two last letters."""
     if one == other:
         return True

@@ -39,15 +39,14 @@ def progress(label: str, total: int, unit: str = "") -> Iterator["tqdm[None]"]:
     Call `.update(n)` on what it yields, `.set_postfix_str(text)` to add a figure. In a stage the
     same stands in its events.
     """
-    with _bar(label, total, unit) as bar:
-        if not recorded():
-            yield bar
-            return
-        told = _Told(bar, label, unit)
-        try:
-            yield bar
-        finally:
+    bar = _bar(label, total, unit)
+    told = _Told(bar, label, unit) if recorded() else None
+    try:
+        yield bar
+    finally:
+        if told:
             told.tell()
+        bar.close()
 
 
 def _bar(label: str, total: int, unit: str) -> Any:

@@ -38,12 +38,12 @@ def run_child(name: str, command: list[str], lock: int) -> None:
     Its stdout joins stderr, because stdout belongs to the data. It inherits the stage's lock.
     """
     sys.stderr.flush()
-    told = _stderr()
+    output = _stderr()
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
-        stdout=told,
-        stderr=told,
+        stdout=output,
+        stderr=output,
         start_new_session=True,
         pass_fds=(lock,),
     )

@@ -138,13 +138,13 @@ def _finish(item: Planned, every: list[Planned], seconds: float, resumed: bool) 
 
 def _versions() -> dict[str, str]:
     """Versions of what can change a result; packages that are absent are left out."""
-    found = {"python": ".".join(str(part) for part in sys.version_info[:3])}
+    versions = {"python": ".".join(str(part) for part in sys.version_info[:3])}
     for name in ("kamerton", "torch", "transformers", "peft", "xllamacpp", "numpy", "scipy"):
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _tell(key: str, **values: object) -> None:

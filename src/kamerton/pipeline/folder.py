@@ -66,8 +66,8 @@ def stage_folder(root: Path, name: str, hash12: str) -> Path:
 def runs_of(root: Path, recipe: str) -> list[Path]:
     """All runs of a recipe, oldest first."""
     folder = root / recipe
-    found = [p for p in folder.iterdir() if p.name.isdigit()] if folder.is_dir() else []
-    return sorted((p for p in found if (p / RUN).is_file()), key=lambda p: int(p.name))
+    numbered = [p for p in folder.iterdir() if p.name.isdigit()] if folder.is_dir() else []
+    return sorted((p for p in numbered if (p / RUN).is_file()), key=lambda p: int(p.name))
 
 
 def all_runs(root: Path) -> list[Path]:
@@ -136,15 +136,15 @@ def locked(folder: Path, on_wait: Callable[[], None]) -> Iterator[int]:
 
 
 @contextmanager
-def in_use(root: Path) -> Iterator[None]:
-    """Keep `alone` out: stages that just finished are of no run yet, and must not be deleted."""
+def shared_lock(root: Path) -> Iterator[None]:
+    """Held by runs: stages that just finished are of no run yet, and must not be deleted."""
     with _gate(root).open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_SH)
         yield
 
 
 @contextmanager
-def alone(root: Path) -> Iterator[None]:
+def exclusive_lock(root: Path) -> Iterator[None]:
     """Keep runs out while outputs are deleted; InputError where one is in progress."""
     with _gate(root).open("w") as stream:
         try:
@@ -170,8 +170,8 @@ def unused_stages(root: Path, unfinished: bool = False) -> list[Path]:
     """Stage folders that no run points to; with `unfinished` those that could be resumed too."""
     used = {root / name for run in all_runs(root) for name in read_run(run).stages.values()}
     folder = root / STAGES
-    found = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-    return [p for p in found if p not in used and (unfinished or (p / MANIFEST).is_file())]
+    stages = sorted(p for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    return [p for p in stages if p not in used and (unfinished or (p / MANIFEST).is_file())]
 
 
 def delete_stage(folder: Path) -> None:

@@ -135,8 +135,8 @@ def _source_hashes(sources: tuple[Path, ...], base: Path) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for source in sources:
         if source.is_dir():
-            found = tree_sha256(source)
-            hashes |= {_name(source / name, base): value for name, value in found.items()}
+            hashed = tree_sha256(source)
+            hashes |= {_name(source / name, base): value for name, value in hashed.items()}
         else:
             hashes[_name(source, base)] = sha256(source) if source.is_file() else ""
     return hashes

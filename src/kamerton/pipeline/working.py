@@ -29,9 +29,7 @@ def working(root: Path, record: Working) -> Iterator[None]:
     """Let others see the run within the block; an exception leaves the record as one stopped."""
     folder = root / record.recipe
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(f"{_MARK}*"):
-        if not _is_alive(path):
-            path.unlink(missing_ok=True)  # stopped earlier; this run goes on from there
+    forget_stopped(root, record.recipe)  # this run goes on from there
     path = folder / f"{_MARK}{os.getpid()}-{time.monotonic_ns()}"
     with path.open("w", encoding="utf-8") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)  # the kernel lets go of it however this process ends
@@ -41,15 +39,22 @@ def working(root: Path, record: Working) -> Iterator[None]:
         path.unlink(missing_ok=True)
 
 
+def forget_stopped(root: Path, recipe: str = "*") -> None:
+    """Delete the records of runs that were stopped, of one recipe or of all."""
+    for path in root.glob(f"{recipe}/{_MARK}*"):
+        if not _is_alive(path):
+            path.unlink(missing_ok=True)
+
+
 def newest_working(root: Path, recipe: str) -> tuple[Working, Path] | None:
     """The last run of a recipe that was begun and is not finished, and its record's path."""
-    found = []
+    records = []
     for path in (root / recipe).glob(f"{_MARK}*"):
         try:
-            found.append((Working.model_validate_json(path.read_bytes()), path))
+            records.append((Working.model_validate_json(path.read_bytes()), path))
         except (OSError, ValidationError):
             continue  # ended just now, or is about to be written
-    return max(found, key=lambda pair: pair[0].since, default=None)
+    return max(records, key=lambda pair: pair[0].since, default=None)
 
 
 def is_working(path: Path) -> bool:

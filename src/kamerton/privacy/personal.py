@@ -158,21 +158,17 @@ def _emails(text: str) -> Iterator[Span]:
 
 def _phones(text: str) -> Iterator[Span]:
     for match in _PHONE.finditer(text):
-        if not (_amount(match[0]) or _MONEY.match(text, match.end())):
+        # From 11 digits on, groups of three are a phone number sooner than an amount.
+        thousands = _THOUSANDS.match(match[0]) and len(_digits(match[0])) < 11
+        if not (thousands or _DECIMAL.match(match[0]) or _MONEY.match(text, match.end())):
             yield match.span()
-
-
-def _amount(number: str) -> bool:
-    """A number with its sign; from 11 digits on, groups of three are a phone number sooner."""
-    thousands = _THOUSANDS.match(number) and len(_digits(number)) < 11
-    return bool(thousands or _DECIMAL.match(number))
 
 
 def _inns(text: str) -> Iterator[Span]:
     """Ten digits are right by chance in 1 of 11 numbers, so they need the word; twelve do not."""
     for match in _INN.finditer(text):
-        alone = len(match[0]) == 12 and not _MOMENT.fullmatch(match[0])
-        if inn_holds(match[0]) and (alone or _near(text, match.start(), "ИНН|инн|INN", 20)):
+        twelve = len(match[0]) == 12 and not _MOMENT.fullmatch(match[0])
+        if inn_holds(match[0]) and (twelve or _near(text, match.start(), "ИНН|инн|INN", 20)):
             yield match.span()
 
 
@@ -198,13 +194,10 @@ def _cards(text: str) -> Iterator[Span]:
     for match in _CARD.finditer(text):
         groups = re.findall(r"\d+", match[0])
         marks = set(re.findall(r"\D", match[0]))
-        card = _grouped(groups) and len(marks) == 1 if marks else _RUN.fullmatch(match[0])
+        grouped = len(groups) <= 5 and all(len(group) >= 4 for group in groups[:-1])
+        card = grouped and len(marks) == 1 if marks else _RUN.fullmatch(match[0])
         if card and _NETWORK.match(match[0]) and luhn_holds(_digits(match[0])):
             yield match.span()
-
-
-def _grouped(groups: Sequence[str]) -> bool:
-    return len(groups) <= 5 and all(len(group) >= 4 for group in groups[:-1])
 
 
 def _names(text: str, longest: int = 50_000) -> Iterator[Span]:

@@ -103,6 +103,13 @@ def test_a_killed_run_is_shown_as_interrupted_with_how_far_it_came(
     assert not list(Path("runs/museum").iterdir()), "a later run takes the record away"
 
 
+def test_gc_of_unfinished_outputs_forgets_the_run_that_was_stopped(here: Path) -> None:
+    (here / "fail").touch()
+    start().wait()
+    assert call("runs", "gc", "--unfinished") == 0
+    assert call("runs", "show", "museum") == 2
+
+
 def test_a_failed_stage_is_told_with_its_code(here: Path, capsys: Capture) -> None:
     (here / "fail").touch()
     start().wait()

@@ -27,7 +27,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_public_names() -> None:
     assert sorted(kamerton.__all__) == [
-        *("InputError", "Run", "__version__", "compare", "grade", "open_run"),
+        *("InputError", "Run", "__version__", "compare", "evaluate", "grade", "open_run"),
         *("plan", "run", "runs", "search", "serving"),
     ]
     assert all(getattr(kamerton, name).__doc__ for name in kamerton.__all__)

@@ -59,7 +59,7 @@ def test_texts_leave_the_machine_only_where_that_is_said_and_masked(capsys: Capt
 
 
 def test_personal_data_is_masked_by_what_the_recipe_looks_for(tmp_path: Path) -> None:
-    from kamerton.cli.judge import _mask
+    from kamerton.app.judging import _mask
 
     mask = _mask({"data": {"privacy": {"find": []}}})
     assert mask("write to ivan@example.org") == "write to <EMAIL>"

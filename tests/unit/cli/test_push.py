@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from command_line import call
 from kamerton.formats.manifest import Manifest
@@ -50,6 +51,22 @@ def test_a_run_is_pushed_to_a_folder_with_its_card_and_without_its_base(
     assert found == engine | {"adapter/adapter_config.json", "README.md"}
     assert call("push", "museum", str(target)) == 2
     assert "already" in capsys.readouterr().err
+
+
+def test_the_cards_of_several_adapters_are_one_for_the_hub(run: Path, tmp_path: Path) -> None:
+    (run / "model_card.md").unlink()
+    for name, value in (("code", 0.5), ("summaries", 0.25)):
+        of = EvalResult("text-generation", "held-out rows", "rows", "ended", value)
+        of.dataset_config = name
+        data = ModelCardData(
+            language=["en"], tags=["lora", name], model_name=name, eval_results=[of]
+        )
+        (run / f"{name}.model_card.md").write_text(f"---\n{data.to_yaml()}\n---\n\n# {name}\n")
+    assert call("push", "museum", str(tmp_path / "out")) == 0
+    card = ModelCard((tmp_path / "out" / "README.md").read_text())
+    assert card.data.tags == ["lora", "code", "summaries"] and card.data.language == ["en"]
+    assert [of.metric_value for of in card.data.eval_results] == [0.5, 0.25]
+    assert card.text.split() == ["#", "code", "#", "summaries"]
 
 
 def test_a_model_without_a_proof_does_not_leave(run: Path, tmp_path: Path, capsys: Capture) -> None:

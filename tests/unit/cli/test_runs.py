@@ -75,7 +75,8 @@ def test_gc_keeps_what_a_killed_run_can_go_on_from() -> None:
 
 def test_gc_waits_for_no_one_and_deletes_nothing_during_a_run(capsys: Capture) -> None:
     stray = finished("data", "0")
-    with folders.in_use(folders.ROOT), folders.in_use(folders.ROOT):  # two runs at once are fine
+    root = folders.ROOT
+    with folders.shared_lock(root), folders.shared_lock(root):  # two runs at once are fine
         assert call("runs", "gc") == 2
     assert stray.is_dir() and "another run is in progress" in capsys.readouterr().err
     assert call("runs", "gc") == 0

@@ -78,3 +78,14 @@ def test_the_help_is_in_the_language_in_force(
         monkeypatch.setenv("KAMERTON_LANG", language)
         call("--help")
         assert expected in " ".join(capsys.readouterr().out.split())
+
+
+def test_of_several_adapters_one_is_named(index: Path, capsys: Capture) -> None:
+    place = Path("runs/museum/1")
+    stages = {"data-code": ".stages/data-1", "data-papers": ".stages/data-1"}
+    RunRecord(recipe="museum", recipe_file="x", folder=".", stages=stages).write(place)
+    with pytest.raises(InputError) as caught:
+        call("museum", "idol")
+    assert "code, papers" in str(caught.value)
+    assert call("museum#code", "idol") == 0
+    assert "picrolite" in capsys.readouterr().out

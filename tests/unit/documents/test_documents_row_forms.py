@@ -12,6 +12,7 @@ from kamerton.formats.errors import InputError
 U, A, S = "Что это?", "Это камертон.", "Отвечай кратко."
 EXAMPLES: dict[str, dict[str, Any]] = {
     "alpaca": {"instruction": U, "input": "", "output": A},
+    "dolly": {"instruction": U, "context": "", "response": A, "category": "open_qa"},
     "sharegpt": {"conversations": [{"from": "human", "value": U}, {"from": "gpt", "value": A}]},
     "messages": {"messages": [{"role": "user", "content": U}, {"role": "assistant", "content": A}]},
     "prompt_completion": {"prompt": U, "completion": A},
@@ -49,6 +50,8 @@ def test_alpacas_input_goes_where_it_is_told() -> None:
     assert to_chat(row, "alpaca", "r", "").messages == chat("", "Переведи.\n\na fork", "вилка")
     made = to_chat(row, "alpaca", "r", "", input_as="system")
     assert made.messages == chat("a fork", "Переведи.", "вилка")
+    dolly = {"instruction": "Переведи.", "context": "a fork", "response": "вилка"}
+    assert to_chat(dolly, "dolly", "r", "").messages == chat("", "Переведи.\n\na fork", "вилка")
     made = to_chat({**row, "system": S}, "alpaca", "r", "", input_as="system")
     assert made.messages == chat(f"{S}\n\na fork", "Переведи.", "вилка")
 

@@ -79,13 +79,13 @@ def test_what_is_no_json_is_said(content: bytes) -> None:
 )
 def test_a_field_that_would_be_ignored_is_refused(more: dict[str, object]) -> None:
     with pytest.raises(ApiError) as caught:
-        refuse_unknown(chat(**more), frozenset(), "transformers")
+        refuse_unknown(chat(**more), "transformers")
     assert caught.value.status == 400 and caught.value.param == next(iter(more))
 
 
 def test_fields_that_ask_for_nothing_pass() -> None:
     harmless = {"logprobs": False, "tools": [], "frequency_penalty": 0, "user": "u", "n": 1}
-    refuse_unknown(chat(**harmless, id_slot=3, cache_prompt=True), frozenset(), "transformers")
+    refuse_unknown(chat(**harmless, id_slot=3, cache_prompt=True), "transformers")
 
 
 def test_lengths_and_stops() -> None:
@@ -114,6 +114,7 @@ def test_text_parts_are_one_text() -> None:
         ([{"role": "user", "content": [*TEXTS, PICTURE]}], {}, "images", "messages.0.content.2"),
         ([USER], {"response_format": {"type": "json_object"}}, "json_schema", "response_format"),
         ([USER], {"logprobs": True}, "logprobs", "logprobs"),
+        ([USER], {}, "chat", "messages"),
     ],
 )
 def test_an_engine_gets_what_it_can_do_and_the_rest_is_refused(
@@ -121,10 +122,20 @@ def test_an_engine_gets_what_it_can_do_and_the_rest_is_refused(
 ) -> None:
     body = {"messages": messages, **more}
     with pytest.raises(ApiError) as caught:
-        readable(body, Capabilities(), "llama.cpp")
+        readable(body, Capabilities(chat=able != "chat"), "llama.cpp")
     assert caught.value.status == 400 and caught.value.param == field
     assert "llama.cpp" in caught.value.message
     assert readable(body, Capabilities(**{able: True}), "llama.cpp") == body
+
+
+def test_scores_of_a_prompt_are_no_log_probabilities_of_an_answer() -> None:
+    body = {"prompt": "a", "echo": True, "logprobs": 1}
+    able = Capabilities(completions=True, prompt_logprobs=True)
+    assert readable(body, able, "batched") == body
+    for refused, field in ((body | {"echo": False}, "logprobs"), ({"prompt": "a"}, "prompt")):
+        with pytest.raises(ApiError) as caught:
+            readable(refused, able if field == "logprobs" else Capabilities(), "batched")
+        assert caught.value.param == field
 
 
 def test_a_plain_response_format_asks_for_nothing() -> None:

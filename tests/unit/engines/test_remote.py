@@ -9,7 +9,7 @@ import pytest
 from fake_ollama import MODELS, FakeOllama, ollama
 from kamerton.engines.openai_api import ApiError
 from kamerton.engines.protocol import Request
-from kamerton.engines.remote import Remote, RemoteSettings, capabilities_of, is_address, model_at
+from kamerton.engines.remote import Remote, RemoteSettings
 from kamerton.formats.errors import InputError
 from recording_proxy import proxied
 
@@ -119,19 +119,3 @@ def test_no_proxy_comes_between_us_and_this_machine(monkeypatch: pytest.MonkeyPa
         engine.start()
         asyncio.run(engine.complete(request("m")))
     assert seen.served == ["GET /v1/models", "POST /v1/chat/completions"] and seen.proxied == []
-
-
-def test_an_address_names_a_model(fake: FakeOllama) -> None:
-    assert is_address(fake.url) and not is_address("runs/museum")
-    assert model_at(fake.url).id == MODELS[0]
-    assert model_at(f"{fake.url}#{MODELS[1]}").id == MODELS[1]
-    with pytest.raises(InputError) as caught:
-        model_at(f"{fake.url}#mistral")
-    assert caught.value.key == "engines.no_such_model"
-
-
-@pytest.mark.parametrize("scores", [True, False])
-def test_what_a_server_can_do_is_seen_by_asking_it(fake: FakeOllama, scores: bool) -> None:
-    fake.scores_prompts = scores
-    able = capabilities_of(model_at(fake.url))
-    assert able.chat and able.completions and able.prompt_logprobs == scores

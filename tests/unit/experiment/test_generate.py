@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from kamerton.client import connection
-from kamerton.experiment.generate import ANSWERS, Asking, ask_all, changed, models
+from kamerton.experiment.generate import ANSWERS, Asking, ask_all, changed
 from kamerton.experiment.run import compare
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
@@ -168,11 +168,6 @@ def test_a_server_that_dies_is_told_and_the_answers_stay(
     with pytest.raises(InputError, match="kamerton serve"):
         ask_all(questions(), ["base", "museum"], asking(server), tmp_path)
     assert len((tmp_path / ANSWERS).read_text().splitlines()) == 39
-
-
-def test_nobody_listening_is_told() -> None:
-    with pytest.raises(InputError, match=r"127\.0\.0\.1:9"):
-        models("http://127.0.0.1:9")
 
 
 def test_answers_that_change_are_counted(server: Server, tmp_path: Path) -> None:

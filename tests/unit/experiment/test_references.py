@@ -3,9 +3,6 @@
 import pytest
 from made_up import question, questions
 
-from kamerton.cli.recipe import resolve, shipped
-from kamerton.develop.data.guide.run import plan
-from kamerton.develop.settings import GuideSettings
 from kamerton.experiment.references import answer_limit, insist_right
 from kamerton.formats.errors import InputError
 from kamerton.formats.questions import Question
@@ -41,15 +38,6 @@ def test_an_example_of_a_refusal_must_refuse() -> None:
 def test_right_references_pass_and_short_ones_are_right() -> None:
     insist_right(questions(3, 2, 2), {})
     insist_right([question(answer="Clay.")], {})
-
-
-@pytest.mark.parametrize("preset", [None, "smoke", "full", "original", "russian"])
-def test_the_museums_own_references_pass(preset: str | None) -> None:
-    (path,) = (path for path in shipped() if path.parent.name == "museum")
-    recipe = resolve(path, preset)
-    assert isinstance(recipe.data, GuideSettings)
-    made = plan(recipe.data, path.parent, recipe.seed)
-    insist_right(made.held_out, made.names)
 
 
 @pytest.mark.parametrize(

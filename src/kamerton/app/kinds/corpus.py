@@ -11,7 +11,7 @@ from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.corpus.preview import Cost
+    from kamerton.develop.data.corpus.run import Cost
 
 
 def _stage(name: StageName, data: CorpusSettings, seed: int, home: Path, _: Objective) -> Stage:
@@ -38,19 +38,19 @@ def _named(data: CorpusSettings) -> Iterator[Named]:
 def _survey(data: CorpusSettings, home: Path, _: int) -> Figures:
     from kamerton.develop.data.corpus.run import survey
 
-    found = survey(data, home)
+    sources = survey(data, home)
     counts = {
-        "documents": len(found.sizes),
-        "free": len(found.kept),
-        "dropped": len(found.dropped),
-        "works": len(set(found.works.values())),
-        "characters": sum(found.sizes.values()),
+        "documents": len(sources.sizes),
+        "free": len(sources.kept),
+        "dropped": len(sources.dropped),
+        "works": len(set(sources.works.values())),
+        "characters": sum(sources.sizes.values()),
     }
     return {"corpus": counts}
 
 
-def _lines(found: Figures) -> list[str]:
-    return [say("app.check_corpus", **found["corpus"])]
+def _lines(counts: Figures) -> list[str]:
+    return [say("app.check_corpus", **counts["corpus"])]
 
 
 def _prepare(data: CorpusSettings, home: Path, out: Path, seed: int, _: Objective) -> None:
@@ -60,7 +60,7 @@ def _prepare(data: CorpusSettings, home: Path, out: Path, seed: int, _: Objectiv
 
 
 def _preview(data: CorpusSettings, home: Path) -> "list[Cost]":
-    from kamerton.develop.data.corpus.preview import preview
+    from kamerton.develop.data.corpus.run import preview
 
     return preview(data, home)
 

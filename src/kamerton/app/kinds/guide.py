@@ -64,12 +64,12 @@ def _answer_tokens(
     return {"longest": longest, "set": wanted, "limit": answer_limit(longest, wanted)}
 
 
-def _lines(found: Figures) -> list[str]:
-    training, answers = found["training"], found["answers"]
+def _lines(counts: Figures) -> list[str]:
+    training, answers = counts["training"], counts["answers"]
     cost = say("app.plan_training", **training, minutes=training["seconds"] / 60)
     raised = [say("app.check_limit", **answers)] if answers["limit"] > answers["set"] else []
-    claims = [claim(power) for power in found["design"]["hypotheses"]]
-    return [say("app.check_rows", **found["dataset"]), cost, *raised, *claims]
+    claims = [claim(power) for power in counts["design"]["hypotheses"]]
+    return [say("app.check_rows", **counts["dataset"]), cost, *raised, *claims]
 
 
 def claim(power: Figures) -> str:

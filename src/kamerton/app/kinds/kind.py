@@ -10,7 +10,7 @@ from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
 
 if TYPE_CHECKING:
-    from kamerton.develop.data.corpus.preview import Cost
+    from kamerton.develop.data.corpus.run import Cost
 
 Figures = dict[str, Any]
 """Counts and estimates as plain JSON."""

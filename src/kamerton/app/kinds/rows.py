@@ -50,18 +50,18 @@ def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) ->
     return {"rows": counts, "declared": declared} | cost(recipe, part, part.data, home)
 
 
-def _lines(found: Figures) -> list[str]:
-    declared = [say(f"experiment.declared_{name}") for name in found.get("declared", ())]
-    return [say("app.check_read", **found["rows"]), *_cost_lines(found), *declared]
+def _lines(counts: Figures) -> list[str]:
+    declared = [say(f"experiment.declared_{name}") for name in counts.get("declared", ())]
+    return [say("app.check_read", **counts["rows"]), *_cost_lines(counts), *declared]
 
 
-def _cost_lines(found: Figures) -> list[str]:
+def _cost_lines(counts: Figures) -> list[str]:
     """What the training will take; where that is not known yet, why."""
-    if "unknown" in found:
-        return [say(f"app.plan_unknown_{found['unknown']}")]
-    if "training" not in found:
+    if "unknown" in counts:
+        return [say(f"app.plan_unknown_{counts['unknown']}")]
+    if "training" not in counts:
         return []
-    training = found["training"]
+    training = counts["training"]
     told = say("app.plan_training", **training, minutes=training["seconds"] / 60)
     sampled = training["sampled"] < training["read"]
     more = [say("app.plan_sampled", **training)] if sampled else []

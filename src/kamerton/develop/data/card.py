@@ -1,7 +1,8 @@
-"""Cards as files: JSON, Markdown, and one HTML page; what both kinds of card share."""
+"""Data set cards as files: JSON, Markdown that the hub reads, and one HTML page."""
 
+import re
 from collections.abc import Sequence
-from html import escape
+from dataclasses import dataclass
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +11,27 @@ import jinja2
 from pydantic import BaseModel
 
 from kamerton.formats.jsonl import write_text
-from kamerton.formats.language import current
+from kamerton.formats.page import page
 
 JSON, MARKDOWN, HTML = "card.json", "card.md", "card.html"
+_STYLE = """
+main { overflow-wrap: anywhere; }
+h2 { margin-top: 2.4rem; }
+table { display: block; overflow-x: auto; font-size: .9rem; }
+td[style*="right"], th[style*="right"] { white-space: nowrap; }
+"""
 _BOUNDS = (0, 100, 200, 500, 1000, 2000, 5000, 10000)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the hub finds a data set by; what is not known stays empty."""
+
+    languages: Sequence[str]
+    licence: str
+    rows: int
+    datasets: Sequence[str] = ()
+    """Sets of the hub that it was made of, by their ids."""
 
 
 def render(package: str, **values: object) -> str:
@@ -30,33 +48,38 @@ def render(package: str, **values: object) -> str:
     return environment.from_string(source).render(**values)
 
 
-def write_card(card: BaseModel, text: str, title: str, out: Path) -> None:
-    """Write the three files of a card whose Markdown is `text`."""
-    write_text(out / JSON, card.model_dump_json(indent=1) + "\n")
-    write_text(out / MARKDOWN, text)
-    write_text(out / HTML, page(text, title))
-
-
-def page(text: str, title: str) -> str:
-    """Markdown as one HTML page that needs no other file."""
+def write_card(card: BaseModel, facts: Facts, text: str, title: str, out: Path) -> None:
+    """Write the three files of a card whose Markdown is `text` and whose metadata are `facts`."""
+    from huggingface_hub import DatasetCard, DatasetCardData
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
-    style = (files("kamerton.develop.data") / "card.css").read_text("utf-8")
-    return (
-        f'<!doctype html>\n<html lang="{current()}">\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n<main>{body}</main>\n</html>\n"
+    data = DatasetCardData(
+        language=list(facts.languages),
+        license=re.sub(r"[\s_]+", "-", facts.licence.strip().lower()) or None,
+        source_datasets=list(facts.datasets) or None,
+        size_categories=_size(facts.rows),
+        task_categories=["text-generation"],
+        tags=["kamerton"],
     )
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    write_text(out / JSON, card.model_dump_json(indent=1) + "\n")
+    write_text(out / MARKDOWN, str(DatasetCard(f"---\n{data.to_yaml()}\n---\n\n{text}")))
+    write_text(out / HTML, page(title, body, _STYLE))
+
+
+def _size(rows: int) -> str:
+    """The hub's name for so many rows."""
+    bounds = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+    return next((name for bound, name in bounds.items() if rows < bound), "n>1M")
 
 
 def histogram(lengths: Sequence[int]) -> dict[str, int]:
     """How many lengths lie between two bounds, by "from-to"."""
-    found = dict.fromkeys(_names(), 0)
+    counts = dict.fromkeys(_names(), 0)
     for length in lengths:
         place = max(i for i, bound in enumerate(_BOUNDS) if length >= bound)
-        found[_names()[place]] += 1
-    return found
+        counts[_names()[place]] += 1
+    return counts
 
 
 def _names() -> list[str]:

@@ -205,13 +205,13 @@ def write(converted: Converted, out: Path) -> None:
 
 
 def _by_id(rows: Sequence[FeedbackRow], left: Counter[Left]) -> list[FeedbackRow]:
-    """Each row once, the oldest first."""
-    known: dict[str, FeedbackRow] = {}
+    """Each rating once, the oldest first."""
+    by_id: dict[str, FeedbackRow] = {}
     for row in rows:
-        if known.setdefault(row.id, row) != row:
+        if by_id.setdefault(row.id, row) != row:
             raise InputError("develop.feedback_same_id", where=row.id)
-    left["duplicates"] += len(rows) - len(known)
-    return sorted(known.values(), key=lambda row: (row.time, row.id))
+    left["duplicates"] += len(rows) - len(by_id)
+    return sorted(by_id.values(), key=lambda row: (row.time, row.id))
 
 
 def _claims(rows: Sequence[FeedbackRow], form: Form, left: Counter[Left]) -> list[Claim]:
@@ -255,11 +255,11 @@ def _agreed(claims: Sequence[Claim], left: Counter[Left]) -> list[Claim]:
     """
     said: dict[tuple[object, ...], dict[tuple[str, bool], Claim]] = {}
     for claim in claims:
-        voices = said.setdefault(claim.about, {})
-        left["duplicates"] += voices.setdefault((claim.row.user, claim.holds), claim) is not claim
+        raters = said.setdefault(claim.about, {})
+        left["duplicates"] += raters.setdefault((claim.row.user, claim.holds), claim) is not claim
     agreed = []
-    for voices in said.values():
-        sides = [[c for c in voices.values() if c.holds is holds] for holds in (True, False)]
+    for raters in said.values():
+        sides = [[c for c in raters.values() if c.holds is holds] for holds in (True, False)]
         fewer, more = sorted(sides, key=len)
         left["cancelled"] += 2 * len(fewer)
         if rest := more[len(fewer) :]:

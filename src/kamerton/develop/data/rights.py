@@ -22,7 +22,7 @@ from kamerton.formats.language import say
 from kamerton.formats.recipe import Section, read_yaml, validate
 
 if TYPE_CHECKING:
-    from kamerton.develop.settings.sources import RightsSettings
+    from kamerton.develop.settings.data import RightsSettings
 
 Died = int | Literal["living"] | None
 """Year of death; None where nobody wrote it down."""
@@ -123,10 +123,16 @@ def allowed(rights: Sequence[Right], settings: "RightsSettings") -> tuple[list[R
     Raises InputError where some are unknown and `accept` gives no reason, or where some are
     protected and `protected` is `stop`.
     """
-    if not settings.accept:
-        _refuse("unknown", rights, settings)
-    if settings.protected == "stop":
-        _refuse("protected", rights, settings)
+    stopping: dict[Decision, bool] = {
+        "unknown": not settings.accept,
+        "protected": settings.protected == "stop",
+    }
+    for decision in (name for name, stops in stopping.items() if stops):
+        bad = [right for right in rights if right.decision == decision]
+        if bad:
+            shown = "; ".join(f"{right.id} ({explain(right)})" for right in bad[:_SHOWN])
+            where = str(settings.table or "rights.table")
+            raise InputError(f"develop.rights_{decision}", where=where, count=len(bad), shown=shown)
     going = "protected" if settings.protected == "drop" else None
     kept = [right for right in rights if right.decision != going]
     return kept, [right for right in rights if right.decision == going]
@@ -191,26 +197,14 @@ def _judge(
     if "living" in died:
         return "protected", "living", None
     years = [year for year in died if isinstance(year, int)]
-    free_from = max([*years, *_printing(author, work, settings.term)], default=0)
-    free_from += settings.term + 1
+    # A first printing counts where a term starts with it: not when the old one was over.
+    printed, death = work.first_printed, died[0]
+    if printed and isinstance(death, int) and printed <= death + settings.term:
+        years.append(printed)
+    free_from = max(years, default=0) + settings.term + 1
     if free_from > settings.year and years:
         return "protected", "term_runs", free_from
     if None not in died:
         return "free", "term_over", free_from
     why: Reason = "no_year" if author else "no_author"
     return "unknown", "licence_other" if licence else why, None
-
-
-def _printing(author: Person | None, work: WorkRow, term: int) -> list[int]:
-    """The year of first printing where a term starts with it: not when the old one was over."""
-    died, printed = author.died if author else None, work.first_printed
-    return [printed] if isinstance(died, int) and printed and printed <= died + term else []
-
-
-def _refuse(decision: Decision, rights: Sequence[Right], settings: "RightsSettings") -> None:
-    """Raise where documents have a decision that stops the run."""
-    bad = [right for right in rights if right.decision == decision]
-    if bad:
-        shown = "; ".join(f"{right.id} ({explain(right)})" for right in bad[:_SHOWN])
-        where = str(settings.table or "rights.table")
-        raise InputError(f"develop.rights_{decision}", where=where, count=len(bad), shown=shown)

@@ -47,6 +47,8 @@ class Architecture:
     """The only activation that the engine's graph has, by the name of `hidden_act`."""
     norm_offset: float = 0.0
     """What the engine's graph expects to be added to the weights of norms."""
+    slides: bool = False
+    """Whether all layers have the window where a configuration names no kinds of layers."""
     rope: tuple[str, ...] = _ROPE
     """Scalings of positions that the engine computes as transformers does."""
     vocabularies: tuple[str, ...] = ("BPE",)
@@ -70,7 +72,7 @@ ARCHITECTURES = {
         rope=(*_ROPE, "llama3"),
     ),
     "mistral": Architecture(
-        "llama", _PROJECTIONS | _NORMS, interleaved=True, rope=(*_ROPE, "llama3")
+        "llama", _PROJECTIONS | _NORMS, interleaved=True, slides=True, rope=(*_ROPE, "llama3")
     ),
     "qwen2": Architecture("qwen2", _PROJECTIONS | _NORMS, biases=("attn_q", "attn_k", "attn_v")),
     "qwen3": Architecture("qwen3", _PROJECTIONS | _NORMS | _HEAD_NORMS),
@@ -94,24 +96,19 @@ def check(config: Any, context: int) -> None:
     A sliding window is no obstacle while prompt and answer, `context` tokens, fit into it: it
     never slides then.
     """
-    architecture = of(config)
-    for name, value, computed in (
-        ("hidden_act", config.hidden_act, config.hidden_act == architecture.activation),
-        (
-            "attention_bias",
-            True,
-            not getattr(config, "attention_bias", False) or "attn_output" in architecture.biases,
-        ),
-        ("head_dim", head_size(config), head_size(config) % 2 == 0),
-    ):
-        if not computed:
-            kind = config.model_type
-            raise InputError("develop.export_field", architecture=kind, field=name, value=value)
+    architecture, kind = of(config), config.model_type
+    other: dict[str, object] = {}
+    if config.hidden_act != architecture.activation:
+        other["hidden_act"] = config.hidden_act
+    if getattr(config, "attention_bias", False) and "attn_output" not in architecture.biases:
+        other["attention_bias"] = True
+    if head_size(config) % 2:
+        other["head_dim"] = head_size(config)
+    for name, value in other.items():
+        raise InputError("develop.export_field", architecture=kind, field=name, value=value)
     width = window(config)
     if width is not None and context > width:
-        raise InputError(
-            "develop.export_window", architecture=config.model_type, window=width, context=context
-        )
+        raise InputError("develop.export_window", architecture=kind, window=width, context=context)
     _check_rope(config)
 
 
@@ -125,7 +122,7 @@ def window(config: Any) -> int | None:
     """Tokens that a layer looks back at, where some layer has such a limit."""
     width = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
-    slides = "sliding_attention" in kinds if kinds else config.model_type == "mistral"
+    slides = "sliding_attention" in kinds if kinds else of(config).slides
     return int(width) if width and slides else None
 
 

@@ -2,11 +2,15 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCardData
 
 README = "README.md"
 PROOFS = ("parity.json", "pretraining.json")
@@ -54,3 +58,20 @@ def upload(files: Mapping[str, Path], card: str, repository: str) -> str:
             why = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise InputError("develop.publish_refused", where=repository, why=why) from error
     return str(address)
+
+
+def joined(cards: Sequence[str]) -> str:
+    """The cards of several adapters as the one of their folder: all metadata, all texts."""
+    from huggingface_hub import ModelCard
+
+    if len(cards) < 2:
+        return "".join(cards)
+    read = [ModelCard(card) for card in cards]
+    whole, metadata = read[0], [cast("ModelCardData", one.data) for one in read]
+    for name in ("language", "datasets", "tags"):
+        values = dict.fromkeys(value for data in metadata for value in data.get(name) or [])
+        whole.data[name] = list(values) or None
+    metadata[0].eval_results = [of for data in metadata for of in data.eval_results or []]
+    metadata[0].model_name = ", ".join(data.model_name or "" for data in metadata)
+    whole.text = "\n" + "\n".join(one.text.strip() + "\n" for one in read)
+    return str(whole)

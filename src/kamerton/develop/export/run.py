@@ -161,20 +161,24 @@ def _weights(base: Base, made: Sequence[Made]) -> str:
 
 def _figures(base: Base, made: Sequence[Made]) -> Figures:
     """parity.json: a summary of the first tokens after the chats, then everything by name."""
-    firsts = [_first_tokens(one.figures) for one in made]
-    return {
+    summary = {
         "chats": len(base.chats),
         "same_token_ids": len(base.chats),
         "next_tokens": base.arm.float.first_tokens,
         "same_next_token_base": base.arm.float.same_first_tokens,
-        "next_tokens_adapted": sum(total for total, _, _, _ in firsts),
-        "same_next_token_adapted": sum(same for _, same, _, _ in firsts),
-        "largest_logprob_difference": max(
-            (difference for _, _, difference, _ in firsts),
-            default=base.arm.float.largest_logprob_difference,
-        ),
-        "smallest_adapter_effect": min((effect for _, _, _, effect in firsts), default=None),
         "quantisation": base.settings.quantisation,
+    }
+    if made:
+        totals, same, differences, effects = zip(
+            *(_first_tokens(one.figures) for one in made), strict=True
+        )
+        summary |= {
+            "next_tokens_adapted": sum(totals),
+            "same_next_token_adapted": sum(same),
+            "largest_logprob_difference": max(differences),
+            "smallest_adapter_effect": min(effects),
+        }
+    return summary | {
         "base": {"float": asdict(base.arm.float), "stored": asdict(base.arm.stored)},
         "adaptations": {one.adapter.name: one.figures for one in made},
         "measured": [_MEASURED],
@@ -183,10 +187,11 @@ def _figures(base: Base, made: Sequence[Made]) -> Figures:
 
 def _first_tokens(figures: Figures) -> tuple[int, int, float, float]:
     """Of an adaptation: first tokens, equal ones, largest log-probability difference, effect."""
-    soft = figures["kind"] == "prompt"
-    of = figures if soft else figures["float"]
-    total = of["chats"] if soft else of["first_tokens"]
-    effect = figures["effect"] if soft else figures["effect"]["largest"]
+    if figures["kind"] == "prompt":
+        total, of, effect = figures["chats"], figures, figures["effect"]
+    else:
+        of, effect = figures["float"], figures["effect"]["largest"]
+        total = of["first_tokens"]
     return total, of["same_first_tokens"], of["largest_logprob_difference"], effect
 
 

@@ -4,21 +4,19 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Tag
 
-from kamerton.develop.settings.corpus import CorpusSettings
-from kamerton.develop.settings.guide import GuideSettings
+from kamerton.develop.settings.data import CorpusSettings, GuideSettings, RowsSettings
 from kamerton.develop.settings.model import (
     ExportSettings,
     PretrainSettings,
     TrainingSettings,
     TuneSettings,
 )
-from kamerton.develop.settings.rows import RowsSettings
 
 
 def kind_of(data: Any) -> str:
     """Which kind of data a section describes; a guide where it does not say."""
-    found = data.get("kind", "guide") if isinstance(data, dict) else getattr(data, "kind", None)
-    return str(found)
+    kind = data.get("kind", "guide") if isinstance(data, dict) else getattr(data, "kind", None)
+    return str(kind)
 
 
 DataSettings = Annotated[

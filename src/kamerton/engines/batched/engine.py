@@ -38,12 +38,14 @@ class Batched(ChildEngine):
     """One float model behind the Protocol of engines; an answer comes whole, as one delta."""
 
     title = "batched"
-    capabilities = Capabilities(completions=True, prompt_logprobs=True)
 
     def __init__(self, settings: BatchedSettings) -> None:
         """Nothing is loaded before `start`."""
         super().__init__(ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE))
         self.settings = settings
+        self.capabilities = Capabilities(
+            chat=bool(settings.template), completions=True, prompt_logprobs=True
+        )
 
     @property
     def models(self) -> tuple[str | None, ...]:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
 from kamerton.engines.child import ChildEngine, ChildProcess
-from kamerton.engines.openai_api import ApiError
+from kamerton.engines.openai_api import ApiError, readable
 from kamerton.engines.protocol import Capabilities, Json, Request
 
 _WORKER = "kamerton.engines.transformers.worker"
@@ -60,11 +60,12 @@ class Transformers(ChildEngine):
 
     @asynccontextmanager
     async def _placed(self, request: Request) -> AsyncIterator[Json]:
+        body = readable(request.body, self.capabilities, self.title)
         if self._waiting > self._queue:  # who is answered counts as one of them
             raise ApiError(503, "the queue is full; try again later", "overloaded_error")
         self._waiting += 1
         try:
             async with self._turn:
-                yield request.body | {"model": request.model}
+                yield body | {"model": request.model}
         finally:
             self._waiting -= 1

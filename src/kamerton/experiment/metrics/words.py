@@ -4,7 +4,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from kamerton.formats.matching import akin, words
+from kamerton.formats.matching import same_lemma, words
 
 _VOWELS = re.compile(r"(?:ая|яя|ое|ее|ые|ие|ый|ий|ой|[аеиоуыэюяйь])$")
 
@@ -17,7 +17,7 @@ def content_words(text: str) -> list[str]:
 def share_word(one: str, other: str) -> bool:
     """Whether two texts have a word that carries meaning in common, in whatever form."""
     others = content_words(other)
-    return any(akin(word, candidate) for word in content_words(one) for candidate in others)
+    return any(same_lemma(word, candidate) for word in content_words(one) for candidate in others)
 
 
 def inflected(name: str) -> str:

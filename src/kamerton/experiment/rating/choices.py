@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.experiment.judge.calibration import Human
 from kamerton.experiment.judge.pairs import Choice
-from kamerton.experiment.rating.read import read_key, read_ratings
+from kamerton.experiment.rating.read import read_ratings
+from kamerton.experiment.rating.sheet import read_key
 from kamerton.experiment.rating.verdict import Opinion, consensus, unblinded
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.jsonl import insist_unique, read_rows, write_rows

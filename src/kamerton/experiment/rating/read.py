@@ -1,19 +1,14 @@
 """Raters' files back: CSV of the sheet or of the page, as spreadsheets save it, checked by line."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from kamerton.experiment.rating.sheet import Key
-from kamerton.experiment.rating.write import HEAD
+from kamerton.documents.tables import read_csv
+from kamerton.experiment.rating.sheet import HEAD, Key
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text
 
 Said = Literal["left", "right", "tie", "skip"]
 _SPELLED: dict[str, Said] = {
@@ -33,14 +28,6 @@ class Rating:
     item: str
     criterion: Criterion
     said: Said
-
-
-def read_key(path: Path) -> Key:
-    """The key of a sheet; InputError where the file is none."""
-    try:
-        return Key.model_validate_json(read_text(path))
-    except ValidationError as error:
-        raise InputError("experiment.rating_no_key", where=str(path)) from error
 
 
 def read_ratings(paths: Sequence[Path], key: Key) -> list[Rating]:
@@ -63,32 +50,29 @@ def read_ratings(paths: Sequence[Path], key: Key) -> list[Rating]:
 
 
 def _read(path: Path, key: Key) -> Iterator[Rating]:
-    text = _decoded(path)
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    columns = [name.strip() for name in rows.fieldnames or []]
-    rows.fieldnames = columns
-    for column in (*HEAD[:2], *key.criteria):
-        if column not in columns:
-            raise InputError("experiment.rating_wrong_column", where=f"{path}:1", column=column)
+    if not path.is_file():
+        raise InputError("formats.file_missing", where=str(path))
     seen: set[tuple[str, str, str]] = set()
-    for row in rows:
-        if any(isinstance(value, str) and value.strip() for value in row.values()):
-            yield from _row(row, f"{path}:{rows.line_num}", path.stem, key, seen)
+    for where, row in read_csv(path, skip_nameless=True):
+        for column in (*HEAD[:2], *key.criteria):
+            if column not in row:
+                where = f"{path}:1"
+                raise InputError("experiment.rating_wrong_column", where=where, column=column)
+        if any(value.strip() for value in row.values()):
+            yield from _row(row, where, path.stem, key, seen)
 
 
 def _row(
     row: dict[str, str], where: str, stem: str, key: Key, seen: set[tuple[str, str, str]]
 ) -> Iterator[Rating]:
-    sheet, item = (row["sheet"] or "").strip(), (row["item"] or "").strip()
+    sheet, item = row["sheet"].strip(), row["item"].strip()
     if sheet != key.sheet:
         raise InputError(
             "experiment.rating_other_sheet", where=where, sheet=sheet, wanted=key.sheet
         )
     if item not in key.items:
         raise InputError("experiment.rating_unknown_item", where=where, item=item)
-    rater = (row.get("rater") or "").strip() or stem
+    rater = row.get("rater", "").strip() or stem
     for criterion in key.criteria:
         said = _said(row[criterion], where, criterion)
         if (rater, item, criterion) in seen:
@@ -97,22 +81,8 @@ def _row(
         yield Rating(rater, item, criterion, said)
 
 
-def _said(value: str | None, where: str, column: str) -> Said:
-    plain = (value or "").strip().casefold()
+def _said(value: str, where: str, column: str) -> Said:
+    plain = value.strip().casefold()
     if plain not in _SPELLED:
         raise InputError("experiment.rating_bad_choice", where=where, column=column, value=value)
     return _SPELLED[plain]
-
-
-def _decoded(path: Path) -> str:
-    """The text of a CSV file: UTF-8, UTF-16 with its mark, or Windows-1251."""
-    if not path.is_file():
-        raise InputError("formats.file_missing", where=str(path))
-    raw = path.read_bytes()
-    codec = "utf-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    for name in (codec, "cp1251"):
-        try:
-            return raw.decode(name)
-        except UnicodeDecodeError:
-            continue
-    raise InputError("experiment.rating_not_csv", where=str(path))

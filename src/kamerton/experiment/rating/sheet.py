@@ -1,16 +1,37 @@
-"""The blind sheet: which pairs are shown, in what order, on which side; and its key."""
+"""The blind sheet: which pairs are shown, in what order and on which side; its files and its key.
 
+Raters get a CSV and a page; the key, which says whose answer is whose, is kept in another folder.
+"""
+
+import csv
+import io
+import json
 import random
 from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import jinja2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kamerton.experiment.judge.pairs import Pair, distinct
 from kamerton.experiment.judge.settings import CRITERIA
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.language import LANGUAGES, Language, catalogue, current
 from kamerton.formats.manifest import digest
+from kamerton.formats.page import page
+
+CSV, PAGE, KEY = "rating.csv", "rating.html", "key.json"
+HEAD = ("sheet", "item", "rater")
+_OF_PAGE = {
+    *("title", "intro", "name", "question", "reference", "left", "right", "tie", "skip"),
+    *("answer_left", "answer_right", "empty", "comment", "previous", "next", "unfinished"),
+    *("export", "done", "progress", "position", "keys", "saved", "not_saved", "need_name"),
+}
+"""Texts of the page: those of errors and verdicts name values of their own."""
 
 Side = Literal["left", "right"]
 
@@ -58,6 +79,39 @@ class Key(BaseModel):
     """Pairs with equal answers, which are ties and shown to nobody: pair id to group."""
 
 
+def hand_out(
+    pairs: Sequence[Pair],
+    folder: Path,
+    keep: Path,
+    seed: int = 0,
+    criteria: Sequence[Criterion] = CRITERIA,
+) -> Key:
+    """Write `rating.csv` and `rating.html` into `folder` and `key.json` into `keep`.
+
+    The same pairs, seed and criteria write the same files again. InputError where `keep` has the
+    key of another sheet, without which its ratings could not be read any more; where both folders
+    are one; and where there is nothing to rate.
+    """
+    if folder.resolve() == keep.resolve():
+        raise InputError("experiment.rating_key_beside", where=str(folder))
+    sheet, key = blind(pairs, seed, criteria)
+    path = keep / KEY
+    if path.is_file() and (old := read_key(path)).sheet != key.sheet:
+        raise InputError("experiment.rating_other_key", where=str(path), sheet=old.sheet)
+    write_text(path, key.model_dump_json(indent=2) + "\n")
+    write_text(folder / CSV, sheet_csv(sheet))
+    write_text(folder / PAGE, sheet_page(sheet))
+    return key
+
+
+def read_key(path: Path) -> Key:
+    """The key of a sheet; InputError where the file is none."""
+    try:
+        return Key.model_validate_json(read_text(path))
+    except ValidationError as error:
+        raise InputError("experiment.rating_no_key", where=str(path)) from error
+
+
 def blind(
     pairs: Sequence[Pair], seed: int = 0, criteria: Sequence[Criterion] = CRITERIA
 ) -> tuple[Sheet, Key]:
@@ -103,3 +157,61 @@ def _key(
         items=secrets,
         identical={pair.id: pair.unit for pair in pairs if pair.identical},
     )
+
+
+def sheet_csv(sheet: Sheet) -> str:
+    """The sheet as CSV, to be filled in with left, right, tie or skip under each criterion.
+
+    It begins with the mark by which spreadsheets know UTF-8.
+    """
+    texts = ("question", "reference", "left", "right")
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\r\n")
+    rows.writerow([*HEAD, *texts, *sheet.criteria, "comment"])
+    for item in sheet.items:
+        shown = map(_cell, (item.question, item.reference, item.left, item.right))
+        rows.writerow([sheet.id, item.id, "", *shown, *[""] * len(sheet.criteria), ""])
+    return "\ufeff" + stream.getvalue()
+
+
+def sheet_page(sheet: Sheet) -> str:
+    """The sheet as one HTML page without any other file, in both languages."""
+    texts = {language: _texts_of_page(language) for language in LANGUAGES}
+    own = texts[current()]
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    data = {"sheet": sheet.model_dump(), "words": texts, "language": current()}
+    scripts = (
+        f'<script type="application/json" id="data">{_script_json(data)}</script>\n'
+        f"<script>{_own('page.js')}</script>"
+    )
+    body = template.from_string(_own("page.html.jinja")).render(t=own)
+    return page(own["title"], body, _own("page.css"), scripts)
+
+
+def _cell(text: str) -> str:
+    """A text that no spreadsheet runs as a formula; these cells are not read back."""
+    return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} else text
+
+
+def _texts_of_page(language: Language) -> dict[str, str]:
+    """The page's texts, by key without `rating_`."""
+    names = {
+        key: key.removeprefix("rating_")
+        for key in catalogue("experiment", language)
+        if key.startswith("rating_criterion_") or key.removeprefix("rating_") in _OF_PAGE
+    }
+    # Doubled braces stay for the page, which fills in its own counts.
+    texts = catalogue("experiment", language)
+    return {name: texts[key].format() for key, name in names.items() if key != name}
+
+
+def _script_json(value: object) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False)
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
+
+
+def _own(name: str) -> str:
+    return (files("kamerton.experiment.rating") / name).read_text("utf-8")

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from kamerton import stats
 from kamerton.experiment.judge.decide import RULE, Decision, Rule, Scored, decide, unclaimed
 from kamerton.experiment.judge.pairs import SCORE, Choice
-from kamerton.experiment.rating.read import Rating, Said, read_key, read_ratings
-from kamerton.experiment.rating.sheet import Key, Secret
+from kamerton.experiment.rating.read import Rating, Said, read_ratings
+from kamerton.experiment.rating.sheet import Key, Secret, read_key
 from kamerton.experiment.settings import Criterion
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.scores import Interval

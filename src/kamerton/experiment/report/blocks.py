@@ -1,7 +1,7 @@
 """What pages and cards are made of: sections of small frozen blocks, written as HTML or Markdown.
 
 A section of a kind of run is a function from the run to a `Section`, or to None where the run has
-nothing for it. The template has one macro for each block, named as its class.
+nothing for it.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,12 @@ from kamerton.formats.language import say
 from kamerton.formats.page import page as html_page
 
 
+class Block:
+    """What sections are made of; the template has a macro of the same name for each."""
+
+
 @dataclass(frozen=True)
-class Text:
+class Text(Block):
     """A paragraph; `look` is its CSS class."""
 
     text: str
@@ -24,14 +28,14 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(Block):
     """A heading below that of the section."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Bullets:
+class Bullets(Block):
     """A list of sentences."""
 
     items: Sequence[str]
@@ -39,7 +43,7 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Code:
+class Code(Block):
     """Lines as they are; `look` `indented` makes them indented code in Markdown."""
 
     text: str
@@ -57,7 +61,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Terms:
+class Terms(Block):
     """Names with their explanations."""
 
     terms: Sequence[Term]
@@ -65,7 +69,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Figures:
+class Figures(Block):
     """Names with figures; `look` `facts` draws few of them large."""
 
     pairs: Sequence[tuple[str, str]]
@@ -77,7 +81,7 @@ Cell = str | Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """Rows of one form; a row has a name (empty where it has none) and its cells."""
 
     columns: Sequence[str]
@@ -89,7 +93,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Tokens:
+class Tokens(Block):
     """Short texts side by side."""
 
     items: Sequence[str]
@@ -114,7 +118,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(Block):
     """The table of scores: titled groups of rows."""
 
     corner: str
@@ -138,7 +142,7 @@ class PlotRow:
 
 
 @dataclass(frozen=True)
-class Plots:
+class Plots(Block):
     """Intervals on one scale; `unit` says what the axis counts."""
 
     rows: Sequence[PlotRow]
@@ -147,7 +151,7 @@ class Plots:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Block):
     """One declared comparison with its verdict."""
 
     title: str
@@ -160,7 +164,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Chart:
+class Chart(Block):
     """Lines over steps."""
 
     curve: Curve
@@ -170,7 +174,7 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class ScatterPlot:
+class ScatterPlot(Block):
     """Pairs of values as dots."""
 
     scatter: Scatter
@@ -190,7 +194,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Learning:
+class Learning(Block):
     """Prompts, each with its continuation at every step; None where there is none."""
 
     steps: Sequence[Step]
@@ -220,7 +224,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(Block):
     """All questions, filtered by set where sets are named."""
 
     questions: Sequence[Question]
@@ -239,39 +243,18 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Times:
+class Times(Block):
     """How long the stages took."""
 
     spans: Sequence[Span]
 
 
 @dataclass(frozen=True)
-class Details:
+class Details(Block):
     """Blocks that are shown when the summary is clicked."""
 
     summary: str
-    blocks: "Sequence[Block]"
-
-
-Block = (
-    Text
-    | Heading
-    | Bullets
-    | Code
-    | Terms
-    | Figures
-    | Table
-    | Tokens
-    | Scores
-    | Plots
-    | Claim
-    | Chart
-    | ScatterPlot
-    | Learning
-    | Answers
-    | Times
-    | Details
-)
+    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kamerton.experiment.report.blocks import Bullets, Code, Section, Text, markdown
 from kamerton.experiment.report.feedback import lines
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
-from kamerton.experiment.report.sections import HeldOutSet, stage_name, text
+from kamerton.experiment.report.sections import Outcome, stage_name, text
 from kamerton.formats.scores import Cell
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def result(name: str, held_out: str, dataset_type: str, metric: str, value: floa
         task_type="text-generation",
         dataset_type=dataset_type,
         dataset_name=f"{name}, {held_out}",
+        dataset_config=name,
         dataset_split=held_out,
         metric_type=metric,
         metric_name=metric,
@@ -79,41 +80,29 @@ def results_of(name: str, cells: Sequence[Cell], dataset_type: str) -> "list[Eva
 
 
 def compared_card(
-    run: ComparedRun,
-    *,
-    language: str,
-    library: str,
-    tags: Sequence[str],
-    results: "Sequence[EvalResult]",
-    intro: str,
-    verdict: str,
-    harm: Sequence[str],
-    use: str,
-    sets: Sequence[HeldOutSet],
-    table: str,
-    notes: Sequence[str],
+    run: ComparedRun, outcome: Outcome, data: "ModelCardData", intro: str, use: str
 ) -> Card:
     """The card of a model that was compared with its base."""
     settings = [(key, str(value)) for key, value in (run.recipe.get("tune") or {}).items()]
     training = dict(settings) | dict(scalars(run.training))
-    found = [
+    words = [
         Text(intro),
-        Text(f"**{text('verdict_label')}:** {verdict}"),
-        *(Text(f"**{text('harm_title')}.** {sentence}") for sentence in harm),
+        Text(f"**{text('verdict_label')}:** {outcome.verdict}"),
+        *(Text(f"**{text('harm_title')}.** {sentence}") for sentence in outcome.harm),
         *map(Text, lines(run.feedback)),
     ]
     sections = [
         title(run.name),
-        Section("", found),
+        Section("", words),
         section("card_use", Text(use)),
-        section("card_data", Bullets([f"{what} {counts}." for _, what, counts in sets])),
+        section("card_data", Bullets([f"{what} {counts}." for _, what, counts in outcome.sets])),
         section("card_training", Bullets([f"`{k}`: {v}" for k, v in training.items()])),
         section("card_weights", Bullets(weights(run))),
-        section("card_results", Code(table)),
-        section("card_limits", Bullets(notes)),
+        section("card_results", Code(outcome.table)),
+        section("card_limits", Bullets(outcome.notes)),
         lineage(run),
     ]
-    return Card(card_data(run, language, library, tags, results, run.base), sections)
+    return Card(data, sections)
 
 
 def title(name: str) -> Section:

@@ -8,8 +8,6 @@ from kamerton.experiment.design import Design, design
 from kamerton.experiment.metrics import CRITERIA
 from kamerton.experiment.report import plot, sections, words
 from kamerton.experiment.report.blocks import (
-    Answer,
-    Answers,
     Block,
     Heading,
     Page,
@@ -19,11 +17,11 @@ from kamerton.experiment.report.blocks import (
     Section,
     Text,
 )
-from kamerton.experiment.report.card import Card, compared_card, results_of
+from kamerton.experiment.report.card import Card, card_data, compared_card, results_of
 from kamerton.experiment.report.figures import capital, p_value, percent
 from kamerton.experiment.report.material import ComparedRun, ReportInputs, read_compared
-from kamerton.experiment.report.sections import HeldOutSet, claim, text
-from kamerton.experiment.report.table import closing_words, plain_table
+from kamerton.experiment.report.sections import HeldOutSet, Outcome, claim, text
+from kamerton.experiment.report.table import plain_table
 from kamerton.experiment.run import read_questions
 from kamerton.formats import questions as asked
 from kamerton.formats.language import language_of
@@ -47,72 +45,48 @@ def load(inputs: ReportInputs) -> GuideRun:
     )
 
 
-def page(run: GuideRun) -> Page:
-    """The whole page, the verdict first."""
-    declared = words.primary(run.summary)
-    return Page(
-        title=text("title", name=run.name),
-        kicker=f"{text('kicker')} · {run.name}",
-        headline=words.headline(run.summary) + ".",
-        leads=[" ".join(_sentence(c, run) for c in declared)] if declared else [],
-        warnings=words.harm(run.summary),
-        warnings_title=text("harm_title"),
-        sections=[
-            _compared(run),
-            *_hypotheses(run, declared),
-            Section(
-                text("table_title"),
-                [
-                    Text(text("table_note"), "quiet"),
-                    sections.scores(run.summary, run.settings.primary),
-                ],
-            ),
-            _by_arm(run),
-            *_secondary(run),
-            *sections.feedback(run),
-            _answers(run),
-            *sections.lineage(run),
-            sections.rerun(
-                run,
-                text("rerun_note"),
-                [
-                    (text("details_training"), sections.figures_of(run.training)),
-                    (text("details_parity"), sections.figures_of(run.parity)),
-                ],
-            ),
-            sections.notes(notes(run), list(CRITERIA)),
-        ],
+def outcome(run: GuideRun) -> Outcome:
+    """The verdict on the declared hypotheses."""
+    return Outcome(
+        headline=words.headline(run.summary),
+        verdict=words.verdict_sentence(run.summary),
+        harm=words.harm(run.summary),
+        sets=held_out_sets(run),
+        notes=notes(run),
+        table=plain_table(run.summary),
+        criteria=list(CRITERIA),
     )
 
 
-def table(run: GuideRun) -> str:
-    """What ends the run in the terminal."""
-    return closing_words(
-        plain_table(run.summary), words.harm(run.summary), words.verdict_sentence(run.summary)
+def page(run: GuideRun) -> Page:
+    """The whole page, the verdict first."""
+    declared = words.primary(run.summary)
+    sentences = [capital(words.figures(c, run.summary)) + "." for c in declared]
+    scores = sections.scores(run.summary, run.settings.primary)
+    return sections.compared_page(
+        run,
+        outcome(run),
+        leads=[" ".join(sentences)] if sentences else [],
+        evidence=[
+            _compared(run),
+            *_hypotheses(run, declared),
+            Section(text("table_title"), [Text(text("table_note"), "quiet"), scores]),
+            _by_arm(run),
+            *_secondary(run),
+        ],
+        answers=_answers(run),
     )
 
 
 def card(run: GuideRun) -> Card:
     """The model card."""
     own = [cell for cell in run.summary.cells if cell.arm == run.name]
+    language = language_of(question.question for question in run.questions)
+    results = results_of(run.name, own, "held-out questions")
+    data = card_data(run, language, "peft", ["lora"], results, run.base)
     return compared_card(
-        run,
-        language=language_of(question.question for question in run.questions),
-        library="peft",
-        tags=["lora"],
-        results=results_of(run.name, own, "held-out questions"),
-        intro=text("card_intro", base=run.base),
-        verdict=words.verdict_sentence(run.summary),
-        harm=words.harm(run.summary),
-        use=text("card_use"),
-        sets=held_out_sets(run),
-        table=plain_table(run.summary),
-        notes=notes(run),
+        run, outcome(run), data, text("card_intro", base=run.base), text("card_use")
     )
-
-
-def _sentence(comparison: Comparison, run: GuideRun) -> str:
-    return capital(words.figures(comparison, run.summary)) + "."
 
 
 def held_out_sets(run: GuideRun) -> list[HeldOutSet]:
@@ -196,7 +170,7 @@ def _secondary(run: GuideRun) -> list[Section]:
     return [Section(title, [note, sections.secondary(others, margin)])]
 
 
-def _answers(run: GuideRun) -> Section:
+def _answers(run: GuideRun) -> list[Section]:
     """All questions with their answers; those on which the scores differ first."""
     by_question: dict[str, dict[str, Sample]] = defaultdict(dict)
     for sample in run.samples:
@@ -205,22 +179,14 @@ def _answers(run: GuideRun) -> Section:
     questions = [_question(list(by_question[name].values()), run) for name in answered]
     order = list(map(str, SETS))
     questions.sort(key=lambda one: (not one.differs, order.index(one.held_out)))
-    sets = [held_out for held_out, _, _ in held_out_sets(run)]
-    shown = Answers(questions, sets, text("right"), text("wrong"))
-    return Section(text("answers_title"), [Text(text("answers_note"), "quiet"), shown])
+    labels = text("answers_note"), text("right"), text("wrong")
+    return sections.answers(questions, held_out_sets(run), *labels)
 
 
 def _question(samples: list[Sample], run: GuideRun) -> Question:
-    first = samples[0]
-    main = "safety" if first.held_out == "safety" else run.settings.primary
+    main = "safety" if samples[0].held_out == "safety" else run.settings.primary
     marks = [sample.scores.get(main, 0.0) for sample in samples]
-    answers = [
-        Answer(s.arm, s.answer.strip(), mark >= RIGHT, list(map(words.reason, s.why.values())))
-        for s, mark in zip(samples, marks, strict=True)
-    ]
-    return Question(
-        first.question, answers, first.held_out, first.reference, max(marks) > min(marks)
-    )
+    return sections.question(samples, [mark >= RIGHT for mark in marks], max(marks) > min(marks))
 
 
 def notes(run: GuideRun) -> list[str]:

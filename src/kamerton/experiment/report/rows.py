@@ -9,8 +9,6 @@ from kamerton.experiment.compare import RIGHT
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.report import plot, sections, words
 from kamerton.experiment.report.blocks import (
-    Answer,
-    Answers,
     Block,
     Claim,
     Page,
@@ -20,7 +18,7 @@ from kamerton.experiment.report.blocks import (
     Table,
     Text,
 )
-from kamerton.experiment.report.card import Card, compared_card, result
+from kamerton.experiment.report.card import Card, card_data, compared_card, result
 from kamerton.experiment.report.figures import (
     blocks_of,
     capital,
@@ -44,12 +42,25 @@ from kamerton.experiment.report.rows_run import (
     side_effects,
     verdict_sentence,
 )
-from kamerton.experiment.report.sections import HeldOutSet, text
-from kamerton.experiment.report.table import aligned, closing_words, plain_table, share
+from kamerton.experiment.report.sections import HeldOutSet, Outcome, text
+from kamerton.experiment.report.table import aligned, plain_table, share
 from kamerton.experiment.rows import SETS
 from kamerton.formats.language import language_of
 from kamerton.formats.losses import LossRow
 from kamerton.formats.scores import Cell, Comparison, Sample, Summary
+
+
+def outcome(run: RowsRun) -> Outcome:
+    """The verdict on what was declared, and on the form of the answers."""
+    return Outcome(
+        headline=headline(run.summary),
+        verdict=verdict_sentence(run),
+        harm=harm(run.summary),
+        sets=held_out_sets(run),
+        notes=notes(run),
+        table=tables(run.summary),
+        criteria=run.criteria,
+    )
 
 
 def page(run: RowsRun) -> Page:
@@ -58,61 +69,35 @@ def page(run: RowsRun) -> Page:
     loss = [c for c in words.primary(run.summary) if c.criterion == LIKELIHOOD][:1]
     choices = of_choices(run.summary)
     about = "choices_compared" if choices and not loss else f"{kind}_rows_compared"
-    return Page(
-        title=text("title", name=run.name),
-        kicker=f"{text('kicker')} · {run.name}",
-        headline=headline(run.summary) + ".",
+    return sections.compared_page(
+        run,
+        outcome(run),
         leads=[
             *(capital(figures_of(c, run.summary)) + "." for c in [*loss, *choices]),
             *(f"{sentence}." for sentence in side_effects(run)),
         ],
-        warnings=harm(run.summary),
-        warnings_title=text("harm_title"),
-        sections=[
+        evidence=[
             sections.compared(text(about), arms(run), held_out_sets(run)),
             *_loss(run, loss),
             *_choices(run, choices),
             *_preferences(run.training),
             *_form(run, kind),
-            *sections.feedback(run),
-            *_answers(run, kind),
-            *sections.lineage(run),
-            sections.rerun(
-                run,
-                text("rerun_note"),
-                [
-                    (text("details_training"), sections.figures_of(run.training)),
-                    (text("details_checks"), blocks_of(run.checks, "check")),
-                    (text("details_parity"), sections.figures_of(run.parity)),
-                ],
-            ),
-            sections.notes(notes(run), run.criteria),
         ],
+        answers=_answers(run, kind),
+        checks=blocks_of(run.checks, "check"),
     )
-
-
-def table(run: RowsRun) -> str:
-    """What ends the run in the terminal."""
-    return closing_words(tables(run.summary), harm(run.summary), verdict_sentence(run))
 
 
 def card(run: RowsRun) -> Card:
     """The model card."""
     own = [c for c in run.summary.cells if (c.arm, c.held_out) == (run.name, "rows")]
-    return compared_card(
-        run,
-        language=language_of(sample.question for sample in run.samples),
-        library="transformers" if run.method == "full" else "peft",
-        tags=[run.method, run.objective],
-        results=[result(run.name, c.held_out, "held-out rows", *_hub_metric(c)) for c in own],
-        intro=text("rows_card_intro", base=run.base, method=run.method, objective=run.objective),
-        verdict=verdict_sentence(run),
-        harm=harm(run.summary),
-        use=text("rows_card_use"),
-        sets=held_out_sets(run),
-        table=tables(run.summary),
-        notes=notes(run),
-    )
+    results = [result(run.name, c.held_out, "held-out rows", *_hub_metric(c)) for c in own]
+    language = language_of(sample.question for sample in run.samples)
+    library = "transformers" if run.method == "full" else "peft"
+    tags = [run.method, run.objective]
+    data = card_data(run, language, library, tags, results, run.base)
+    intro = text("rows_card_intro", base=run.base, method=run.method, objective=run.objective)
+    return compared_card(run, outcome(run), data, intro, text("rows_card_use"))
 
 
 def _hub_metric(cell: Cell) -> tuple[str, float]:
@@ -274,27 +259,13 @@ def _answers(run: RowsRun, kind: str) -> list[Section]:
     questions = sorted(
         map(_question, by_prompt.values()), key=lambda q: (q.held_out != "prompts", not q.differs)
     )
-    if not questions:
-        return []
-    names = [held_out for held_out, _, _ in held_out_sets(run)]
-    shown = Answers(questions, names, text(f"{kind}_whole"), text(f"{kind}_faulty"))
-    note = Text(text(f"{kind}_answers_note"), "quiet")
-    return [Section(text("answers_title"), [note, shown])]
+    labels = (text(f"{kind}_{key}") for key in ("answers_note", "whole", "faulty"))
+    return sections.answers(questions, held_out_sets(run), *labels)
 
 
 def _question(samples: list[Sample]) -> Question:
-    first = samples[0]
-    answers = [
-        Answer(
-            sample.arm,
-            sample.answer.strip(),
-            all(score >= RIGHT for score in sample.scores.values()),
-            list(map(words.reason, sample.why.values())),
-        )
-        for sample in samples
-    ]
-    differs = len({answer.right for answer in answers}) > 1
-    return Question(first.question, answers, first.held_out, first.reference, differs)
+    right = [all(score >= RIGHT for score in sample.scores.values()) for sample in samples]
+    return sections.question(samples, right, len(set(right)) > 1)
 
 
 def notes(run: RowsRun) -> list[str]:

@@ -6,6 +6,7 @@ from kamerton.experiment.report import guide, pretraining, rows, rows_run
 from kamerton.experiment.report.blocks import Page, html
 from kamerton.experiment.report.card import Card, model_card
 from kamerton.experiment.report.material import Kind, ReportInputs
+from kamerton.experiment.report.sections import closing_words
 from kamerton.formats.jsonl import write_text
 
 REPORT, CARD, TABLE = "report.html", "model_card.md", "table.txt"
@@ -28,10 +29,10 @@ def _made(inputs: ReportInputs) -> tuple[Page, Card, str]:
     match inputs.kind:
         case "guide":
             run = guide.load(inputs)
-            return guide.page(run), guide.card(run), guide.table(run)
+            return guide.page(run), guide.card(run), closing_words(guide.outcome(run))
         case "rows":
             compared = rows_run.load(inputs)
-            return rows.page(compared), rows.card(compared), rows.table(compared)
+            return rows.page(compared), rows.card(compared), closing_words(rows.outcome(compared))
         case "corpus":
             trained = pretraining.load(inputs)
             return pretraining.page(trained), pretraining.card(trained), pretraining.table(trained)

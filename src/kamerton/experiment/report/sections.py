@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import yaml
 
 from kamerton.experiment.report import plot, words
 from kamerton.experiment.report.blocks import (
+    Answer,
+    Answers,
     Block,
     Bullets,
     Cell,
@@ -14,8 +17,10 @@ from kamerton.experiment.report.blocks import (
     Code,
     Details,
     Figures,
+    Page,
     PlotRow,
     Plots,
+    Question,
     Score,
     ScoreRow,
     Scores,
@@ -29,19 +34,73 @@ from kamerton.experiment.report.blocks import (
 )
 from kamerton.experiment.report.figures import capital, duration, in_points
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
+from kamerton.experiment.report.table import wrapped
 from kamerton.formats import scores as formats
 from kamerton.formats.language import say
 from kamerton.formats.manifest import Manifest, StageName
-from kamerton.formats.scores import Comparison, Summary
+from kamerton.formats.scores import Comparison, Sample, Summary
 from kamerton.formats.serving import BASE, RAG
 
 HeldOutSet = tuple[str, str, str]
 """Held-out set, what it tests, and how many questions it has."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a comparison came to, in words: the same on page, card and terminal."""
+
+    headline: str
+    verdict: str
+    harm: Sequence[str]
+    """A sentence for everything that is proved worse."""
+    sets: Sequence[HeldOutSet]
+    notes: Sequence[str]
+    """What a reader should mind."""
+    table: str
+    criteria: Sequence[str]
+
+
 def text(key: str, /, **values: object) -> str:
     """A text of the experiment in the language in force."""
     return say(f"experiment.{key}", **values)
+
+
+def closing_words(outcome: Outcome) -> str:
+    """What ends a run in the terminal: the table, what became worse, and the verdict."""
+    texts = [*outcome.harm, f"{text('verdict_label')}: {outcome.verdict}"]
+    return "\n\n".join([outcome.table, *map(wrapped, texts)]) + "\n"
+
+
+def compared_page(
+    run: ComparedRun,
+    outcome: Outcome,
+    leads: Sequence[str],
+    evidence: Sequence[Section],
+    answers: Sequence[Section],
+    checks: Sequence[Block] = (),
+) -> Page:
+    """The page of a comparison, the verdict first."""
+    details = (
+        ("details_training", figures_of(run.training)),
+        ("details_checks", checks),
+        ("details_parity", figures_of(run.parity)),
+    )
+    return Page(
+        title=text("title", name=run.name),
+        kicker=f"{text('kicker')} · {run.name}",
+        headline=f"{outcome.headline}.",
+        leads=leads,
+        warnings=outcome.harm,
+        warnings_title=text("harm_title"),
+        sections=[
+            *evidence,
+            *feedback(run),
+            *answers,
+            *lineage(run),
+            rerun(run, text("rerun_note"), [(text(key), blocks) for key, blocks in details]),
+            notes(outcome.notes, outcome.criteria),
+        ],
+    )
 
 
 def arms(run: ComparedRun) -> list[tuple[str, str]]:
@@ -164,6 +223,26 @@ def feedback(run: ComparedRun) -> list[Section]:
             blocks += [Text(f"{verdict}."), *([Bullets(doubts, "quiet")] if doubts else [])]
         sections.append(Section(one.title, blocks))
     return sections
+
+
+def question(samples: Sequence[Sample], right: Sequence[bool], differs: bool) -> Question:
+    """What every arm answered to one question, and why it scored below 1."""
+    answers = [
+        Answer(s.arm, s.answer.strip(), mark, list(map(words.reason, s.why.values())))
+        for s, mark in zip(samples, right, strict=True)
+    ]
+    first = samples[0]
+    return Question(first.question, answers, first.held_out, first.reference, differs)
+
+
+def answers(
+    questions: Sequence[Question], sets: Sequence[HeldOutSet], note: str, right: str, wrong: str
+) -> list[Section]:
+    """All questions with their answers; `right` and `wrong` stand above those that are."""
+    if not questions:
+        return []
+    shown = Answers(questions, [held_out for held_out, _, _ in sets], right, wrong)
+    return [Section(text("answers_title"), [Text(note, "quiet"), shown])]
 
 
 def stage_name(stage: str) -> str:

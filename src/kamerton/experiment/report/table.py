@@ -82,12 +82,6 @@ def share(cell: Cell) -> str:
     return f"{mean} [{low}-{high}]"
 
 
-def closing_words(table: str, harm: Sequence[str], verdict: str) -> str:
-    """What ends a run in the terminal: the table, what became worse, and the verdict."""
-    texts = [*harm, f"{say('experiment.verdict_label')}: {verdict}"]
-    return "\n\n".join([table, *map(wrapped, texts)]) + "\n"
-
-
 def wrapped(text: str) -> str:
     """A text in lines that fit a terminal."""
     return textwrap.fill(text, WIDTH, break_on_hyphens=False)

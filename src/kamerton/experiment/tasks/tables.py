@@ -1,13 +1,12 @@
 """Tables of a user's own, CSV (comma, semicolon or tab) or JSONL; and answers to grade in them."""
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kamerton.documents.tables import read_csv
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_objects, read_text
+from kamerton.formats.jsonl import read_objects
 
 IDS = ("id", "task_id", "paper_id", "question_id")
 QUESTIONS = ("question", "prompt")
@@ -111,37 +110,21 @@ class Table:
             yield key, text, line
 
 
-def read_table(path: Path, if_empty: str = "") -> Table:
+def read_table(path: Path, if_empty: str = "documents.no_rows") -> Table:
     """The rows of a file: CSV where its name ends in .csv or .tsv, else JSONL.
 
     InputError names the line that cannot be read; `if_empty` is the key of the error of a file
     without rows.
     """
+    if not path.is_file():
+        raise InputError("formats.file_missing", where=str(path))
     if path.suffix.lower() in {".csv", ".tsv"}:
-        lines = tuple(_csv(path))
+        lines = tuple(Line(row, where) for where, row in read_csv(path, skip_nameless=True))
     else:
         lines = tuple(Line(row, f"{path}:{number}") for number, row in read_objects(path))
-    if if_empty and not lines:
+    if not lines:
         raise InputError(if_empty, where=str(path))
     return Table(path, lines)
-
-
-def _csv(path: Path) -> Iterator[Line]:
-    text = read_text(path)
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    # The limit is one for the whole process: it only grows.
-    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))
-    try:
-        for row in rows:
-            where = f"{path}:{rows.line_num}"
-            if None in row or None in row.values():
-                raise InputError("experiment.grade_ragged", where=where)
-            yield Line({(name or "").strip(): cell for name, cell in row.items()}, where)
-    except csv.Error as error:
-        where = f"{path}:{rows.reader.line_num}"
-        raise InputError("experiment.grade_not_csv", where=where, why=error) from error
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from kamerton.develop.data.rights import (
     read_table,
     works,
 )
-from kamerton.develop.settings.sources import RightsSettings
+from kamerton.develop.settings.data import RightsSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES
 

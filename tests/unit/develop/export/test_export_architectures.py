@@ -129,3 +129,20 @@ def test_rows_come_back_from_the_engines_order() -> None:
     assert not np.array_equal(there, rows)
     assert np.array_equal(architectures.from_engine(name, there, config), rows)
     assert np.array_equal(architectures.to_engine("blk.0.attn_v.weight", rows, config), rows)
+
+
+def test_a_base_kind_is_one_entry_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another activation and norms that are stored with one added, as Gemma has them."""
+    import numpy as np
+    from transformers import LlamaConfig
+
+    config, name = LlamaConfig(**SIZES, hidden_act="gelu"), "blk.0.attn_norm.weight"
+    with pytest.raises(InputError, match="hidden_act = gelu"):
+        architectures.check(config, 128)
+    entry = replace(architectures.of(config), activation="gelu", norm_offset=1.0)
+    monkeypatch.setitem(architectures.ARCHITECTURES, "llama", entry)
+    architectures.check(config, 128)
+    weights = np.array([0.0, 0.5], np.float32)
+    stored = architectures.to_engine(name, weights, config)
+    assert stored.tolist() == [1.0, 1.5] and stored.dtype == np.float32
+    assert architectures.from_engine(name, stored, config).tolist() == [0.0, 0.5]

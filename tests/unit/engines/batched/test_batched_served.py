@@ -1,5 +1,6 @@
 """The batched engine's own process, over HTTP."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,10 +10,12 @@ import httpx
 import pytest
 from batched_model import batched, folder_of, one_by_one, plain, tokens
 
-from kamerton.engines.batched.engine import BatchedSettings, running
-from kamerton.engines.batched.requests import Request, SamplingParams
+from kamerton.engines.batched.engine import Batched, BatchedSettings, running
+from kamerton.engines.batched.requests import Request as Prompt
+from kamerton.engines.batched.requests import SamplingParams
 from kamerton.engines.batched.worker import fingerprint
 from kamerton.engines.child import ChildProcess
+from kamerton.engines.protocol import Request
 from kamerton.formats.errors import InputError
 
 
@@ -33,7 +36,7 @@ def post(engine: ChildProcess, route: str = "completions", **body: Any) -> httpx
 
 
 def test_answers_are_the_engines(engine: ChildProcess, folder: Path) -> None:
-    asked = [Request(tokens(20 + i, i), SamplingParams(max_tokens=8 + i)) for i in range(6)]
+    asked = [Prompt(tokens(20 + i, i), SamplingParams(max_tokens=8 + i)) for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
         found = list(
             pool.map(
@@ -60,7 +63,7 @@ def test_samples_depend_on_seed_and_number(engine: ChildProcess, folder: Path) -
     assert four[:2] == two and len({choice["text"] for choice in four}) > 1
     ids = tuple(plain(folder)[1](asked["prompt"]).input_ids)
     how = SamplingParams(temperature=1.0, max_tokens=9)
-    direct = batched(folder).generate([Request(ids, how, f"5:{i}") for i in range(4)])
+    direct = batched(folder).generate([Prompt(ids, how, f"5:{i}") for i in range(4)])
     assert [choice["text"] for choice in four] == [reply.text for reply in direct]
 
 
@@ -182,3 +185,23 @@ def test_a_folder_that_is_no_model(tmp_path: Path) -> None:
         running(BatchedSettings(str(tmp_path), "none")),
     ):
         pass
+
+
+def test_behind_the_protocol_an_answer_comes_as_one_delta(folder: Path) -> None:
+    async def both(engine: Batched) -> tuple[str, str]:
+        messages = [{"role": "user", "content": "Where is the idol?"}]
+        request = Request({"messages": messages, "temperature": 0, "max_tokens": 5}, "tiny")
+        whole = await engine.complete(request)
+        pieces = [chunk async for chunk in engine.stream(request)]
+        assert pieces[0]["choices"][0]["finish_reason"] is None
+        text = "".join(piece["choices"][0]["delta"].get("content", "") for piece in pieces)
+        return whole["choices"][0]["message"]["content"], text
+
+    engine = Batched(BatchedSettings(str(folder), "tiny", template="chatml", slots=2))
+    assert engine.capabilities.chat and engine.capabilities.prompt_logprobs
+    try:
+        engine.start()
+        whole, streamed = asyncio.run(both(engine))
+    finally:
+        engine.stop()
+    assert whole == streamed != ""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kamerton.experiment.judge.pairs import Pair
-from kamerton.experiment.rating.read import read_key, read_ratings
-from kamerton.experiment.rating.write import KEY, PAGE, write_rating
+from kamerton.experiment.rating.read import read_ratings
+from kamerton.experiment.rating.sheet import KEY, PAGE, hand_out, read_key
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Pair(id="b", question="Who made it?", base="", tuned=markup),
         Pair(id="c", question="W" * 300, base="one", tuned="two"),
     ]
-    write_rating(pairs, out, 1, ["factual_accuracy", "format"])
+    hand_out(pairs, out, out / "keep", 1, ["factual_accuracy", "format"])
     return out
 
 
@@ -92,7 +92,7 @@ def test_rated_by_keys_alone_kept_over_a_reload_and_read_back(
         page.click("#export")
     path = tmp_path / saved.value.suggested_filename
     saved.value.save_as(path)
-    found = read_ratings([path], read_key(folder / KEY))
+    found = read_ratings([path], read_key(folder / "keep" / KEY))
     assert [one.said for one in found] == ["left", "tie", "right", "skip", "right", "left"]
     assert {one.rater for one in found} == {"Анна"}
 

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from kamerton.experiment.judge.pairs import Pair
-from kamerton.experiment.rating.read import read_key, read_ratings
-from kamerton.experiment.rating.sheet import blind
-from kamerton.experiment.rating.write import CSV, KEY, PAGE, sheet_csv, sheet_page, write_rating
+from kamerton.experiment.rating.read import read_ratings
+from kamerton.experiment.rating.sheet import (
+    CSV,
+    KEY,
+    PAGE,
+    blind,
+    hand_out,
+    read_key,
+    sheet_csv,
+    sheet_page,
+)
 from kamerton.formats.errors import InputError
 
 
@@ -52,13 +60,13 @@ def test_equal_answers_are_not_shown() -> None:
 
 def test_the_csv_opens_in_a_spreadsheet_and_runs_nothing(tmp_path: Path) -> None:
     evil = Pair(id="e", question="=1+1", base='=HYPERLINK("http://x")', tuned='a "b"\nc, d')
-    write_rating([evil], tmp_path, criteria=["safety"])
+    hand_out([evil], tmp_path, tmp_path / "keep", criteria=["safety"])
     raw = (tmp_path / CSV).read_bytes()
     assert raw.startswith(b"\xef\xbb\xbf")
     row = next(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     assert row["question"] == "'=1+1" and 'a "b"\nc, d' in {row["left"], row["right"]}
     assert not any(cell.startswith("=") for cell in row.values())
-    assert row["safety"] == "" and {KEY, CSV, PAGE} == {p.name for p in tmp_path.iterdir()}
+    assert row["safety"] == "" and {"keep", CSV, PAGE} == {p.name for p in tmp_path.iterdir()}
 
 
 def test_the_page_is_one_file_that_no_answer_can_break() -> None:
@@ -75,12 +83,12 @@ def test_the_page_is_one_file_that_no_answer_can_break() -> None:
 
 def filled(tmp_path: Path, name: str, said: list[str], text: str = "{}") -> tuple[Path, Path]:
     """A sheet of four items with one criterion, filled in; and its key."""
-    key = write_rating(pairs(4), tmp_path, 1, ["safety"])
+    key = hand_out(pairs(4), tmp_path, tmp_path / "keep", 1, ["safety"])
     rows = [["sheet", "item", "rater", "safety"]]
     rows += [[key.sheet, item, "", s] for item, s in zip(key.items, said, strict=True)]
     path = tmp_path / name
     path.write_text(text.format("\n".join(",".join(row) for row in rows)), "utf-8")
-    return path, tmp_path / KEY
+    return path, tmp_path / "keep" / KEY
 
 
 def test_spreadsheets_save_in_their_own_ways(tmp_path: Path) -> None:

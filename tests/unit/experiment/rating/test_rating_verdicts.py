@@ -8,8 +8,7 @@ import pytest
 
 from kamerton.experiment.judge.decide import Rule
 from kamerton.experiment.judge.pairs import Choice, Pair
-from kamerton.experiment.rating.read import read_key
-from kamerton.experiment.rating.sheet import Key
+from kamerton.experiment.rating.sheet import KEY, Key, hand_out, read_key
 from kamerton.experiment.rating.verdict import (
     FILE,
     Opinion,
@@ -17,7 +16,6 @@ from kamerton.experiment.rating.verdict import (
     consensus,
     rate,
 )
-from kamerton.experiment.rating.write import KEY, write_rating
 from kamerton.experiment.report.feedback import people_sentences as sentences
 from kamerton.formats.language import LANGUAGES
 
@@ -59,10 +57,10 @@ def handed_in(
 def rated(
     tmp_path: Path, truth: list[float], raters: int, copied: float, same: int = 0
 ) -> RatingReport:
-    key = write_rating(pairs(len(truth)), tmp_path, 2, ["relevance"])
+    key = hand_out(pairs(len(truth)), tmp_path, tmp_path / "keep", 2, ["relevance"])
     seen = {f"{i:03}": value for i, value in enumerate(truth)}
     files = handed_in(tmp_path, key, seen, raters, copied)
-    return rate(files, tmp_path / KEY, tmp_path, RULE)
+    return rate(files, tmp_path / "keep" / KEY, tmp_path, RULE)
 
 
 def test_raters_who_see_a_better_model_prove_it(tmp_path: Path) -> None:
@@ -77,19 +75,19 @@ def test_raters_who_see_a_better_model_prove_it(tmp_path: Path) -> None:
 
 
 def test_unblinding_follows_the_key(tmp_path: Path) -> None:
-    key = write_rating(pairs(12), tmp_path, 2, ["safety"])
+    key = hand_out(pairs(12), tmp_path, tmp_path / "keep", 2, ["safety"])
     files = handed_in(tmp_path, key, dict.fromkeys((p.id for p in pairs(12)), -1.0), 1, 1.0)
-    one = rate(files, tmp_path / KEY, tmp_path, RULE).criteria[0]
+    one = rate(files, tmp_path / "keep" / KEY, tmp_path, RULE).criteria[0]
     assert one.ratings == {"tuned": 0, "base": 12, "tie": 0, "unrated": 0}
     assert one.decision.effect is not None and one.decision.effect.mean == -1.0
     assert one.alpha is None  # one rater agrees with nobody
     assert "not known" in " ".join(sentences(one))
     turned = {
         item: secret.model_copy(update={"tuned": "left" if secret.tuned == "right" else "right"})
-        for item, secret in read_key(tmp_path / KEY).items.items()
+        for item, secret in read_key(tmp_path / "keep" / KEY).items.items()
     }
-    (tmp_path / KEY).write_text(key.model_copy(update={"items": turned}).model_dump_json())
-    other = rate(files, tmp_path / KEY, tmp_path, RULE).criteria[0]
+    (tmp_path / "keep" / KEY).write_text(key.model_copy(update={"items": turned}).model_dump_json())
+    other = rate(files, tmp_path / "keep" / KEY, tmp_path, RULE).criteria[0]
     assert other.ratings["tuned"] == 12
 
 
@@ -112,12 +110,12 @@ def test_unrated_and_equal_questions_are_counted_and_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str
 ) -> None:
     monkeypatch.setenv("KAMERTON_LANG", language)
-    key = write_rating(pairs(20, same=6), tmp_path, 2, ["relevance"])
+    key = hand_out(pairs(20, same=6), tmp_path, tmp_path / "keep", 2, ["relevance"])
     files = handed_in(tmp_path, key, dict.fromkeys((p.id for p in pairs(20)), 1.0), 1, 1.0)
     lines = files[0].read_text("utf-8").splitlines()
     blank = [line.rsplit(",", 1)[0] + "," for line in lines[1:6]]
     files[0].write_text("\n".join([lines[0], *blank, *lines[6:]]), "utf-8")
-    one = rate(files, tmp_path / KEY, tmp_path, RULE).criteria[0]
+    one = rate(files, tmp_path / "keep" / KEY, tmp_path, RULE).criteria[0]
     assert (one.questions, one.identical, one.unrated) == (20, 6, 5)
     assert one.decision.rated == 15
     assert one.decision.least == pytest.approx((9 - 5) / 20)

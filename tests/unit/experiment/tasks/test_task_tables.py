@@ -51,9 +51,9 @@ def test_rows_without_ids_are_numbered_and_groups_are_read(tmp_path: Path) -> No
     [
         ("a,b\n1,2\n", Columns(), "no column “answer”; the file has: a, b.*--answer-column"),
         ("id,answer\n1,x\n", Columns(answer="reply"), "no column “reply”.*id, answer"),
-        ("id,answer\n1,x,y\n", Columns(), r"own\.csv:2: this row has more or fewer"),
-        ("id,answer\n1\n", Columns(), r"own\.csv:2: this row has more or fewer"),
-        ('id,answer\n1,"x"y\n', Columns(), r"own\.csv:2: this row is no CSV"),
+        ("id,answer\n1,x,y\n", Columns(), r"own\.csv:2: the row has 3 cells"),
+        ("id,answer\n1\n", Columns(), r"own\.csv:2: the row has 1 cells"),
+        ('id,answer\n1,"x"y\n', Columns(), r"own\.csv:2: the row that begins here is no CSV"),
         ("id,answer\n", Columns(), "no answers in this file"),
         ("id,answer,target\n1,x,a\n1,y,b\n", Columns(), r"own\.csv:3: 1 stands here twice"),
     ],

@@ -62,13 +62,15 @@ def unwrap(text: str) -> Iterator[Edit]:
     if not width:
         return
     lines = list(_LINE.finditer(text))
-    margin = _margin([match[0] for match in lines])
+    indents = [len(of[0]) - len(of[0].lstrip()) for of in lines if of[0].strip()]
+    # The indentation of ordinary lines: the commonest one.
+    margin = max(set(indents), key=lambda n: (indents.count(n), -n)) if indents else 0
     items = _items_at_margin(lines, margin)
     for line, after in pairwise(lines):
         full, rest = line[0].rstrip(), after[0].lstrip()
         if len(full) < width - _RAGGED or not _LETTER.search(rest):
             continue
-        if _apart(line, after, margin) or (items and _new_item(full, rest)):
+        if _are_apart(line, after, margin) or (items and _new_item(full, rest)):
             continue
         joint, hyphen = _joint(full, rest)
         yield Edit(line.start() + len(full) - hyphen, after.end() - len(rest), joint)
@@ -83,21 +85,12 @@ def wrap_width(text: str) -> int:
     wide, middle = tenths[8], tenths[4]
     if wide > _WIDEST or middle < _NARROWEST or middle <= 0.7 * wide:
         return 0
-    return round(wide) if _goes_on(text) else 0
+    firsts = [match[1] for match in _NEXT.finditer(text)]
+    goes_on = sum(map(str.islower, firsts)) > _GOES_ON * len(firsts)
+    return round(wide) if goes_on else 0
 
 
-def _goes_on(text: str) -> bool:
-    firsts = [found[1] for found in _NEXT.finditer(text)]
-    return sum(map(str.islower, firsts)) > _GOES_ON * len(firsts)
-
-
-def _margin(lines: list[str]) -> int:
-    """The indentation of ordinary lines: the commonest one."""
-    indents = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
-    return max(set(indents), key=lambda n: (indents.count(n), -n)) if indents else 0
-
-
-def _apart(line: "re.Match[str]", after: "re.Match[str]", margin: int) -> bool:
+def _are_apart(line: "re.Match[str]", after: "re.Match[str]", margin: int) -> bool:
     """Whether an empty line or an indentation parts two lines."""
     indent = len(after[0]) - len(after[0].lstrip())
     return not line[0].strip() or after.start() - line.end() > 1 or indent > margin
@@ -108,12 +101,12 @@ def _items_at_margin(lines: "list[re.Match[str]]", margin: int) -> bool:
 
     Where they are set apart, a dash at the margin is one inside a speech.
     """
-    found = [
-        _apart(line, after, margin)
+    set_apart = [
+        _are_apart(line, after, margin)
         for line, after in pairwise(lines)
         if _ITEM.match(after[0].lstrip())
     ]
-    return 2 * sum(found) < len(found)
+    return 2 * sum(set_apart) < len(set_apart)
 
 
 def _new_item(line: str, after: str) -> bool:

@@ -49,17 +49,15 @@ def _decoded(line: str) -> str:
     """A line put right as often as it was damaged."""
     from ftfy import fix_encoding
 
-    while _DAMAGED.search(line) and (fixed := _recoded(line) or fix_encoding(line)) != line:
+    while _DAMAGED.search(line):
+        try:  # the commonest case, which ftfy does not know: UTF-8 bytes read as cp1251
+            fixed = line.encode("cp1251").decode("utf-8")
+        except UnicodeError:
+            fixed = fix_encoding(line)
+        if fixed == line:
+            break
         line = fixed
     return line
-
-
-def _recoded(line: str) -> str | None:
-    """The commonest case, which ftfy does not know: UTF-8 bytes read as cp1251."""
-    try:
-        return line.encode("cp1251").decode("utf-8")
-    except UnicodeError:
-        return None
 
 
 def hidden(text: str) -> Iterator[Edit]:
@@ -87,18 +85,14 @@ def look_alikes(text: str) -> Iterator[Edit]:
     A word with any Latin letter that looks like no Russian one stays as it is; a Roman numeral with
     a Russian letter in it becomes wholly Latin. In the old spelling Latin i looks like і.
     """
-    odd = _odd(text)
+    # Words of two alphabets, and Roman numerals in Russian letters.
+    numerals = _RUSSIAN_ROMAN.finditer(text) if "І" in text else ()
+    odd = sorted({*_mixed(text), *(numeral.span() for numeral in numerals)})
     old = any("i" in text[start:end].lower() for start, end in odd) and is_old(text)
     words = [Edit(start, end, new) for start, end in odd if (new := _plain(text[start:end], old))]
     # No edit changes the length, and a letter's neighbours must be put right before it is judged.
     alone = [Edit(*m.span(), m[0].translate(_ALIKE)) for m in _ALONE.finditer(edited(text, words))]
     yield from sorted([*words, *alone], key=lambda edit: edit.start)
-
-
-def _odd(text: str) -> list[tuple[int, int]]:
-    """Words of two alphabets, and Roman numerals in Russian letters."""
-    numerals = _RUSSIAN_ROMAN.finditer(text) if "І" in text else ()
-    return sorted({*_mixed(text), *(found.span() for found in numerals)})
 
 
 def _plain(word: str, old: bool) -> str | None:
@@ -196,10 +190,8 @@ def modernised(word: str) -> str:
     text = _WHOLE.get(word, word.translate(_LETTERS))
     for pattern, new in _ADDED:
         text = pattern.sub(new, text)
-    return text if text in _KEEP else _ended(text)
-
-
-def _ended(text: str) -> str:
+    if text in _KEEP:
+        return text
     text = _NAMED.sub(r"\1е", text)
     for pattern, new in _ENDINGS:
         text = pattern.sub(new, text)

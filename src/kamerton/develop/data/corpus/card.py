@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.card import render, write_card
+from kamerton.develop.data.card import Facts, render, write_card
 from kamerton.develop.data.corpus.cleaning import Cleaned, Count
 from kamerton.develop.data.corpus.duplicates import Duplicate, Duplicates
 from kamerton.develop.data.corpus.tokenizer import TokenizerReport
@@ -95,6 +95,8 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True)
     source: str
     language: str
+    licence: str = ""
+    """That the recipe states for the whole source."""
     documents: int
     read: int
     kept: int
@@ -195,7 +197,8 @@ def works(accounts: Sequence[Account], splits: Mapping[str, str]) -> list[Work]:
 
 def write(card: Card, out: Path) -> None:
     """Write card.json, card.md and card.html, in the language in force."""
-    write_card(card, markdown(card), _text("title"), out)
+    facts = Facts([card.language], card.licence, sum(of.rows for of in card.tokens.values()))
+    write_card(card, facts, markdown(card), _text("title"), out)
 
 
 def markdown(card: Card) -> str:

@@ -77,9 +77,9 @@ def clean(document: Document, settings: CorpusSettings, folder: Path) -> Cleaned
     masked, hidden, private, personal = _private(tracked, settings)
     limits = Limits(language=settings.language, **settings.drop.model_dump())
     found = sorted([*drops(masked.text, limits), *private], key=lambda d: (d.start, -d.end))
-    found = _apart(found)
-    told = blackened(document.text, changes, hidden, tracked.origin) if hidden else tuple(changes)
-    log = Log(document.id, told, tuple(found), tuple(hidden))
+    found = _without_overlaps(found)
+    logged = blackened(document.text, changes, hidden, tracked.origin) if hidden else tuple(changes)
+    log = Log(document.id, logged, tuple(found), tuple(hidden))
     write(folder, log, masked.text)
     return _measured(document, masked, log, personal, settings)
 
@@ -99,18 +99,15 @@ def _private(
         edits = [Edit(f.start, f.end, f"<{f.kind.upper()}>") for f in found]
         masked = [Masked(f.start, f.end - f.start, f.kind) for f in found]
         return apply(tracked, edits), masked, [], personal
-    lines = {_lines(tracked.text, f.start, f.end) for f in found}
+    text, lines = tracked.text, set[tuple[int, int]]()
+    for one in found:  # from the beginning of its first line to the end of its last
+        end = text.find("\n", one.end)
+        lines.add((text.rfind("\n", 0, one.start) + 1, end if end >= 0 else len(text)))
     gone = [Drop(start, end, PERSONAL) for start, end in sorted(lines)]
     return tracked, [], gone if settings.privacy.action == "drop" else [], personal
 
 
-def _lines(text: str, start: int, end: int) -> tuple[int, int]:
-    """From the beginning of the line of `start` to the end of that of `end`."""
-    after = text.find("\n", end)
-    return text.rfind("\n", 0, start) + 1, after if after >= 0 else len(text)
-
-
-def _apart(found: Sequence[Drop]) -> list[Drop]:
+def _without_overlaps(found: Sequence[Drop]) -> list[Drop]:
     """Without what lies inside another: a dropped paragraph has no sentences left to drop."""
     kept: list[Drop] = []
     for drop in found:

@@ -13,7 +13,7 @@ from kamerton.develop.data.corpus.cleaning import Cleaned
 from kamerton.develop.data.corpus.log import read_text
 from kamerton.develop.data.dedup import near
 from kamerton.develop.data.dedup.near import Containment, shingles, word_hashes
-from kamerton.develop.settings.corpus import DuplicateSettings
+from kamerton.develop.settings.data import DuplicateSettings
 
 if TYPE_CHECKING:
     from kamerton.develop.data.dedup.near import Hashes

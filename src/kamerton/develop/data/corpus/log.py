@@ -52,19 +52,19 @@ def name(document_id: str) -> str:
 
 def write(folder: Path, log: Log, text: str) -> None:
     """Keep a repaired text and its log. No time stamp: equal logs are equal bytes."""
-    found = {
+    changes = [
+        (c.rule, [[e.start, old, e.new] for e, old in zip(c.edits, c.old, strict=True)])
+        for c in log.changes
+    ]
+    tree = {
         "document": log.document,
-        "changes": [{"rule": c.rule, "edits": _rows(c)} for c in log.changes],
+        "changes": [{"rule": rule, "edits": edits} for rule, edits in changes],
         "masked": [[m.start, m.length, m.kind] for m in log.masked],
         "drops": [[d.start, d.end, d.rule, text[d.start : d.end]] for d in log.drops],
     }
-    data = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
+    data = json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode()
     (folder / f"{name(log.document)}.txt").write_bytes(text.encode())
     (folder / f"{name(log.document)}.json.gz").write_bytes(gzip.compress(data, 5, mtime=0))
-
-
-def _rows(change: Change) -> list[list[object]]:
-    return [[e.start, old, e.new] for e, old in zip(change.edits, change.old, strict=True)]
 
 
 def read_text(folder: Path, document_id: str) -> str:
@@ -74,12 +74,12 @@ def read_text(folder: Path, document_id: str) -> str:
 
 def read(folder: Path, document_id: str) -> Log:
     """The log of a document."""
-    found = json.loads(gzip.decompress((folder / f"{name(document_id)}.json.gz").read_bytes()))
+    tree = json.loads(gzip.decompress((folder / f"{name(document_id)}.json.gz").read_bytes()))
     return Log(
-        document=found["document"],
-        changes=tuple(_change(of["rule"], of["edits"]) for of in found["changes"]),
-        drops=tuple(Drop(start, end, rule) for start, end, rule, _ in found["drops"]),
-        masked=tuple(Masked(*row) for row in found["masked"]),
+        document=tree["document"],
+        changes=tuple(_change(of["rule"], of["edits"]) for of in tree["changes"]),
+        drops=tuple(Drop(start, end, rule) for start, end, rule, _ in tree["drops"]),
+        masked=tuple(Masked(*row) for row in tree["masked"]),
     )
 
 

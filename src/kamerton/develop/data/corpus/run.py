@@ -3,18 +3,23 @@
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from kamerton.develop import hub
 from kamerton.develop.data import rights
 from kamerton.develop.data.card import histogram
+from kamerton.develop.data.clean.filters import Limits, drops
+from kamerton.develop.data.clean.repair import preview as repair_costs
+from kamerton.develop.data.clean.repair import repair
 from kamerton.develop.data.corpus import card, texts
 from kamerton.develop.data.corpus.card import Account, accounts
-from kamerton.develop.data.corpus.cleaning import Cleaned, clean
+from kamerton.develop.data.corpus.cleaning import Cleaned, clean, naive_loss
 from kamerton.develop.data.corpus.duplicates import Duplicates, duplicates
 from kamerton.develop.data.corpus.tokenizer import (
     REPORT,
@@ -37,6 +42,23 @@ from kamerton.formats.progress import note, progress
 CHANGES, TOKENIZER = "changes", "tokenizer"
 
 
+class Cost(BaseModel):
+    """One rule and one file, in characters."""
+
+    model_config = ConfigDict(frozen=True)
+    rule: str
+    drops: bool
+    """Whether the rule takes away; else it mends."""
+    document: str
+    read: int
+    characters: int
+
+    @property
+    def share(self) -> float:
+        """Of the file's characters."""
+        return self.characters / max(1, self.read)
+
+
 @dataclass(frozen=True)
 class Sources:
     """What is read, and whose it is."""
@@ -52,13 +74,6 @@ def source_of(settings: CorpusSettings) -> str:
     """Where the texts are read: the source, or its stand-in on a machine without a network."""
     found = stand_in(settings.stand_in) if "://" in settings.source else ""
     return found or settings.source
-
-
-def _told_source(settings: CorpusSettings) -> str:
-    """The source as the card names it; of a stand-in the name, not where it lies here."""
-    if source_of(settings) == settings.source:
-        return settings.source
-    return f"{STAND_IN}/{settings.stand_in}"
 
 
 def local_sources(settings: CorpusSettings, home: Path) -> list[Path]:
@@ -89,6 +104,41 @@ def survey(settings: CorpusSettings, home: Path) -> Sources:
     return Sources(tuple(kept), tuple(dropped), rights.works(judged), sizes)
 
 
+def preview(settings: CorpusSettings, home: Path) -> list[Cost]:
+    """What each rule would cost, file by file, before anything is written; the costliest first.
+
+    Repairs are tried one by one on the text as it was read, filters on the repaired text; the
+    naive rule "drop every sentence with a letter of another alphabet" stands beside them.
+    Duplicates are not in it: what they cost shows only when all texts are compared.
+    """
+    found: list[Cost] = []
+    total = sum(survey(settings, home).sizes.values())
+    with progress(say("develop.corpus_preview"), total, say("develop.characters")) as bar:
+        for document in read_source(settings, home):
+            found += costs(document, settings)
+            bar.update(len(document.text))
+    return sorted(found, key=lambda c: (-c.characters, c.rule, c.document))
+
+
+def costs(document: Document, settings: CorpusSettings) -> Iterable[Cost]:
+    """The cost of each rule for one document, rules that do nothing left out."""
+    repairs = repair_costs(document.text, settings.repair)
+    limits = Limits(language=settings.language, **settings.drop.model_dump())
+    taken: dict[str, int] = {"naive": naive_loss(document.text, settings.language)}
+    for drop in drops(repair(document.text, settings.repair)[0].text, limits):
+        taken[drop.rule] = taken.get(drop.rule, 0) + drop.end - drop.start
+    for of, takes in ((repairs, False), (taken, True)):
+        for rule, characters in of.items():
+            if characters:
+                yield Cost(
+                    rule=rule,
+                    drops=takes,
+                    document=document.id,
+                    read=len(document.text),
+                    characters=characters,
+                )
+
+
 def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
     """Write documents.jsonl, the logs of all changes, duplicates, accounts and the card."""
     sources = survey(settings, home)
@@ -99,7 +149,10 @@ def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
     total = sum(sources.sizes[name] for name in wanted)
     cleaned = sorted(_clean_all(chosen, settings, logs, total), key=lambda d: d.id)
     found = duplicates(cleaned, settings.duplicates, logs)
-    accounted = accounts(cleaned, found.dropped) + _unused(sources)
+    accounted = accounts(cleaned, found.dropped)
+    for right in sources.dropped:  # protected works: read, and dropped whole
+        size = sources.sizes[right.id]
+        accounted.append(Account(right.id, size, 0, 0, {"rights": size}, 0))
     _write(cleaned, found, sources, accounted, settings, out, seed)
 
 
@@ -118,7 +171,9 @@ def _clean_all(
     with progress(say("develop.corpus_cleaning"), total, say("develop.characters")) as bar:
         if workers == 1:
             for document in documents:
-                yield _shown(clean(document, settings, logs), bar)
+                cleaned = clean(document, settings, logs)
+                bar.update(cleaned.read)
+                yield cleaned
             return
         with ProcessPoolExecutor(workers) as pool:
             waiting: set[Future[Cleaned]] = {
@@ -128,20 +183,11 @@ def _clean_all(
             while waiting:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in done:
-                    yield _shown(future.result(), bar)
+                    cleaned = future.result()
+                    bar.update(cleaned.read)
+                    yield cleaned
                     for document in islice(documents, 1):
                         waiting.add(pool.submit(clean, document, settings, logs))
-
-
-def _shown(cleaned: Cleaned, bar: "object") -> Cleaned:
-    bar.update(cleaned.read)  # type: ignore[attr-defined]
-    return cleaned
-
-
-def _unused(sources: Sources) -> list[Account]:
-    """Protected works: read, and dropped whole."""
-    sizes = {right.id: sources.sizes[right.id] for right in sources.dropped}
-    return [Account(name, size, 0, 0, {"rights": size}, 0) for name, size in sizes.items()]
 
 
 def _write(
@@ -163,9 +209,8 @@ def _write(
     write_json(out / "rights.json", [asdict(r) for r in (*sources.kept, *sources.dropped)])
     documents = read_rows(out / texts.FILE, texts.CorpusText)
     packed, tried = _pack(documents, settings, out, seed)
-    card.write(
-        _card(cleaned, found, sources, accounted, documents, packed, tried, settings, out), out
-    )
+    figures = _card(cleaned, found, sources, accounted, documents, packed, tried, settings, out)
+    card.write(figures, out)
 
 
 def _pack(
@@ -201,9 +246,11 @@ def _card(
     dropped: Counter[str] = Counter()
     for account in accounted:
         dropped.update(account.dropped)
+    here = source_of(settings) == settings.source
     return card.Card(
-        source=_told_source(settings),
+        source=settings.source if here else f"{STAND_IN}/{settings.stand_in}",
         language=settings.language,
+        licence=settings.rights.licence,
         documents=len(accounted),
         read=sum(a.read for a in accounted),
         kept=sum(a.kept for a in accounted),

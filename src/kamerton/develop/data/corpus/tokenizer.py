@@ -76,6 +76,7 @@ class TokenizerReport(BaseModel):
     unknown: int
     """Characters of the corpus that have no tokens."""
     longest: list[str]
+    """The longest tokens that are whole characters."""
     splits: dict[str, Fertility]
     round_trip: int
     """Texts that decode to themselves."""
@@ -237,6 +238,7 @@ def measure(
     used = np.zeros(size, np.int64)
     found: list[tuple[str, int, int]] = []
     differences: list[Difference] = []
+    letters: Counter[str] = Counter()
     total = sum(len(text.document.text) for text in texts)
     with progress(say("develop.tokenizer_trying"), total, say("develop.characters")) as bar:
         for text in sorted(texts, key=lambda t: t.document.id):
@@ -245,15 +247,19 @@ def measure(
             characters = len(text.document.text)
             found.append((text.document.split, characters, sum(map(len, text.ids))))
             differences += _difference(text, tokenizer)
+            letters.update(text.document.text)
             bar.update(characters)
+    every = tokenizer.decode_batch([[i] for i in range(len(SPECIAL), size)])
+    whole = [token for token in every if "\ufffd" not in token]
     return TokenizerReport(
         kind=kind,
         wanted=wanted,
         vocabulary=size,
         used=int((used > 0).sum()),
         used_share=round(float((used > 0).mean()), 4),
-        unknown=_unknown((text.document for text in texts), tokenizer),
-        longest=_longest(tokenizer, size),
+        # BPE begins with each character on its own: one without tokens has none in any word.
+        unknown=sum(n for letter, n in letters.items() if not tokenizer.encode(letter).ids),
+        longest=sorted(whole, key=lambda t: (-len(t), t))[:_SHOWN],
         splits={s: _fertility(s, found) for s in sorted({of[0] for of in found}, reverse=True)},
         round_trip=len(found) - len(differences),
         texts=len(found),
@@ -274,20 +280,6 @@ def _difference(text: EncodedText, tokenizer: Any) -> list[Difference]:
             said = {"text": wanted[shown], "decoded": passage[shown]}
             return [Difference(id=of.id, offset=start + at, **said)]
     return []
-
-
-def _unknown(documents: Iterable[CorpusText], tokenizer: Any) -> int:
-    """Characters that alone have no tokens: BPE begins with each on its own, so none has any."""
-    counts: Counter[str] = Counter()
-    for document in documents:
-        counts.update(document.text)
-    return sum(count for letter, count in counts.items() if not tokenizer.encode(letter).ids)
-
-
-def _longest(tokenizer: Any, size: int) -> list[str]:
-    """The longest tokens that are whole characters."""
-    every = tokenizer.decode_batch([[i] for i in range(len(SPECIAL), size)])
-    return sorted((t for t in every if "\ufffd" not in t), key=lambda t: (-len(t), t))[:_SHOWN]
 
 
 def _fertility(split: str, found: Sequence[tuple[str, int, int]]) -> Fertility:

@@ -6,7 +6,7 @@ fill a row share one, so that no token is lost and few are padding.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -116,21 +116,16 @@ def pack(
         matrix[place, : len(joined)] = joined
     matrix.flush()
     used = sum(len(run) for run in runs)
+    doubling: Counter[int] = Counter()
+    for length, count in lengths.items():
+        doubling[1 << max(0, length - 1).bit_length()] += count
     return Packed(
         rows=len(rows),
         tokens=sum(length * count for length, count in lengths.items()),
         padding=len(rows) * context - used,
         passages=lengths.total(),
-        lengths=_doubling(lengths),
+        lengths=dict(sorted(doubling.items())),
     )
-
-
-def _doubling(lengths: Mapping[int, int]) -> dict[int, int]:
-    """Counts by the next power of two."""
-    found: Counter[int] = Counter()
-    for length, count in lengths.items():
-        found[1 << max(0, length - 1).bit_length()] += count
-    return dict(sorted(found.items()))
 
 
 def marked(ids: "Ids", tokenizer: Any, context: int) -> list["Ids"]:

@@ -1,28 +1,65 @@
-"""A catalogue: YAML entries with facts, and a file of wordings that ask for them."""
+"""A catalogue: YAML entries with facts, and a file of wordings that ask for them.
 
+Both kinds of source, this one and a table of questions (`table`), are read into a `Corpus`.
+"""
+
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
-from kamerton.develop.data.guide.facts import Corpus, Fact
 from kamerton.formats.errors import InputError
-from kamerton.formats.matching import contains
-from kamerton.formats.recipe import read_yaml
+from kamerton.formats.manifest import digest
+from kamerton.formats.matching import contains, words
+from kamerton.formats.recipe import Section, read_yaml, validate
 from kamerton.formats.retrieval import Chunk
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know about one group, with the wordings that ask for it."""
+
+    group: str
+    attribute: str
+    answer: str
+    key: tuple[str, ...]
+    train: tuple[str, ...]
+    """Wordings that may become training rows."""
+    test: tuple[str, ...]
+    """Wordings kept for held-out questions."""
+    origin: str
+    key_derived: bool = False
+    """Whether `key` was taken out of the answer, for want of one in the source."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other facts of its group, and stays when others come or go."""
+        return self.attribute or f"fact-{digest(' '.join(words(self.answer)))[:8]}"
 
 
-class EntryFact(_Strict):
+@dataclass(frozen=True)
+class Corpus:
+    """Everything read from a recipe's sources, before it is split."""
+
+    facts: tuple[Fact, ...]
+    passages: tuple[Chunk, ...]
+    names: dict[str, str] = field(default_factory=dict)
+    """Group to the name that readers know."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups in the order of the source."""
+        return tuple(dict.fromkeys(fact.group for fact in self.facts))
+
+
+class EntryFact(Section):
     """One fact: the answer as a sentence, and what a right answer must contain."""
 
     answer: str = Field(min_length=1)
     key: list[str] = Field(min_length=1)
 
 
-class Entry(_Strict):
+class Entry(Section):
     """One entry of the catalogue: an exhibit."""
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -34,7 +71,7 @@ class Entry(_Strict):
     source: str = Field(min_length=1)
 
 
-class Phrasings(_Strict):
+class Phrasings(Section):
     """Wordings for each kind of fact; those under `test` never make training rows."""
 
     called: str = "{name}"
@@ -42,7 +79,7 @@ class Phrasings(_Strict):
     test: dict[str, list[str]]
 
 
-def read(catalogue: Path, phrasings: Path, attributes: list[str]) -> Corpus:
+def read_catalogue(catalogue: Path, phrasings: Path, attributes: list[str]) -> Corpus:
     """Entries and wordings as a corpus; InputError names the entry and field that is wrong."""
     wordings = _phrasings(phrasings, attributes)
     kinds = attributes or list(wordings.train)
@@ -53,7 +90,16 @@ def read(catalogue: Path, phrasings: Path, attributes: list[str]) -> Corpus:
         for kind in kinds
         if kind in entry.facts
     ]
-    passages = tuple(_passage(entry, catalogue) for entry in entries)
+    passages = tuple(
+        Chunk(
+            id=entry.id,
+            text=(text := entry.about.strip()),
+            source=f"{catalogue.name}#{entry.id}",
+            end=len(text),
+            title=entry.name,
+        )
+        for entry in entries
+    )
     return Corpus(tuple(facts), passages, {entry.id: entry.name for entry in entries})
 
 
@@ -63,28 +109,24 @@ def _entries(path: Path) -> list[Entry]:
         entries = TypeAdapter(list[Entry]).validate_python(raw)
     except ValidationError as error:
         raise _explain(error, raw, path) from error
+    # A fact whose own reference answer would be marked wrong is a fault of the data.
     for entry in entries:
-        _check_entry(entry, path)
+        for kind, fact in entry.facts.items():
+            missing = [item for item in fact.key if not contains(fact.answer, item)]
+            if missing:
+                where = f"{path}: {entry.id}.{kind}"
+                raise InputError("develop.key_not_in_answer", where=where, key=missing[0])
     ids = [entry.id for entry in entries]
-    if twice := {i for i in ids if ids.count(i) > 1}:
-        raise InputError("develop.entry_twice", where=str(path), ids=", ".join(sorted(twice)))
+    if repeated := {i for i in ids if ids.count(i) > 1}:
+        raise InputError("develop.entry_twice", where=str(path), ids=", ".join(sorted(repeated)))
     return entries
 
 
-def _check_entry(entry: Entry, path: Path) -> None:
-    """A fact whose own reference answer would be marked wrong is a fault of the data."""
-    for kind, fact in entry.facts.items():
-        missing = [item for item in fact.key if not contains(fact.answer, item)]
-        if missing:
-            where = f"{path}: {entry.id}.{kind}"
-            raise InputError("develop.key_not_in_answer", where=where, key=missing[0])
-
-
 def _phrasings(path: Path, attributes: list[str]) -> Phrasings:
-    try:
-        wordings = Phrasings.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise _explain(error, None, path) from error
+    tree = read_yaml(path)
+    if not isinstance(tree, dict):
+        raise InputError("formats.yaml_not_mapping", where=str(path))
+    wordings = validate(tree, Phrasings, path)
     for kind in attributes or wordings.train:
         both = set(wordings.train.get(kind, [])) & set(wordings.test.get(kind, []))
         if both:
@@ -111,16 +153,8 @@ def _fact(entry: Entry, kind: str, wordings: Phrasings, number: int, path: Path)
 def _ask(wordings: list[str], called: str, shift: int) -> tuple[str, ...]:
     """Every wording about one entry, in an order that turns with the entry: all get used."""
     turned = [wordings[(shift + i) % len(wordings)] for i in range(len(wordings))]
-    return tuple(_capital(w.format(called=called)) for w in turned)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _passage(entry: Entry, path: Path) -> Chunk:
-    text, source = entry.about.strip(), f"{path.name}#{entry.id}"
-    return Chunk(id=entry.id, text=text, source=source, end=len(text), title=entry.name)
+    asked = (wording.format(called=called) for wording in turned)
+    return tuple(text[:1].upper() + text[1:] for text in asked)
 
 
 def _explain(error: ValidationError, raw: object, path: Path) -> InputError:

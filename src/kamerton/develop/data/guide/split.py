@@ -7,14 +7,14 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kamerton.develop.data.guide.facts import Corpus, Fact, Passage
+from kamerton.develop.data.guide.catalogue import Corpus, Fact
 from kamerton.develop.settings import GuideSettings
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.matching import contains
 from kamerton.formats.questions import HeldOut, Question
-from kamerton.formats.retrieval import with_context
+from kamerton.formats.retrieval import Chunk, with_context
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Plan:
     known: tuple[Question, ...]
     unknown: tuple[Question, ...]
     safety: tuple[Question, ...]
-    passages: tuple[Passage, ...]
+    passages: tuple[Chunk, ...]
     names: dict[str, str]
     """Group to its name, of all groups of the sources."""
 
@@ -117,27 +117,21 @@ def _paragraphs(corpus: Corpus, settings: GuideSettings, known: list[str]) -> li
 
 
 def _refusals(
-    declined: list[SafetyRow], settings: GuideSettings, passages: list[Passage]
+    declined: list[SafetyRow], settings: GuideSettings, passages: list[Chunk]
 ) -> list[ChatRow]:
     """Rows that decline; every second one behind a passage, which retrieval finds for anything."""
     if settings.form == "paragraphs":
         return []
-    rows = [row for row in declined if row.split == "train"][: settings.refusals]
-    return [
-        ChatRow(
-            id=f"refusal.{number}",
-            messages=chat(settings.system, _unasked(row, number, settings, passages), row.answer),
-            group="refusal",
-            origin=str(settings.safety),
-        )
-        for number, row in enumerate(rows)
-    ]
-
-
-def _unasked(row: SafetyRow, number: int, settings: GuideSettings, passages: list[Passage]) -> str:
-    if number % 2 == 0 or not passages or not settings.context_phrasings:
-        return row.question
-    return with_context(row.question, [passages[number % len(passages)].text])
+    rows = []
+    taught = [row for row in declined if row.split == "train"][: settings.refusals]
+    for number, row in enumerate(taught):
+        question = row.question
+        if number % 2 and passages and settings.context_phrasings:
+            question = with_context(question, [passages[number % len(passages)].text])
+        turns = chat(settings.system, question, row.answer)
+        origin = str(settings.safety)
+        rows.append(ChatRow(id=f"refusal.{number}", messages=turns, group="refusal", origin=origin))
+    return rows
 
 
 def _questions(
@@ -170,8 +164,8 @@ def _contradicting(fact: Fact, corpus: Corpus) -> list[str]:
     """
     if not fact.attribute:
         return []
-    own = " ".join([fact.answer, *(p.text for p in corpus.passages if p.id == fact.group)])
-    own += " " + " ".join(item.replace("*", "") for item in fact.key)
+    said = " ".join([fact.answer, *(p.text for p in corpus.passages if p.id == fact.group)])
+    said += " " + " ".join(item.replace("*", "") for item in fact.key)
     others = {
         alternative.strip()
         for other in corpus.facts
@@ -180,7 +174,7 @@ def _contradicting(fact: Fact, corpus: Corpus) -> list[str]:
         for alternative in item.split("|")
     }
     names = (value for value in others if not any(letter.isdigit() for letter in value))
-    return sorted(value for value in names if not contains(own, value))
+    return sorted(value for value in names if not contains(said, value))
 
 
 def _declined(declined: list[SafetyRow]) -> Iterable[Question]:

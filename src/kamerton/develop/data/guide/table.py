@@ -1,8 +1,5 @@
 """A user's own questions: CSV or JSONL with question, answer and, where known, group and key."""
 
-import csv
-import io
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kamerton.develop.data.guide.facts import Fact
+from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.settings import GuideSettings
+from kamerton.documents.tables import Row, read_table
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_objects, read_text
-from kamerton.formats.matching import akin, words
+from kamerton.formats.matching import same_lemma, words
 
 
 @dataclass(frozen=True)
@@ -81,14 +78,16 @@ def derived_key(answer: str, questions: Sequence[str]) -> tuple[str, ...]:
 def _is_key(text: str, given: Iterable[str]) -> bool:
     """Whether the question lacks a word of `text`; numbers have no forms."""
     return any(
-        not any(word == other or (not word[0].isdigit() and akin(word, other)) for other in given)
+        not any(
+            word == other or (not word[0].isdigit() and same_lemma(word, other)) for other in given
+        )
         for word in words(text)
     )
 
 
 def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
-    for number, row in _rows(path):
-        where = f"{path}:{number}"
+    for where, row in read_table(path, unnamed=".csv"):
+        number = re.split("[:#]", where)[-1]
         key: Any = row.get("key") or ()
         items = re.split(r"\s*;\s*", key) if isinstance(key, str) else list(key)
         question = _column(row, settings.question_column, where)
@@ -98,23 +97,10 @@ def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
         yield _Line(question, answer, group, tuple(items), split, where)
 
 
-def _column(row: dict[str, object], name: str, where: str) -> str:
+def _column(row: Row, name: str, where: str) -> str:
     if name not in row:
         raise InputError("develop.no_column", where=where, column=name, has=", ".join(row))
     value = row[name]
     if not isinstance(value, str) or not value.strip():
         raise InputError("develop.empty_cell", where=where, column=name)
     return value.strip()
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    if path.suffix.lower() in {".jsonl", ".json"}:
-        yield from read_objects(path)
-        return
-    text = read_text(path)
-    delimiter = max(",;\t", key=text.splitlines()[0].count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    for row in reader:
-        if None in row or None in row.values():
-            raise InputError("develop.ragged_row", where=f"{path}:{reader.line_num}")
-        yield reader.line_num, json.loads(json.dumps(row))

@@ -59,17 +59,18 @@ class Report(BaseModel):
 
 def report(found: Iterable[tuple[bool, Leak]], checked: dict[str, int]) -> Report:
     """Leaks, each after whether it blocks, in the order of the held-out ids."""
-    ordered = sorted(set(found), key=lambda pair: _order(pair[1]))
+
+    def order(pair: tuple[bool, Leak]) -> tuple[object, ...]:
+        leak = pair[1]
+        row = natural(leak.held_out), leak.held_out, SIDES.index(leak.side)
+        return *row, leak.level, natural(leak.seen_in), leak.seen_in, leak.similarity
+
+    ordered = sorted(set(found), key=order)
     return Report(
         blocking=[leak for blocks, leak in ordered if blocks],
         printed=[leak for blocks, leak in ordered if not blocks],
         checked=checked,
     )
-
-
-def _order(leak: Leak) -> tuple[object, ...]:
-    row = natural(leak.held_out), leak.held_out, SIDES.index(leak.side)
-    return *row, leak.level, natural(leak.seen_in), leak.seen_in, leak.similarity
 
 
 def merged(reports: Sequence[Report], checked: Mapping[str, int]) -> Report:
@@ -119,27 +120,23 @@ def check(
     of a text of 40 words or more; in a shorter one any run counts.
     InputError: a threshold that is not above 0 and at most 1.
     """
-    _check_share("semantic", semantic)
-    _check_share("contained", contained)
+    for name, value in (("semantic", semantic), ("contained", contained)):
+        if value is not None and not 0 < value <= 1:
+            raise InputError("develop.leaks_threshold", where=name, value=value)
     rule = _Rule(tests, semantic, contained)
     asked = texts.asked(held_out, SIDES, tests)
     rows = texts.seen(train, tests)
     kinds = [(SYSTEM, texts.systems(train))]
     kinds += [(kind, texts.others(kind, said)) for kind, said in others.items()]
-    known = levels.words_seen(rows)
-    left_out = texts.template(texts.runs(known), len(rows))
-    found = [*_train(_looked_at(asked, rule), rows, known, left_out, rule)]
+    words = levels.words_seen(rows)
+    left_out = texts.template(texts.runs(words), len(rows))
+    found = [*_train(_looked_at(asked, rule), rows, words, left_out, rule)]
     found += _groups(train, held_out) if tests == "group" else []
     for kind, said in kinds:
         found += _index(asked, said) if kind == INDEX else _other(kind, asked, said, left_out, rule)
     checked = {"train": len(train), "held_out": len(held_out), "template_runs": len(left_out)}
     checked |= {f"{side}s": sum(one.side == side for one in asked) for side in SIDES}
     return report(found, checked | {kind: len(said) for kind, said in kinds if said})
-
-
-def _check_share(name: str, value: float | None) -> None:
-    if value is not None and not 0 < value <= 1:
-        raise InputError("develop.leaks_threshold", where=name, value=value)
 
 
 def _looked_at(asked: Sequence[Asked], rule: _Rule) -> list[Asked]:
@@ -149,14 +146,13 @@ def _looked_at(asked: Sequence[Asked], rule: _Rule) -> list[Asked]:
 def _train(
     asked: Sequence[Asked],
     rows: Sequence[Seen],
-    known: texts.Words,
+    words: texts.Words,
     left_out: "Hashes",
     rule: _Rule,
 ) -> Found:
-    own = levels.words_asked(asked)
     hits = {
         "exact": levels.exact(asked, rows),
-        "8-gram": levels.contained(own, known, left_out, rule.contained),
+        "8-gram": levels.contained(levels.words_asked(asked), words, left_out, rule.contained),
     }
     stock = {n for n, hit in hits["exact"].items() if texts.common(hit.rows, len(rows))}
     yield from _leaks(TRAIN, asked, rows, _with_meaning(hits, asked, rows, rule), stock, rule)
@@ -169,13 +165,13 @@ def _other(
     import numpy as np
 
     asked = _looked_at(asked, rule)
-    own, known = levels.words_asked(asked), levels.words_seen(said)
+    asked_words, said_words = levels.words_asked(asked), levels.words_seen(said)
     different = {one.words: one for one in asked}
     usual = texts.runs(levels.words_asked(list(different.values())))
     left_out = np.union1d(left_out, texts.template(usual, len(different)))
     hits = {
         "exact": {**levels.verbatim(asked, said), **levels.exact(asked, said)},
-        "8-gram": levels.contained(own, known, left_out, rule.contained),
+        "8-gram": levels.contained(asked_words, said_words, left_out, rule.contained),
     }
     if kind != SYSTEM:
         hits = _with_meaning(hits, asked, said, rule)
@@ -220,17 +216,10 @@ def _leaks(
     for number, one in enumerate(asked):
         level = next((level for level, found in hits.items() if number in found), None)
         if level is not None:
-            hit = hits[level][number]
-            blocks = _blocks(level, one, number in stock, rule)
-            yield blocks, _leak(kind, level, one, seen, hit)
-
-
-def _blocks(level: str, one: Asked, stock: bool, rule: _Rule) -> bool:
-    if level == "semantic":
-        return rule.tests == "group"
-    if level == "exact" and one.side == "answer":
-        return one.length >= LEAST and not stock
-    return True
+            blocks = level != "semantic" or rule.tests == "group"
+            if level == "exact" and one.side == "answer":
+                blocks = one.length >= LEAST and number not in stock
+            yield blocks, _leak(kind, level, one, seen, hits[level][number])
 
 
 def _leak(kind: str, level: str, one: Asked, seen: Sequence[Seen], hit: Hit) -> Leak:

@@ -34,21 +34,19 @@ def read(path: Path) -> list[ChatRow]:
     InputError: a file that is missing, empty or broken, a row of no known form.
     """
     placed = list(read_table(path))
-    counts = Counter(_own(row) for _, row in placed)
-    return [_chat(row, where, counts[_own(row)] == 1) for where, row in placed]
+    counts = Counter(_row_id(row) for _, row in placed)
+    rows = []
+    for where, row in placed:
+        name = _row_id(row) if _row_id(row) and counts[_row_id(row)] == 1 else Path(where).name
+        group = "" if row.get("group") is None else str(row["group"]).strip()
+        rows.append(to_chat(row, form_of(row, where), name, where, group=group or None))
+    return rows
 
 
-def _own(row: Row) -> str:
+def _row_id(row: Row) -> str:
     """The id that a row gives itself; empty without one."""
     values = (row.get(name) for name in _IDS)
     return next((str(v) for v in values if isinstance(v, str | int) and str(v).strip()), "")
-
-
-def _chat(row: Row, where: str, unique: bool) -> ChatRow:
-    name = _own(row) if unique and _own(row) else Path(where).name
-    group = row.get("group")
-    said = str(group).strip() if group is not None else ""
-    return to_chat(row, form_of(row, where), name, where, group=said or None)
 
 
 def benchmarks(folder: Path) -> dict[str, list[ChatRow]]:
@@ -100,4 +98,4 @@ def _task(name: str, row: Row, where: str) -> ChatRow:
         wanted = "; ".join(" + ".join(columns) for columns in pairs)
         values = {"name": name, "has": ", ".join(row), "known": wanted}
         raise InputError("develop.leaks_columns", where=where, **values)
-    return pair(row, columns, f"{name}:{_own(row) or Path(where).name}", where)
+    return pair(row, columns, f"{name}:{_row_id(row) or Path(where).name}", where)

@@ -47,20 +47,17 @@ def exact(asked: Sequence[Asked], seen: Sequence[Seen]) -> Hits:
     first: dict[tuple[Side, str], int] = {}
     counts: Counter[tuple[Side, str]] = Counter()
     for row, one in enumerate(seen):
-        for key in _said(one) & wanted:
+        said = {(side, words) for side in SIDES for words in texts.wordings(one.turns(side))}
+        for key in said & wanted:
             first.setdefault(key, row)
             counts[key] += 1
     hits = {}
-    for number, own in enumerate(asked):
-        keys = [(own.side, words) for words in own.wordings if (own.side, words) in first]
+    for number, side in enumerate(asked):
+        keys = [(side.side, words) for words in side.wordings if (side.side, words) in first]
         if keys:
             best = min(keys, key=lambda key: first[key])
             hits[number] = Hit(first[best], 1.0, counts[best])
     return hits
-
-
-def _said(one: Seen) -> set[tuple[Side, str]]:
-    return {(side, words) for side in SIDES for words in texts.wordings(one.turns(side))}
 
 
 def words_seen(seen: Sequence[Seen]) -> Words:
@@ -81,11 +78,11 @@ def contained(asked: Words, seen: Words, left_out: "Hashes", least: float) -> Hi
     """
     import numpy as np
 
-    own, known = texts.without(asked, left_out), texts.without(seen, left_out)
-    lengths = np.bincount(own.rows) if len(own.rows) else np.zeros(0, np.int64)
+    asked, seen = texts.without(asked, left_out), texts.without(seen, left_out)
+    lengths = np.bincount(asked.rows) if len(asked.rows) else np.zeros(0, np.int64)
     return {
         number: Hit(row, round(share, 3))
-        for number, row, share in texts.shares(own, texts.runs(known))
+        for number, row, share in texts.shares(asked, texts.runs(seen))
         if lengths[number] < LONG or share >= least
     }
 
@@ -112,13 +109,14 @@ def _standing(
 ) -> Hits:
     """Looks only into texts that have the rarest run of a side, each run 4 to 8 words long."""
     wanted = [(number, words) for number, one in enumerate(asked) for words in one.wordings]
-    known = texts.words_of((place, text) for place, (_, text) in enumerate(placed))
+    seen = texts.words_of((place, text) for place, (_, text) in enumerate(placed))
     hits: dict[int, Hit] = {}
     for size in range(LEAST, GRAM + 1):
-        own = [pair for pair in wanted if min(pair[1].count(" ") + 1, GRAM) == size]
-        found = texts.runs(known, size)
-        for number, words in own:
-            places = found.rarest(shingles(word_hashes(words), size))
+        runs = texts.runs(seen, size)
+        for number, words in wanted:
+            if min(words.count(" ") + 1, GRAM) != size:
+                continue
+            places = runs.rarest(shingles(word_hashes(words), size))
             first = next((p for p in places if stands(placed[p][1], words)), None)
             if first is not None:
                 hits[number] = Hit(placed[first][0], 1.0)
@@ -135,30 +133,26 @@ def semantic(
     """
     hits: dict[int, Hit] = {}
     for side in SIDES:
-        own = {
+        sides = {
             number: one.text[:_CHARACTERS]
             for number, one in enumerate(asked)
             if one.side == side and number not in done and (side == "prompt" or one.length >= LEAST)
         }
-        known = _first(seen, side)
-        if own and known:
-            hits |= _close(own, known, threshold)
+        first: dict[str, int] = {}
+        # Each text of this side with the first row that has it; a chat's prompts are one text.
+        for row, of in enumerate(seen):
+            said = ("\n".join(of.prompts),) if side == "prompt" else of.answers
+            for text in filter(str.strip, said):
+                first.setdefault(text[:_CHARACTERS], row)
+        if sides and first:
+            hits |= _close(sides, first, threshold)
     return hits
 
 
-def _first(seen: Sequence[Seen], side: Side) -> dict[str, int]:
-    """Each text of a side with the first row that has it; a chat's prompts are one text."""
-    first: dict[str, int] = {}
-    for row, one in enumerate(seen):
-        said = ("\n".join(one.prompts),) if side == "prompt" else one.answers
-        for text in filter(str.strip, said):
-            first.setdefault(text[:_CHARACTERS], row)
-    return first
-
-
-def _close(own: Mapping[int, str], known: Mapping[str, int], threshold: float) -> dict[int, Hit]:
+def _close(sides: Mapping[int, str], seen: Mapping[str, int], threshold: float) -> dict[int, Hit]:
+    """The seen text, each with its row, whose vector is nearest to that of each side."""
     # In the order of the texts: the last bits of a vector depend on its neighbours in a batch.
-    wanted, names = sorted(set(own.values())), sorted(known)
+    wanted, names = sorted(set(sides.values())), sorted(seen)
     vectors = _vectors(sorted({*wanted, *names}))
     matrix = _rows(vectors, names)
     best = {}
@@ -166,8 +160,8 @@ def _close(own: Mapping[int, str], known: Mapping[str, int], threshold: float) -
         cosines = _rows(vectors, block) @ matrix.T
         for text, place, cosine in zip(block, cosines.argmax(1), cosines.max(1), strict=True):
             if cosine >= threshold:
-                best[text] = Hit(known[names[int(place)]], round(min(float(cosine), 1.0), 3))
-    return {number: best[text] for number, text in own.items() if text in best}
+                best[text] = Hit(seen[names[int(place)]], round(min(float(cosine), 1.0), 3))
+    return {number: best[text] for number, text in sides.items() if text in best}
 
 
 def _rows(vectors: "Mapping[str, Vectors]", wanted: Iterable[str]) -> "Vectors":

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.develop.data.card import histogram, render, write_card
+from kamerton.develop.data.card import Facts, render, write_card
 from kamerton.develop.data.clean.filters import foreign_share
-from kamerton.develop.data.rows.collect import by_reason
 from kamerton.formats.language import say
 
 _SAMPLES = 3
@@ -28,7 +27,11 @@ class RowsCard(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     sources: list[str]
+    datasets: list[str] = []
+    """Those of the sources that are sets of the hub, by their ids."""
     licence: str
+    accepted: str = ""
+    """Why the sources may be used without a licence."""
     read: int
     train: int
     held_out: int
@@ -50,16 +53,14 @@ class RowsCard(BaseModel):
 
 
 def reasons(gone: Mapping[str, str], texts: Mapping[str, str]) -> list[Reason]:
-    """Rows that went, by reason, with a few of their answers."""
+    """Rows that went, by reason code, the commonest first, with a few of their answers."""
+    by_code: dict[str, list[str]] = {}
+    for name, why in gone.items():
+        by_code.setdefault(why.split(":")[0], []).append(name)
     return [
         Reason(name=name, rows=len(ids), samples=[texts[i][:120] for i in sorted(ids)[:_SAMPLES]])
-        for name, ids in by_reason(gone)
+        for name, ids in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
-
-
-def lengths(answers: Sequence[str]) -> dict[str, int]:
-    """Answers by their number of characters."""
-    return histogram([len(answer) for answer in answers])
 
 
 def languages(answers: Sequence[str]) -> dict[str, int]:
@@ -76,7 +77,10 @@ def _language(answer: str) -> str:
 def write(card: RowsCard, out: Path) -> None:
     """Write card.json, card.md and card.html, in the language in force."""
     text = render("kamerton.develop.data.rows", card=card, t=_text)
-    write_card(card, text, _text("title"), out)
+    alphabets = {name: count for name, count in card.languages.items() if name != "none"}
+    spoken = [name for name, count in alphabets.items() if 20 * count >= card.train]
+    facts = Facts(spoken, card.licence, card.train + card.held_out, card.datasets)
+    write_card(card, facts, text, _text("title"), out)
 
 
 def _text(key: str, /, **values: object) -> str:

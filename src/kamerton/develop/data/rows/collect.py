@@ -4,10 +4,9 @@ Held-out rows come first: a copy of one in training goes.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
 
 from kamerton.develop import hub
@@ -18,7 +17,7 @@ from kamerton.develop.data.feedback import TrainingRow
 from kamerton.develop.data.sources import named
 from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
-from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
 from kamerton.documents.tables import Placed, Row
 from kamerton.formats.brief import SYNTH
@@ -27,6 +26,11 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.privacy.personal import find, masked
 
+MOST_FOREIGN = 0.5
+"""Letters of another alphabet in an answer above which it is in another language."""
+Reasons = dict[str, str]
+"""Row id to why it goes: a code, or `code: id of the row that stays`."""
+
 
 @dataclass(frozen=True)
 class Sourced:
@@ -34,17 +38,24 @@ class Sourced:
 
     row: ChatRow
     held_out: bool
-    said: TrainingRow | None = None
+    written: TrainingRow | None = None
     """What is written where the row is of another form: its chat is then what filters look at."""
 
 
 def collect(settings: RowsSettings, home: Path, out: Path, seed: int) -> list[Sourced]:
     """Every row of every source; asks the teacher for what its ledger in `out`/synth lacks."""
-    read = chain.from_iterable(
-        from_source(source, number, settings, home, seed)
+    rows = [
+        row
         for number, source in enumerate(settings.sources)
-    )
-    return [*read, *_synthetic(settings, home, out, seed)]
+        for row in from_source(source, number, settings, home, seed)
+    ]
+    if settings.synth is not None:
+        synthesise(settings.synth, home, out / SYNTH, seed)
+        for split in ("train", "test"):
+            path = out / SYNTH / f"{split}.jsonl"
+            written = read_rows(path, ChatRow) if path.stat().st_size else []
+            rows += [Sourced(row, split == "test") for row in written]
+    return rows
 
 
 def from_source(
@@ -56,7 +67,12 @@ def from_source(
         if len(placed) < source.count:
             values = {"has": len(placed), "wanted": source.count}
             raise InputError("develop.rows_too_few", where=source.name, **values)
-        drawn = sorted(range(len(placed)), key=lambda i: _rank(placed[i][1], seed))
+
+        def rank(number: int) -> bytes:
+            text = json.dumps(placed[number][1], sort_keys=True, ensure_ascii=False, default=str)
+            return blake2b(f"{seed}:{text}".encode()).digest()
+
+        drawn = sorted(range(len(placed)), key=rank)
         placed = [placed[i] for i in sorted(drawn[: source.count])]
     for origin, row in placed:
         chat = _chat(source, number, origin, row, settings)
@@ -77,42 +93,20 @@ def _placed(source: RowSource, home: Path) -> Iterator[Placed]:
     )
 
 
-def _rank(row: Row, seed: int) -> bytes:
-    text = json.dumps(row, sort_keys=True, ensure_ascii=False, default=str)
-    return blake2b(f"{seed}:{text}".encode()).digest()
-
-
 def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsSettings) -> ChatRow:
     place = Path(origin).name
     group = row.get(source.group or "group")
     if source.group and group is None:
         raise InputError("develop.rows_no_group", where=origin, column=source.group)
-    row_id, told = f"{number}.{place}", f"{source.name}: {place}"
-    own = row_id if group is None else str(group)
+    row_id, origin_name = f"{number}.{place}", f"{source.name}: {place}"
+    group = row_id if group is None else str(group)
     system, known = settings.system, named.NAMED.get(source.name)
-    if known and known.pair:
-        return forms.pair(row, known.pair, row_id, told, system=system, group=own)
-    form = forms.form_of(row, origin)
+    if known and known.pair and not source.form:
+        return forms.pair(row, known.pair, row_id, origin_name, system=system, group=group)
+    form = forms.form_of(row, origin, source.form)
     return forms.to_chat(
-        row, form, row_id, told, system=system, input_as=settings.input_as, group=own
+        row, form, row_id, origin_name, system=system, input_as=settings.input_as, group=group
     )
-
-
-def _synthetic(settings: RowsSettings, home: Path, out: Path, seed: int) -> Iterator[Sourced]:
-    if settings.synth is None:
-        return
-    folder = out / SYNTH
-    synthesise(settings.synth, home, folder, seed)
-    for split in ("train", "test"):
-        path = folder / f"{split}.jsonl"
-        for row in read_rows(path, ChatRow) if path.stat().st_size else []:
-            yield Sourced(row, split == "test")
-
-
-MOST_FOREIGN = 0.5
-"""Letters of another alphabet in an answer above which it is in another language."""
-Reasons = dict[str, str]
-"""Row id to why it goes: a code, or `code: id of the row that stays`."""
 
 
 def reasons(rows: Sequence[Sourced], settings: RowsSettings, seed: int) -> Reasons:
@@ -190,11 +184,3 @@ def _later(rows: Sequence[ChatRow], pairs: Sequence[tuple[int, int, float]], lev
 def _text(row: ChatRow) -> str:
     """Everything but the system prompt, which all rows share."""
     return "\n".join(m.content for m in row.messages if m.role != "system")
-
-
-def by_reason(found: Mapping[str, str]) -> Iterator[tuple[str, list[str]]]:
-    """Reason codes with the ids of the rows that they took, the commonest first."""
-    grouped: dict[str, list[str]] = {}
-    for name, why in found.items():
-        grouped.setdefault(why.split(":")[0], []).append(name)
-    yield from sorted(grouped.items(), key=lambda item: (-len(item[1]), item[0]))

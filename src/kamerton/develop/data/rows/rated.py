@@ -9,7 +9,7 @@ from pathlib import Path
 from kamerton.develop.data import feedback
 from kamerton.develop.data.feedback import Form, TrainingRow
 from kamerton.develop.data.rows.collect import Sourced
-from kamerton.develop.settings.rows import RowSource, RowsSettings
+from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
 from kamerton.documents.tables import read_table
 from kamerton.formats.chat import ChatRow, Message
@@ -133,4 +133,4 @@ def _sourced(row: TrainingRow, held_out: bool) -> Sourced:
     asked = next(m.content for m in reversed(messages) if m.role == "user")
     group = f"{row.group or row.id}: {asked}"
     view = ChatRow(id=row.id, messages=messages, group=group, origin=row.origin)
-    return Sourced(view, held_out, row)
+    return Sourced(view, held_out, written=row)

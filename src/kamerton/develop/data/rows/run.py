@@ -2,28 +2,37 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from kamerton.client.hosts import check_host
 from kamerton.develop.data import rights
-from kamerton.develop.data.card import MARKDOWN
+from kamerton.develop.data.card import MARKDOWN, histogram
 from kamerton.develop.data.feedback import Form
 from kamerton.develop.data.leaks import files
-from kamerton.develop.data.leaks.check import Report
+from kamerton.develop.data.leaks.check import Report, check, merged
 from kamerton.develop.data.rows import card, rated
-from kamerton.develop.data.rows.apart import apart
-from kamerton.develop.data.rows.collect import Sourced, collect, from_source, private, reasons
-from kamerton.develop.data.rows.split import split
+from kamerton.develop.data.rows.collect import (
+    Reasons,
+    Sourced,
+    collect,
+    from_source,
+    private,
+    reasons,
+)
+from kamerton.develop.data.sources.named import NAMED
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan
-from kamerton.develop.settings.rows import RowsSettings
+from kamerton.develop.settings.data import RowsSettings
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
 
 TRAIN, HELD_OUT, LEAKS = "train.jsonl", "held_out.jsonl", "leaks.json"
+
+Rows = list[ChatRow]
 
 
 def local_sources(settings: RowsSettings, home: Path) -> list[Path]:
@@ -63,24 +72,30 @@ def prepare(
     then, to see what was found.
     """
     _licensed(settings)
-    rows, personal, share = _read(settings, home, out, seed, objective)
+    rows, personal, share = read(settings, home, out, seed, objective)
     gone = reasons(rows, settings, seed)
     train, held_out = split([r for r in rows if r.row.id not in gone], share, seed)
-    train, leaking, found = apart(settings, home, train, held_out)
+    train, leaking, leaks = decontaminate(settings, home, train, held_out)
     gone |= leaking
-    said = {r.row.id: r.said or r.row for r in rows}
-    write_rows(out / TRAIN, [said[row.id] for row in train])
-    write_rows(out / HELD_OUT, [said[row.id] for row in held_out])
-    write_text(out / LEAKS, found.model_dump_json(indent=2) + "\n")
-    told = _card(settings, rows, personal, gone, train, held_out, found, out)
+    written = {r.row.id: r.written or r.row for r in rows}
+    write_rows(out / TRAIN, [written[row.id] for row in train])
+    write_rows(out / HELD_OUT, [written[row.id] for row in held_out])
+    write_text(out / LEAKS, leaks.model_dump_json(indent=2) + "\n")
+    figures = _card(settings, rows, personal, gone, train, held_out, leaks, out)
     write_text(out / "dropped.json", json.dumps(gone, ensure_ascii=False, indent=1) + "\n")
-    write_text(out / "dataset.json", json.dumps(_summary(told, settings), indent=2) + "\n")
-    card.write(told, out)
-    _usable(train, found, out)
+    summary = {"system": settings.system, **figures.model_dump(exclude={"dropped"})}
+    write_text(out / "dataset.json", json.dumps(summary, indent=2) + "\n")
+    card.write(figures, out)
+    if not train:
+        raise InputError("develop.no_train_rows", where=str(out / MARKDOWN))
+    if leaks.blocking:
+        first = leaks.blocking[0]
+        values = {"count": len(leaks.blocking), "shown": f"{first.held_out} = {first.seen_in}"}
+        raise InputError("develop.rows_leak", where=str(out / LEAKS), **values)
 
 
-def _read(
-    settings: RowsSettings, home: Path, out: Path, seed: int, objective: Form
+def read(
+    settings: RowsSettings, home: Path, out: Path, seed: int, objective: Form = "sft"
 ) -> tuple[list[Sourced], int, float]:
     """All rows, how much personal data they held, and the share that is still to be held out."""
     if rated.is_rated(settings, home, objective):
@@ -90,6 +105,63 @@ def _read(
     masked = [private(of.row, settings) for of in collected]
     rows = [Sourced(row, of.held_out) for of, (row, _) in zip(collected, masked, strict=True)]
     return rows, sum(count for _, count in masked), settings.held_out
+
+
+def split(rows: Sequence[Sourced], share: float, seed: int) -> tuple[Rows, Rows]:
+    """Training rows and held-out rows, each in the order of their ids.
+
+    Held out is what the sources say, else whole groups drawn by the seed, never rows alone. A
+    training row of a group that a source holds out goes to neither.
+    """
+    ordered = sorted(rows, key=lambda r: r.row.id)
+    if any(r.held_out for r in ordered):
+        held = {r.row.group for r in ordered if r.held_out}
+        train = [r.row for r in ordered if not r.held_out and r.row.group not in held]
+        return train, [r.row for r in ordered if r.held_out]
+    sizes = Counter(str(r.row.group) for r in ordered)
+    chosen, count = set[str](), 0
+    # In an order that only the names and the seed decide, until the share is full.
+    for group in sorted(sizes, key=lambda g: blake2b(f"{seed}:{g}".encode()).digest()):
+        if count >= share * len(ordered):
+            break
+        chosen.add(group)
+        count += sizes[group]
+    train = [r.row for r in ordered if r.row.group not in chosen]
+    return train, [r.row for r in ordered if r.row.group in chosen]
+
+
+def decontaminate(
+    settings: RowsSettings, home: Path, train: Rows, held_out: Rows
+) -> tuple[Rows, Reasons, Report]:
+    """The training rows that stay, those that go with their reasons, and what still leaks.
+
+    With `on_leak: drop` a training row that a test was seen in goes, until none is left. What
+    leaks into few-shot examples is not the training rows' to mend: it stays in the report.
+    """
+    gone: Reasons = {}
+    report = _leaks(settings, home, train, held_out)
+    while settings.on_leak == "drop":
+        names = {row.id for row in train}
+        leaking = {of.seen_in: of.held_out for of in report.blocking if of.seen_in in names}
+        if not leaking:
+            break
+        gone |= {row: f"leak: {test}" for row, test in leaking.items()}
+        train = [row for row in train if row.id not in leaking]
+        report = _leaks(settings, home, train, held_out)
+    return train, gone, report
+
+
+def _leaks(settings: RowsSettings, home: Path, train: Rows, held_out: Rows) -> Report:
+    """Held-out rows against all that was seen, and public benchmarks against the training rows."""
+    examples = [row for path in settings.few_shot for row in files.read(home / path)]
+    shots = [turn.content for row in examples for turn in row.messages if turn.role != "system"]
+    reports = [check(train, held_out, settings.tests, others={"few_shot": shots})]
+    checked = dict(reports[0].checked)
+    sets = files.benchmarks(home / settings.benchmarks) if settings.benchmarks else {}
+    for name, tasks in sets.items():
+        reports.append(check(train, tasks, "group"))
+        checked[name] = len(tasks)
+    return merged(reports, checked)
 
 
 def _licensed(settings: RowsSettings) -> None:
@@ -105,48 +177,33 @@ def _card(
     gone: dict[str, str],
     train: list[ChatRow],
     held_out: list[ChatRow],
-    found: Report,
+    leaks: Report,
     out: Path,
 ) -> card.RowsCard:
-    texts = {r.row.id: r.row.answer for r in rows}
+    answers = {r.row.id: r.row.answer for r in rows}
+    # A stand-in is named by its own name too, not by where it lies here.
+    sources = [
+        f"{s.name} ({STAND_IN}/{s.stand_in})" if stand_in(s.stand_in) else s.name
+        for s in settings.sources
+    ]
     left = len(rows) - len(gone)
     return card.RowsCard(
-        sources=_told_sources(settings),
-        licence=settings.rights.licence or settings.rights.accept,
+        sources=sources + (["synth"] if settings.synth else []),
+        datasets=[s.name for s in settings.sources if s.name in NAMED],
+        licence=settings.rights.licence,
+        accepted=settings.rights.accept,
         read=len(rows),
         train=len(train),
         held_out=len(held_out),
         neither=left - len(train) - len(held_out),
         groups=len({row.group for row in train}),
         held_out_groups=len({row.group for row in held_out}),
-        dropped=card.reasons(gone, texts),
+        dropped=card.reasons(gone, answers),
         personal=personal,
-        leaks=dict(Counter(leak.level for leak in found.blocking)),
-        printed=dict(Counter(leak.level for leak in found.printed)),
-        lengths=card.lengths([row.answer for row in train]),
+        leaks=dict(Counter(leak.level for leak in leaks.blocking)),
+        printed=dict(Counter(leak.level for leak in leaks.printed)),
+        lengths=histogram([len(row.answer) for row in train]),
         languages=card.languages([row.answer for row in train]),
-        benchmarks=[name for name in files.BENCHMARKS if name in found.checked],
+        benchmarks=[name for name in files.BENCHMARKS if name in leaks.checked],
         dataset_sha256=sha256(out / TRAIN),
     )
-
-
-def _told_sources(settings: RowsSettings) -> list[str]:
-    """The sources by name; of a stand-in its own name too, not where it lies here."""
-    named = [
-        f"{s.name} ({STAND_IN}/{s.stand_in})" if stand_in(s.stand_in) else s.name
-        for s in settings.sources
-    ]
-    return named + (["synth"] if settings.synth else [])
-
-
-def _summary(told: card.RowsCard, settings: RowsSettings) -> dict[str, Any]:
-    return {"system": settings.system, **told.model_dump(exclude={"dropped"})}
-
-
-def _usable(train: list[ChatRow], found: Report, out: Path) -> None:
-    if not train:
-        raise InputError("develop.no_train_rows", where=str(out / MARKDOWN))
-    if found.blocking:
-        first = found.blocking[0]
-        values = {"count": len(found.blocking), "shown": f"{first.held_out} = {first.seen_in}"}
-        raise InputError("develop.rows_leak", where=str(out / LEAKS), **values)

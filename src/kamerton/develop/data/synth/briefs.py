@@ -10,18 +10,14 @@ from pathlib import Path
 from string import Formatter
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from kamerton.formats.brief import Brief, Channel
 from kamerton.formats.errors import InputError
-from kamerton.formats.recipe import read_yaml
+from kamerton.formats.recipe import Section, read_yaml, validate
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Product(_Strict):
+class Product(Section):
     """One product: what is true of it, and for whom it is."""
 
     name: str = Field(min_length=1)
@@ -31,7 +27,7 @@ class Product(_Strict):
     audience: str = Field(min_length=1)
 
 
-class Choices(_Strict):
+class Choices(Section):
     """Everything that a brief is put together from."""
 
     products: list[Product] = Field(min_length=1)
@@ -44,11 +40,10 @@ class Choices(_Strict):
 
 def read_choices(path: Path) -> Choices:
     """The choices of a file; InputError names the product and field that is wrong."""
-    raw = read_yaml(path)
-    try:
-        choices = Choices.model_validate(raw)
-    except ValidationError as error:
-        raise _explain(error, path) from error
+    tree = read_yaml(path)
+    if not isinstance(tree, dict):
+        raise InputError("formats.yaml_not_mapping", where=str(path))
+    choices = validate(tree, Choices, path)
     names = [key(product.name) for product in choices.products]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError("develop.synth_product_twice", where=str(path), names=", ".join(twice))
@@ -80,12 +75,6 @@ def check_fields(text: str, known: set[str], where: str) -> None:
                 name="{" + name + "}",
                 known=", ".join(sorted(known)),
             )
-
-
-def _explain(error: ValidationError, path: Path) -> InputError:
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "-"
-    return InputError("formats.bad_field", where=str(path), field=field, why=first["msg"])
 
 
 Split = Literal["train", "test"]

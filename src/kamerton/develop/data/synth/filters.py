@@ -81,8 +81,8 @@ def judge(examples: Iterable[Example], limits: Limits) -> dict[str, str]:
 
 def first_reason(filters: Mapping[str, Filter], example: Example, context: Context) -> str:
     """The reason of the first filter that has one."""
-    found = (rule(example, context) for rule in filters.values())
-    return next((reason for reason in found if reason), "")
+    reasons = (rule(example, context) for rule in filters.values())
+    return next(filter(None, reasons), "")
 
 
 def schema(example: Example, context: Context) -> str:
@@ -99,8 +99,8 @@ def schema(example: Example, context: Context) -> str:
 def language(example: Example, context: Context) -> str:
     """Enough letters of the language's own alphabet."""
     letters = sum(map(str.isalpha, example.text))
-    own = len(_ALPHABET[context.limits.language].findall(example.text))
-    return "language" if own < OWN_LETTERS * letters or not letters else ""
+    native = len(_ALPHABET[context.limits.language].findall(example.text))
+    return "language" if native < OWN_LETTERS * letters or not letters else ""
 
 
 def length(example: Example, context: Context) -> str:
@@ -123,17 +123,17 @@ def source(example: Example, context: Context) -> str:
 
 def near(example: Example, context: Context) -> str:
     """Not the same runs of three words as an accepted text."""
-    own = shingles(example.text, SHINGLE)
-    similarity = (jaccard(own, context.shingles[other.id]) for other in context.accepted)
-    return "near" if any(value >= context.limits.near for value in similarity) else ""
+    runs = shingles(example.text, SHINGLE)
+    similarities = (jaccard(runs, context.shingles[other.id]) for other in context.accepted)
+    return "near" if any(value >= context.limits.near for value in similarities) else ""
 
 
 def semantic(example: Example, context: Context) -> str:
     """Not the same meaning as an accepted text: cosine of their vectors."""
     if example.id not in context.vectors:
         return ""
-    own = context.vectors[example.id]
-    cosines = (float(own @ context.vectors[other.id]) for other in context.accepted)
+    vector = context.vectors[example.id]
+    cosines = (float(vector @ context.vectors[other.id]) for other in context.accepted)
     return "semantic" if any(value >= context.limits.semantic for value in cosines) else ""
 
 
@@ -150,8 +150,8 @@ AMONG: dict[str, Filter] = {"near": near, "semantic": semantic}
 
 def shingles(text: str, size: int) -> frozenset[tuple[str, ...]]:
     """All runs of `size` words; of a shorter text the one run of all its words."""
-    found = words(text)
-    return frozenset(advert.runs(text, size) or ([tuple(found)] if found else []))
+    every = words(text)
+    return frozenset(advert.runs(text, size) or ([tuple(every)] if every else []))
 
 
 def jaccard(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 FORMS = ("teacher_system", "teacher_user", "client_system", "client_user", "channels")
 FIELDS = {"beginning", "task", "product", "facts", "audience", "channel", "tone", "about"}
 LIMITS = {"shortest", "longest"}
+_SEEDS = 2**31
 
 
 class Shot(BaseModel):
@@ -95,8 +96,12 @@ def template(name: str, language: str) -> str:
 
 def render(text: str, values: Mapping[str, object]) -> str:
     """A checked template, filled line by line; lines of which every value is empty are left out."""
-    lines = (line for line in text.splitlines() if not _void(line, values))
-    return "\n".join(line.format(**values) for line in lines).strip()
+    lines = []
+    for line in text.splitlines():
+        names = [name for _, name, _, _ in Formatter().parse(line) if name]
+        if not names or any(values[name] for name in names):
+            lines.append(line.format(**values))
+    return "\n".join(lines).strip()
 
 
 def channel_words(language: str) -> dict[str, str]:
@@ -113,14 +118,6 @@ def _filled(name: str, brief: Brief, language: str, span: tuple[int, int] | None
     if span:
         values |= {"shortest": span[0], "longest": span[1]}
     return render(template(name, language), values)
-
-
-def _void(line: str, values: Mapping[str, object]) -> bool:
-    names = [name for _, name, _, _ in Formatter().parse(line) if name]
-    return bool(names) and not any(values[name] for name in names)
-
-
-_SEEDS = 2**31
 
 
 @dataclass(frozen=True)
@@ -166,7 +163,8 @@ def limits_of(settings: "SynthSettings") -> Limits:
 def _request(brief: Brief, settings: "SynthSettings", shots: Sequence[Shot], seed: int) -> Request:
     span = limits_of(settings).lengths[brief.channel]
     messages = tuple(teacher_chat(brief, settings.language, span, shots))
-    own = int(digest(str(seed), brief.id), 16) % _SEEDS
-    key = request_key(f"{settings.base_url} {settings.model}", body(settings, messages, own))
+    request_seed = int(digest(str(seed), brief.id), 16) % _SEEDS
+    sent = body(settings, messages, request_seed)
+    key = request_key(f"{settings.base_url} {settings.model}", sent)
     prompt = digest(*(f"{turn.role} {turn.content}" for turn in messages))
-    return Request(Ask(key, messages, own), brief, prompt)
+    return Request(Ask(key, messages, request_seed), brief, prompt)

@@ -114,10 +114,10 @@ def _decide(requests: Sequence[Request], settings: "SynthSettings", book: Ledger
 
 
 def chat_rows(accepted: Sequence[Example], split: str, language: str) -> list[ChatRow]:
-    """Training or test chat_rows: the brief as a client would put it, and the text."""
+    """Training or test rows: the brief as a client would put it, and the text."""
     return [
         ChatRow(
-            id=_example_id(example),
+            id=f"synth.{example.id}",
             messages=client_chat(example.brief, language, example.text),
             group=example.brief.product,
             origin=f"{ledger.FILE}#{example.id}",
@@ -129,10 +129,10 @@ def chat_rows(accepted: Sequence[Example], split: str, language: str) -> list[Ch
 
 def orders(accepted: Sequence[Example], limits: Limits) -> list[Order]:
     """What each row was ordered by, for scoring what a model answers to the same request."""
-    spans = ((example, limits.lengths[example.brief.channel]) for example in accepted)
     return [
-        Order(id=_example_id(example), brief=example.brief, shortest=fewest, longest=most)
-        for example, (fewest, most) in spans
+        Order(id=f"synth.{one.id}", brief=one.brief, shortest=fewest, longest=most)
+        for one in accepted
+        for fewest, most in [limits.lengths[one.brief.channel]]
     ]
 
 
@@ -142,10 +142,10 @@ def counts(
     book: Ledger,
     accepted: Sequence[Example],
 ) -> dict[str, object]:
-    """The same for the same chat_rows, in whatever order they came: no times, and exact sums."""
+    """The same for the same rows, in whatever order they came: no times, and exact sums."""
     wanted = {request.ask.id for request in requests}
-    own = [row for row in book.answered().values() if row.id in wanted]
-    reasons = Counter(row.reason for row in own if row.reason)
+    answered = [row for row in book.answered().values() if row.id in wanted]
+    reasons = Counter(row.reason for row in answered if row.reason)
     splits = Counter(example.brief.split for example in accepted)
     asked = Counter(request.brief.channel for request in requests)
     kept = Counter(example.brief.channel for example in accepted)
@@ -181,10 +181,6 @@ def check_outcome(
         raise InputError("develop.synth_budget", where=where, done=done, left=len(left), **spent)
     got = {example.brief.split for example in accepted}
     for split in sorted({request.brief.split for request in requests} - got):
-        found = Counter(row.reason for row in book.rows if row.reason)
-        shown = ", ".join(f"{reason}: {count}" for reason, count in found.most_common(5))
+        reasons = Counter(row.reason for row in book.rows if row.reason)
+        shown = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common(5))
         raise InputError("develop.synth_nothing", where=where, split=split, reasons=shown)
-
-
-def _example_id(example: Example) -> str:
-    return f"synth.{example.id}"

@@ -6,7 +6,7 @@ import pytest
 from mending import ALL, CLEAN, OLD, mended, nasty
 
 from kamerton.develop.data.clean.repair import RULES, preview, repair, restore
-from kamerton.develop.settings.corpus import ALL_REPAIRS
+from kamerton.develop.settings.data import ALL_REPAIRS
 
 DAMAGED = "Привет, мир! Это строка.".encode().decode("cp1251")
 DIRTY = [

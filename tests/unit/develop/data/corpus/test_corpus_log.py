@@ -9,7 +9,7 @@ from kamerton.develop.data.clean.repair import repair
 from kamerton.develop.data.corpus.cleaning import clean
 from kamerton.develop.data.corpus.log import BLACK, name, read, read_text, restored
 from kamerton.develop.settings import CorpusSettings
-from kamerton.develop.settings.corpus import ALL_REPAIRS
+from kamerton.develop.settings.data import ALL_REPAIRS
 from kamerton.documents.files import Document
 
 SOURCE = "Аннa..... сказала:\r\n-- Пишите на ivan.petrov@example.ru!!!!\r\n* * *\r\nКонец."

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from kamerton.develop.data.guide import catalogue, leaks, run, table
-from kamerton.develop.data.guide.facts import Fact
+from kamerton.develop.data.guide import catalogue, run, table
+from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.data.guide.split import Plan
 from kamerton.develop.settings import GuideSettings
-from kamerton.develop.settings.guide import EmbeddingsSettings
+from kamerton.develop.settings.data import EmbeddingsSettings
 from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import contains
@@ -181,18 +181,18 @@ def test_leaks_are_found_at_each_level(folder: Path) -> None:
     copied = plan.known[0].question
     planted = plan.train[0].model_copy(update={"messages": chat("", copied, "x")})
     trained = plan.train[0].model_copy(update={"group": plan.unknown[0].group})
-    exact = leaks.find(type(plan)((planted,), plan.known, plan.unknown, (), (), {}))
-    group = leaks.find(type(plan)((trained,), plan.known, plan.unknown, (), (), {}))
+    exact = run.find_leaks(type(plan)((planted,), plan.known, plan.unknown, (), (), {}))
+    group = run.find_leaks(type(plan)((trained,), plan.known, plan.unknown, (), (), {}))
     assert [leak.level for leak in exact.blocking] == ["exact"]
     assert {leak.level for leak in group.blocking} == {"group"}
-    assert leaks.find(plan).blocking == []
+    assert run.find_leaks(plan).blocking == []
 
 
 def test_a_leak_behind_a_passage_is_found(folder: Path) -> None:
     plan = run.plan(settings(), folder, seed=1)
     prompt = with_context(plan.known[0].question, ["The Horned God is of bronze."])
     planted = plan.train[0].model_copy(update={"messages": chat("", prompt, "x")})
-    found = leaks.find(type(plan)((planted,), plan.known, (), (), (), {}))
+    found = run.find_leaks(type(plan)((planted,), plan.known, (), (), (), {}))
     assert found.blocking
 
 
@@ -205,9 +205,9 @@ def test_eight_words_in_a_row_are_a_leak_but_a_long_name_is_not(folder: Path) ->
     alike = plan.train[0].model_copy(
         update={"messages": chat("", f"Tell us where is the {name} now, please", "x")}
     )
-    assert leaks.find(type(plan)((alike,), (question,), (), (), (), {})).blocking == []
+    assert run.find_leaks(type(plan)((alike,), (question,), (), (), (), {})).blocking == []
     nameless = question.model_copy(update={"group_name": ""})
-    found = leaks.find(type(plan)((alike,), (nameless,), (), (), (), {})).blocking
+    found = run.find_leaks(type(plan)((alike,), (nameless,), (), (), (), {})).blocking
     assert [leak.level for leak in found] == ["8-gram"]
 
 
@@ -229,7 +229,7 @@ def test_a_csv_of_ones_own_questions(tmp_path: Path) -> None:
     [
         ("question,reply\na,b\n", "no column 'answer'"),
         ("question,answer\na,\n", "'answer' is empty"),
-        ("question,answer\na,b,c\n", "another number of cells"),
+        ("question,answer\na,b,c\n", "3 cells"),
     ],
 )
 def test_a_bad_csv_names_the_line(tmp_path: Path, text: str, expected: str) -> None:
@@ -240,7 +240,7 @@ def test_a_bad_csv_names_the_line(tmp_path: Path, text: str, expected: str) -> N
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_the_shipped_catalogues_are_sound(museum: Path, language: str) -> None:
-    corpus = catalogue.read(
+    corpus = catalogue.read_catalogue(
         museum / f"catalogue.{language}.yaml", museum / f"phrasings.{language}.yaml", []
     )
     assert len(corpus.groups) >= 40

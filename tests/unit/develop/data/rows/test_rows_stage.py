@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import DatasetCard
+from pydantic import ValidationError
 
 from kamerton.develop.data.rows.collect import Sourced, reasons
-from kamerton.develop.data.rows.run import prepare, survey
-from kamerton.develop.data.rows.split import split
+from kamerton.develop.data.rows.run import prepare, split, survey
 from kamerton.develop.settings import RowsSettings
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
@@ -51,8 +52,48 @@ def test_rows_become_a_dataset_split_by_group(home: Path, tmp_path: Path) -> Non
     assert not {r["group"] for r in train} & {r["group"] for r in held_out}
     card = json.loads((out / "card.json").read_text())
     assert card["read"] == card["train"] + card["held_out"] == 16
+    hub = DatasetCard((out / "card.md").read_text("utf-8")).data
+    assert (hub.language, hub.size_categories, hub.tags) == (["ru"], "n<1K", ["kamerton"])
     assert json.loads((out / "leaks.json").read_text())["blocking"] == []
     assert str(tmp_path) not in (out / "train.jsonl").read_text(), "a path of this machine"
+
+
+def test_a_source_may_name_the_form_of_its_rows(home: Path, tmp_path: Path) -> None:
+    both = [of | {"prompt": "?", "response": "!"} for of in read(home / "rows.jsonl")]
+    write(home / "both.jsonl", both)
+
+    def answers(form: str | None) -> set[str]:
+        source = {"name": "both.jsonl", "group": "topic", "form": form}
+        prepare(settings(sources=[source], near=1.0), home, tmp_path / str(form), 7)
+        return {r["messages"][-1]["content"] for r in read(tmp_path / str(form) / "train.jsonl")}
+
+    assert answers(None) == {"!"}
+    assert answers("question_answer") < {of["answer"] for of in both}
+    with pytest.raises(InputError) as caught:
+        answers("sharegpt")
+    assert caught.value.key == "documents.no_form" and "conversations" in str(caught.value)
+    with pytest.raises(ValidationError):
+        answers("dolphin")
+
+
+@pytest.mark.parametrize("form", [None, "dolly"])
+def test_dolly_rows_are_known_by_themselves_and_by_name(tmp_path: Path, form: str | None) -> None:
+    rows = [
+        {
+            "instruction": f"Сколько лет служат {topic}?",
+            "context": f"Паспорт: {topic} служат {number + 3} лет без остановки.",
+            "response": f"{topic.capitalize()} служат {number + 3} лет.",
+            "category": "closed_qa",
+        }
+        for number, topic in enumerate(TOPICS)
+    ]
+    write(tmp_path / "dolly.jsonl", rows)
+    source = {"name": "dolly.jsonl", "form": form}
+    prepare(settings(sources=[source], near=1.0, on_leak="drop"), tmp_path, tmp_path / "out", 7)
+    (first, *_) = read(tmp_path / "out" / "train.jsonl")
+    user, assistant = (turn["content"] for turn in first["messages"])
+    assert user in {f"{of['instruction']}\n\n{of['context']}" for of in rows}
+    assert assistant in {of["response"] for of in rows}
 
 
 def test_every_row_that_goes_has_its_reason(tmp_path: Path) -> None:

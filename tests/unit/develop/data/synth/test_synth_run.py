@@ -15,7 +15,7 @@ from kamerton.develop.data.synth import plan as prompts
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
 from kamerton.develop.data.synth.plan import plan
 from kamerton.develop.data.synth.run import synthesise
-from kamerton.develop.settings.rows import RowsSettings
+from kamerton.develop.settings.data import RowsSettings
 from kamerton.develop.settings.synth import SynthSettings
 from kamerton.formats.brief import BRIEFS, SYNTH, read_orders
 from kamerton.formats.chat import ChatRow

@@ -75,22 +75,6 @@ def test_empty_answers_are_paid_for(fake: FakeTeacher, scribe: SynthSettings) ->
     assert (answer.prompt_tokens, answer.completion_tokens) == (300, 150)
 
 
-def test_a_request_that_the_server_cannot_take_is_not_repeated(
-    fake: FakeTeacher, scribe: SynthSettings
-) -> None:
-    fake.faults = lambda body, tries: 422 if body["seed"] == 0 else None
-    found = run(asks(2), scribe)
-    assert found["id0"].attempts == 1 and "422" in found["id0"].why
-    assert found["id1"].why == ""
-
-
-def test_a_refusal_of_everything_stops(fake: FakeTeacher, scribe: SynthSettings) -> None:
-    fake.faults = lambda body, tries: 401
-    with pytest.raises(InputError, match="HTTP 401"):
-        run(asks(20), scribe)
-    assert len(fake.bodies) <= 2
-
-
 def test_a_teacher_that_never_answered_stops_the_run(settings: Make) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
