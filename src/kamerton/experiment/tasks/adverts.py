@@ -135,8 +135,8 @@ def _lines(grading: AdvertGrading) -> list[str]:
     for name, one in zip(names, grading.criteria, strict=True):
         lines.append(f"{name.ljust(width)}  {_value(one.score)}")
         if one.example:
-            told = {"count": one.faults, "all": one.texts, "first": one.example}
-            example = say("experiment.grade_fault", **told)
+            counts = {"count": one.faults, "all": one.texts}
+            example = say("experiment.grade_fault", **counts, first=one.example)
             lines.append(f"{'':{width}}  {example[:_SHOWN]}")
     return [*lines, f"{say('experiment.grade_whole').ljust(width)}  {_value(grading.whole)}"]
 
