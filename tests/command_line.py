@@ -1,5 +1,9 @@
 """The command line as tests call it."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from kamerton.cli import main as command_line
@@ -15,3 +19,9 @@ def call(*arguments: object) -> int:
 def unguarded(*arguments: object) -> int:
     """As `call`, with errors as they are raised."""
     return command_line.run_command([str(argument) for argument in arguments])
+
+
+def kamerton(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`kamerton WORDS` in a process of its own, in a folder."""
+    program = [sys.executable, "-m", "kamerton.cli.main", *words]
+    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)

@@ -172,6 +172,13 @@ def test_k_steps_and_k_steps_are_2k_steps(
     assert (tmp_path / LOSSES).read_bytes() == (trained[name][0] / LOSSES).read_bytes()
 
 
+def test_another_seed_gives_other_weights(
+    tiny: Path, data: Path, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    tune(settings("lora"), str(tiny), data, tmp_path, seed=8, threads=1)
+    assert weights(tmp_path) != weights(trained["lora"][0])
+
+
 SCRIPT = """
 import sys
 from pathlib import Path

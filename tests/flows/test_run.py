@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from command_line import kamerton
 from kamerton.app import public
 from kamerton.formats.manifest import sha256
+from kamerton.formats.serving import FILE, ServingSpec
 
 SETTINGS = {
     "tune.max_length": "600",
@@ -24,18 +27,16 @@ SETTINGS = {
     "serve.slots": "4",
     "data.attributes": "[material]",
 }
+IN_ORDER = ("--deterministic", "--set=threads=1")
 
 
 def command(museum: Path, tiny: Path, *more: str) -> list[str]:
     sets = [f"--set={key}={value}" for key, value in (SETTINGS | {"base": str(tiny)}).items()]
-    program = [sys.executable, "-m", "kamerton.cli.main", "run", str(museum / "recipe.yaml")]
-    return [*program, "--preset", "smoke", *sets, *more]
+    return ["run", str(museum / "recipe.yaml"), "--preset", "smoke", *sets, *more]
 
 
 def run(folder: Path, museum: Path, tiny: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(museum, tiny, *more), cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = kamerton(folder, *command(museum, tiny, *more))
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -65,6 +66,23 @@ def test_the_run_folder_holds_everything(home: Path) -> None:
     assert {s["arm"] for s in samples} == {"base", "base+rag", "museum", "museum+rag"}
 
 
+def test_data_are_whole_training_is_done_and_the_export_is_proven(home: Path) -> None:
+    data, tune, export = (home / "runs" / stages(home, 1)[n] for n in ("data", "tune", "export"))
+    names = {"train.jsonl", "known.jsonl", "unknown.jsonl", "safety.jsonl", "leaks.json"}
+    assert names <= {p.name for p in data.iterdir()} and (data / "index" / "vectors.npy").is_file()
+    assert json.loads((data / "leaks.json").read_text())["blocking"] == []
+    assert not (tune / "checkpoints").exists()
+    config = json.loads((tune / "adapter" / "adapter_config.json").read_text())
+    assert (config["r"], config["lora_alpha"]) == (16, 32)
+    proof = json.loads((export / "parity.json").read_text())
+    assert proof["same_token_ids"] == proof["chats"] >= 6
+    assert proof["same_next_token_adapted"] == proof["next_tokens_adapted"] > 0
+    assert proof["largest_logprob_difference"] < 0.05
+    spec = ServingSpec.model_validate_json((export / FILE).read_text())
+    assert spec.base_sha256 == sha256(export / spec.base)
+    assert spec.system.startswith("You are a museum guide.")
+
+
 def test_lineage_leads_from_the_report_to_the_texts(home: Path, museum: Path) -> None:
     found = stages(home, 1)
     manifests = {
@@ -77,13 +95,11 @@ def test_lineage_leads_from_the_report_to_the_texts(home: Path, museum: Path) ->
     assert manifests["data"]["sources"]["catalogue.en.yaml"] == sha256(museum / "catalogue.en.yaml")
 
 
-def test_a_second_run_does_nothing_and_says_so(home: Path, museum: Path, tiny: Path) -> None:
-    done = run(home, museum, tiny)
-    assert "everything is done already" in done.stderr
+def test_a_second_run_does_nothing_and_says_so_and_json_is_alone_on_stdout(
+    home: Path, museum: Path, tiny: Path
+) -> None:
+    assert "everything is done already" in run(home, museum, tiny).stderr
     assert not (home / "runs" / "museum" / "2").exists()
-
-
-def test_json_is_alone_on_stdout(home: Path, museum: Path, tiny: Path) -> None:
     summary = json.loads(run(home, museum, tiny, "--json").stdout)
     assert summary["arms"] == ["base", "base+rag", "museum", "museum+rag"]
 
@@ -110,35 +126,39 @@ def test_a_changed_setting_reruns_what_depends_on_it(home: Path, museum: Path, t
     assert changed == {"check", "compare", "report"}
 
 
-def test_the_same_recipe_gives_the_same_adapter_and_with_one_slot_the_same_answers(
+def trip(folder: Path, museum: Path, tiny: Path) -> tuple[str, list[tuple[str, str, str]]]:
+    """Hash of the adapter and all answers of a run whose every sum has its order."""
+    run(folder, museum, tiny, *IN_ORDER)
+    place = folder / "runs" / "museum" / "latest"
+    assert json.loads((place / "summary.json").read_text())["changed_answers"] == 0
+    tuned = folder / "runs" / stages(folder, 1)["tune"]
+    samples = [json.loads(line) for line in (place / "samples.jsonl").read_text().splitlines()]
+    answers = [(s["arm"], s["question_id"], s["answer"]) for s in samples]
+    return sha256(tuned / "adapter" / "adapter_model.safetensors"), answers
+
+
+def test_a_run_killed_in_every_stage_gives_the_adapter_and_the_answers_of_an_unbroken_one(
     tmp_path: Path, museum: Path, tiny: Path
 ) -> None:
-    found = []
-    for name in ("one", "two"):
+    """`kill -9`; with one slot and one thread."""
+    for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
-        run(tmp_path / name, museum, tiny, "--deterministic", "--set=threads=1")
-        place = tmp_path / name / "runs" / "museum" / "latest"
-        tuned = tmp_path / name / "runs" / stages(tmp_path / name, 1)["tune"]
-        samples = [json.loads(line) for line in (place / "samples.jsonl").read_text().splitlines()]
-        answers = [(s["arm"], s["question_id"], s["answer"]) for s in samples]
-        found.append((sha256(tuned / "adapter" / "adapter_model.safetensors"), answers))
-        assert json.loads((place / "summary.json").read_text())["changed_answers"] == 0
-    assert found[0] == found[1]
+    for stage in ("data", "tune", "export", "compare"):
+        child = begun(stage, tmp_path / "killed", command(museum, tiny, *IN_ORDER))
+        os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+    assert trip(tmp_path / "killed", museum, tiny) == trip(tmp_path / "whole", museum, tiny)
 
 
-@pytest.mark.parametrize("stage", ["data", "tune", "export", "compare"])
-def test_kill_9_in_a_stage_is_resumed(stage: str, tmp_path: Path, museum: Path, tiny: Path) -> None:
-    child = subprocess.Popen(
-        command(museum, tiny), cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    stages_folder = tmp_path / "runs" / ".stages"
-    while not any(path.is_dir() for path in stages_folder.glob(f"{stage}-*")):
-        assert child.poll() is None, "the run ended before it could be killed"
+def begun(stage: str, folder: Path, words: list[str], **more: Any) -> "subprocess.Popen[str]":
+    """A run that has just begun a stage, the first one to do so in its folder."""
+    program = [sys.executable, "-m", "kamerton.cli.main", *words]
+    out = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    child = subprocess.Popen(program, cwd=folder, text=True, **out, **more)
+    while not any(p.is_dir() for p in (folder / "runs" / ".stages").glob(f"{stage}-*")):
+        assert child.poll() is None, "the run ended before it could be stopped"
         time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
-    done = run(tmp_path, museum, tiny)
-    assert "report.html" in done.stdout
+    return child
 
 
 def heed_ctrl_c() -> None:
@@ -146,42 +166,27 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("stage", ["tune", "compare"])
 def test_ctrl_c_ends_with_130_leaves_nothing_behind_and_is_resumed(
-    stage: str, tmp_path: Path, museum: Path, tiny: Path
+    tmp_path: Path, museum: Path, tiny: Path
 ) -> None:
+    """In two stages, one after the other."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    child = subprocess.Popen(
-        command(museum, tiny),
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        preexec_fn=heed_ctrl_c,
-        env=os.environ | {"TMPDIR": str(temporary)},
-    )
-    while not any(p.is_dir() for p in (tmp_path / "runs" / ".stages").glob(f"{stage}-*")):
-        assert child.poll() is None, "the run ended before it could be stopped"
-        time.sleep(0.01)
-    time.sleep(1.5)  # somewhere inside the stage
-    child.send_signal(signal.SIGINT)
-    _, told = child.communicate(timeout=60)
-    assert child.returncode == 130 and "Traceback" not in told
-    assert "kamerton-" not in " ".join(p.name for p in temporary.iterdir())
+    how = {"preexec_fn": heed_ctrl_c, "env": os.environ | {"TMPDIR": str(temporary)}}
+    for stage in ("tune", "compare"):
+        child = begun(stage, tmp_path, command(museum, tiny), **how)
+        time.sleep(1.5)  # somewhere inside the stage
+        child.send_signal(signal.SIGINT)
+        _, told = child.communicate(timeout=60)
+        assert child.returncode == 130 and "Traceback" not in told
+        assert "kamerton-" not in " ".join(p.name for p in temporary.iterdir())
     assert "report.html" in run(tmp_path, museum, tiny).stdout
 
 
 def test_a_row_longer_than_the_context_stops_the_run_and_is_named(
     tmp_path: Path, museum: Path, tiny: Path
 ) -> None:
-    done = subprocess.run(
-        command(museum, tiny, "--set=tune.max_length=32"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = kamerton(tmp_path, *command(museum, tiny, "--set=tune.max_length=32"))
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert "tune.on_overflow" in done.stderr and "the longest: refusal." in done.stderr
     assert not list((tmp_path / "runs" / ".stages").glob("export-*"))
@@ -191,14 +196,7 @@ def test_a_port_in_use_is_told_by_the_command(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        program = [sys.executable, "-m", "kamerton.cli.main", "serve", "museum", "--port"]
-        done = subprocess.run(
-            [*program, str(taken.getsockname()[1])],
-            cwd=home,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = kamerton(home, "serve", "museum", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2 and "--port" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -213,8 +211,7 @@ def test_a_dataset_whose_test_questions_are_trained_stops_before_any_weights(
     (tmp_path / "q.csv").write_text("\n".join(rows) + "\n")
     recipe = "data: {questions: q.csv, known_groups: 1, unknown_groups: 0}\n"
     (tmp_path / "recipe.yaml").write_text(f"name: x\nbase: {tiny}\n{recipe}")
-    program = [sys.executable, "-m", "kamerton.cli.main", "run", "recipe.yaml"]
-    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = kamerton(tmp_path, "run", "recipe.yaml")
     assert done.returncode == 2 and "known.g" in done.stderr and "Traceback" not in done.stderr
     assert not list((tmp_path / "runs" / ".stages").glob("tune-*"))
 

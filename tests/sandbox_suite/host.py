@@ -55,7 +55,7 @@ def host(folder: Path) -> Iterator[Host]:
     outside.chmod(0o777)
     (outside / "secret.txt").chmod(0o644)
     victim = subprocess.Popen(["sleep", "600"])
-    os.environ[SECRET] = TOKEN
+    os.environ[SECRET] = TOKEN  # it stays: several hosts may be laid out at once
     here = os.open(outside, os.O_RDONLY)
     with socket.create_server(("127.0.0.1", 0)) as tcp, _unix() as abstract, _unix() as named:
         port = tcp.getsockname()[1]
@@ -67,7 +67,6 @@ def host(folder: Path) -> Iterator[Host]:
             yield Host(outside, port, victim)
         finally:
             os.close(here)
-            os.environ.pop(SECRET, None)
             victim.kill()
             victim.wait()
 

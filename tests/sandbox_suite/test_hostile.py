@@ -2,6 +2,8 @@
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,21 +33,40 @@ def test_the_suite_is_large_and_each_program_says_what_it_tries() -> None:
     assert all(attack.tries and attack.success for attack in ALL)
 
 
-@needs_box
-@pytest.mark.parametrize("attack", ALL, ids=names(ALL))
-def test_it_is_held(attack: Attack, tmp_path: Path) -> None:
-    with host(tmp_path) as found:
+def gets_through(attack: Attack, folder: Path) -> bool:
+    """Whether the program gets what it wants, in the box."""
+    folder.mkdir()
+    with host(folder) as found:
         text = attack.program(found.outside, found.port, found.victim.pid)
         if attack.forges:
-            won = boxed(FORGED, text, LIMITS).passed
-        else:
-            files = {PROGRAM: text.encode()}
-            ended = run(interpreter().command(PROGRAM), LIMITS, files)
-            assert "SyntaxError" not in ended.stderr
-            if attack.name == "outlive":
-                time.sleep(1)  # it would write half a second later
-            won = found.lost(ended.stdout + ended.stderr)
-        assert not won, attack.success
+            return boxed(FORGED, text, LIMITS).passed
+        ended = run(interpreter().command(PROGRAM), LIMITS, {PROGRAM: text.encode()})
+        assert "SyntaxError" not in ended.stderr
+        if attack.name == "outlive":
+            time.sleep(1)  # it would write half a second later
+        return found.lost(ended.stdout + ended.stderr)
+
+
+def chosen(request: pytest.FixtureRequest) -> list[Attack]:
+    """The programs that this session tries."""
+    named = {item.name for item in request.session.items}
+    return [attack for attack in ALL if f"test_it_is_held[{attack.name}]" in named]
+
+
+@pytest.fixture(scope="module")
+def trials(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[bool]]]:
+    """Several at a time, since many of them only wait for their end."""
+    home = tmp_path_factory.mktemp("attacks")
+    with ThreadPoolExecutor(4) as many:
+        yield {a.name: many.submit(gets_through, a, home / a.name) for a in chosen(request)}
+
+
+@needs_box
+@pytest.mark.parametrize("attack", ALL, ids=names(ALL))
+def test_it_is_held(attack: Attack, trials: dict[str, Future[bool]]) -> None:
+    assert not trials[attack.name].result(), attack.success
     held[attack.name] += 1
 
 
@@ -78,7 +99,6 @@ def test_it_is_an_attack(attack: Attack, tmp_path: Path) -> None:
 @needs_box
 def test_none_of_all_has_won(request: pytest.FixtureRequest) -> None:
     """0 of N; only where the whole suite has run."""
-    chosen = [item for item in request.session.items if "test_it_is_held" in item.name]
-    if len(chosen) < len(ALL):
+    if len(chosen(request)) < len(ALL):
         pytest.skip("only a part of the suite was chosen")
     assert sorted(held) == sorted(names(ALL)), f"of {len(ALL)} programs {len(held)} were held"

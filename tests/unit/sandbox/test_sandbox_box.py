@@ -195,7 +195,7 @@ def test_a_test_may_expect_an_error_but_not_the_end_of_the_box() -> None:
     ],
 )
 def test_limits_of_functions_are_told(source: str, limit: str) -> None:
-    called = call(source, "f", limits=Limits(cpu_seconds=1, wall_seconds=4))
+    called = call(source, "f", limits=Limits(cpu_seconds=1, wall_seconds=2))
     assert (called.limit, called.errors) == (limit, ["no answer"])
 
 
