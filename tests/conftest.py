@@ -1,12 +1,28 @@
 """What many tests share: a tiny model, the museum recipe, and one language."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tiny_model import make_model
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = shutil.which("chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +41,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def museum() -> Path:
     """The folder of the museum recipe."""
     return ROOT / "recipes" / "museum"
+
+
+@pytest.fixture(scope="module")  # a longer one would leave its event loop to tests of other files
+def browser() -> Iterator["Browser"]:
+    """Real Chromium, where there is one."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()

@@ -2,12 +2,11 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from model_server import Answer, Asked, ModelServer, model_server
+from model_server import Answer, Asked, StandIn
 
 Fault = int | bytes
 """A status to answer with, or the whole body of a reply."""
@@ -21,26 +20,13 @@ def vector(text: str, model: str, size: int) -> list[float]:
 
 
 @dataclass
-class FakeEmbeddings:
+class FakeEmbeddings(StandIn):
     """The server's state; `faults` decides by the number of the request, from 1."""
 
     size: int = 24
     serves: str = ""
     """The model that answers whatever a request names, as small servers do; else the named one."""
     faults: Callable[[int], Fault | None] = lambda number: None
-    server: ModelServer = field(init=False)
-
-    @property
-    def url(self) -> str:
-        return self.server.url
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        return self.server.bodies
-
-    @property
-    def keys(self) -> list[str | None]:
-        return self.server.keys
 
     def answer(self, asked: Asked) -> Answer:
         fault = self.faults(asked.number) if asked.path == "/v1/embeddings" else 404
@@ -57,10 +43,3 @@ class FakeEmbeddings:
         ]
         whole = {"object": "list", "model": body["model"], "data": rows[::-1]}
         return json.dumps(whole | {"usage": {"prompt_tokens": 1, "total_tokens": 1}}).encode()
-
-
-@contextmanager
-def serving(state: FakeEmbeddings) -> Iterator[FakeEmbeddings]:
-    """The server on a free port of this machine."""
-    with model_server(state.answer) as state.server:
-        yield state

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,35 @@ def model_server(answer: Callable[[Asked], Answer]) -> Iterator[ModelServer]:
         server.shutdown()
         server.server_close()
         thread.join(5)
+
+
+@dataclass
+class StandIn:
+    """A server that is more than one function."""
+
+    server: ModelServer = field(init=False)
+
+    def answer(self, asked: Asked) -> Answer:
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        return self.server.url
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        return self.server.bodies
+
+    @property
+    def keys(self) -> list[str | None]:
+        return self.server.keys
+
+
+S = TypeVar("S", bound=StandIn)
+
+
+@contextmanager
+def serving(state: S) -> Iterator[S]:
+    """The stand-in on a free port of this machine, as long as the block."""
+    with model_server(state.answer) as state.server:
+        yield state

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+# One thread: with models this small several would only wait for each other, and spin.
 SCRIPT = """
 import os
 import signal
@@ -27,7 +28,8 @@ def ready(base_url):
     os.replace(sys.argv[3] + ".part", sys.argv[3])
 
 try:
-    serve(Path(sys.argv[1]), ServeSettings(port=0, slots=int(sys.argv[2])), page, ready)
+    settings = ServeSettings(port=0, slots=int(sys.argv[2]), threads=1)
+    serve(Path(sys.argv[1]), settings, page, ready)
 except KeyboardInterrupt:
     sys.exit(130)
 """

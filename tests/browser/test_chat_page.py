@@ -1,6 +1,5 @@
 """The chat page in real Chromium: two models side by side, at a desk and on a telephone."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,20 +12,7 @@ from tiny import write_spec
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +20,6 @@ def base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = write_spec(tmp_path_factory.mktemp("spec"), ("museum", "desk"))
     with served(folder, page=True) as (url, _):
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(params=[1280, 390])
@@ -68,6 +44,9 @@ def test_two_models_answer_side_by_side(page: "Page", tmp_path: Path) -> None:
     for side in ("left", "right"):
         page.wait_for_selector(f"#chat-{side} .bot", timeout=30_000)
         assert "hello there" in page.inner_text(f"#chat-{side}")
+    page.wait_for_function(
+        "![...document.querySelectorAll('.bot')].some(b => b.innerText.includes('Loading'))"
+    )
     page.wait_for_timeout(500)
     left, right = (page.inner_text(f"#chat-{side} .bot") for side in ("left", "right"))
     assert left != right

@@ -3,7 +3,6 @@
 import json
 import math
 import random
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +23,6 @@ from tiny import write_spec
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 SETTINGS = ExperimentSettings(
     prompts=["Сколько планет?", "Расскажи стих"],
     held_out_prompts=8,
@@ -123,16 +120,6 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "report" / "report.html"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
-
-
 @pytest.fixture(params=[1280, 390])
 def page(browser: "Browser", request: pytest.FixtureRequest) -> Iterator["Page"]:
     """A page without JavaScript, at a desk and on a telephone."""
@@ -143,16 +130,12 @@ def page(browser: "Browser", request: pytest.FixtureRequest) -> Iterator["Page"]
     context.close()
 
 
-in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
-
-
 def _hangs_over(page: "Page") -> float:
     """Pixels by which the page is wider than the window."""
     return float(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
 @pytest.mark.browser
-@in_a_browser
 def test_the_strip_scrolls_by_keyboard_and_the_page_does_not(
     page: "Page", pretrained: Path
 ) -> None:
@@ -168,7 +151,6 @@ def test_the_strip_scrolls_by_keyboard_and_the_page_does_not(
 
 
 @pytest.mark.browser
-@in_a_browser
 def test_a_step_chosen_comes_into_view_with_its_prompt_beside_it(
     page: "Page", pretrained: Path
 ) -> None:
@@ -184,7 +166,6 @@ def test_a_step_chosen_comes_into_view_with_its_prompt_beside_it(
 
 
 @pytest.mark.browser
-@in_a_browser
 def test_the_page_of_rows_fits_and_shows_every_answer(page: "Page", home: Path) -> None:
     page.goto((home / "report" / "report.html").as_uri())
     assert _hangs_over(page) <= 0

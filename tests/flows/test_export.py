@@ -141,6 +141,7 @@ def test_the_summary_is_over_all_adaptations(exported: Path) -> None:
     found = figures(exported)
     assert found["chats"] == found["same_token_ids"] == found["next_tokens"] == 3
     assert found["same_next_token_base"] == found["next_tokens"]
+    assert found["largest_logprob_difference"] < 0.05
     assert found["same_next_token_adapted"] == found["next_tokens_adapted"] >= 14
     effects = [one["effect"] for one in found["adaptations"].values()]
     numbers = [one["largest"] if isinstance(one, dict) else one for one in effects]
@@ -228,8 +229,11 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("quantisation", ["f16", "q4_0"])
+@pytest.mark.parametrize(
+    ("fault", "quantisation"),
+    [*((fault, "q4_0") for fault in FAULTS), ("order of Q and K", "f16")],
+    # What is found under the noise of q4_0 is found in f16 too.
+)
 def test_files_that_fail_their_proof_are_not_served(
     fault: str,
     quantisation: str,

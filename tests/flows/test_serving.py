@@ -218,7 +218,7 @@ def test_the_naive_way_would_be_wrong(folder: Path) -> None:
     """Without the whole list of adapters the engine mixes them: the test above can fail."""
     spec = load_spec(folder)
     adapters = {adapter.name: str(folder / adapter.file) for adapter in spec.adapters}
-    settings = LlamaCppSettings(str(folder / spec.base), adapters, context=256, threads=2)
+    settings = LlamaCppSettings(str(folder / spec.base), adapters, context=256, threads=1)
     bare = LlamaCpp(settings).process
     bare.start()
     try:
@@ -266,14 +266,14 @@ def test_a_corrupt_file_is_refused(tmp_path: Path, name: str) -> None:
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        serve(tmp_path, ServeSettings(port=0))
+        serve(tmp_path, ServeSettings(port=0, threads=1))
     assert name in str(caught.value)
 
 
 def test_an_adapter_that_does_nothing_is_not_served(tmp_path: Path) -> None:
     write_spec(tmp_path, strength=0.0)
     with pytest.raises(InputError) as caught:
-        serve(tmp_path, ServeSettings(port=0))
+        serve(tmp_path, ServeSettings(port=0, threads=1))
     assert "museum" in str(caught.value)
 
 
@@ -285,7 +285,7 @@ def test_a_merged_model_that_is_the_base_is_not_served(tmp_path: Path) -> None:
     whole = spec.model_copy(update={"adapters": [same]})
     (tmp_path / FILE).write_text(whole.model_dump_json())
     with pytest.raises(InputError) as caught:
-        serve(tmp_path, ServeSettings(port=0))
+        serve(tmp_path, ServeSettings(port=0, threads=1))
     assert caught.value.key == "serve.adapter_inert" and caught.value.where == "whole"
 
 
@@ -377,7 +377,7 @@ def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
 
 
 def test_the_engine_answers_nobody_but_its_gateway(folder: Path) -> None:
-    bare = LlamaCpp(LlamaCppSettings(str(folder / "base.gguf"), context=256)).process
+    bare = LlamaCpp(LlamaCppSettings(str(folder / "base.gguf"), context=256, threads=1)).process
     bare.start()
     try:
         asked = {"prompt": "x", "n_predict": 1}

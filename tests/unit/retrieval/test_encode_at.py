@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fake_embeddings import FakeEmbeddings, serving, vector
+from fake_embeddings import FakeEmbeddings, vector
 from kamerton.client import connection
 from kamerton.formats.errors import InputError
 from kamerton.retrieval.embedding import BATCH, encode_at
+from model_server import serving
 
 SECRET = "sk-secret-of-the-test"
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fake_embeddings import FakeEmbeddings, serving
+from fake_embeddings import FakeEmbeddings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, IndexMeta
 from kamerton.retrieval import embedding
 from kamerton.retrieval.index import build
 from kamerton.retrieval.search import search
+from model_server import serving
 
 PASSAGES = [
     Chunk(id="idol", text="It is carved from picrolite.", source="c.yaml", title="Idol of Pomos"),

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 import tiny
-from fake_embeddings import FakeEmbeddings, serving
+from fake_embeddings import FakeEmbeddings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint
 from kamerton.retrieval import embedding
 from kamerton.retrieval import search as module
 from kamerton.retrieval.search import ForeignIndex, Hit, search
+from model_server import serving
 
 HORN = {"c": "Рог из слоновой кости лежит в музее Никосии."}
 
@@ -132,7 +133,7 @@ def test_a_query_goes_where_the_index_was_made(
     monkeypatch.setenv("EMBEDDINGS_KEY", "k")
     at = Endpoint(base_url=fake.url, model="m", api_key_env="EMBEDDINGS_KEY")
     folder = tiny.write_index(tmp_path / "index", endpoint=at)
-    fake.keys.clear()
+    fake.server.asked.clear()
     monkeypatch.setattr(embedding, "encode", lambda texts: pytest.fail("the offline encoder"))
     assert ids(search(folder, "is the Idol carved", 1, "cosine")) == ["idol"]
     assert fake.bodies[-1]["input"] == ["is the Idol carved"]

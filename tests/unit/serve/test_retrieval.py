@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tiny
-from fake_embeddings import FakeEmbeddings, serving
+from fake_embeddings import FakeEmbeddings
 from kamerton.client import connection
 from kamerton.engines.openai_api import ApiError, ChatRequest, Message, parse
 from kamerton.formats.errors import InputError
@@ -18,6 +18,7 @@ from kamerton.retrieval import embedding
 from kamerton.retrieval.embedding import dimensions, encode, top_k
 from kamerton.serve.retrieval import Retriever, build_chat, question
 from kamerton.serve.settings import ServeSettings
+from model_server import serving
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,6 +1,5 @@
 """The rating page in real Chromium, at a desk and on a telephone: by keys, by clicks, reloaded."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +13,7 @@ from kamerton.experiment.rating.sheet import KEY, PAGE, hand_out, read_key
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = pytest.mark.browser
 LONG = "Кувшин найден при раскопках и сделан из обожжённой глины. " * 6
 
 
@@ -36,16 +30,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     hand_out(pairs, out, out / "keep", 1, ["factual_accuracy", "format"])
     return out
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        found = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(params=[1280, 390])

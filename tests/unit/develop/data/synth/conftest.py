@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_teacher import FakeTeacher, serving
+from fake_teacher import FakeTeacher
 
 from kamerton.client import connection
 from kamerton.develop.data.synth import filters
 from kamerton.develop.settings.synth import SynthSettings
+from model_server import serving
 
 PRODUCTS = """
 products:

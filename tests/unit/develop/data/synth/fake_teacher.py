@@ -5,12 +5,11 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_server import Answer, Asked, ModelServer, model_server
+from model_server import Answer, Asked, StandIn
 
 Fault = str | int | bytes
 """A text to answer with, a status, or raw bytes; b"" closes the line."""
@@ -29,28 +28,15 @@ def good_text(body: dict[str, Any]) -> str:
 
 
 @dataclass
-class FakeTeacher:
+class FakeTeacher(StandIn):
     """The server's state; `faults` decides by the request's body and the number of the try."""
 
     faults: Callable[[dict[str, Any], int], Fault | None] = lambda body, tries: None
     usage: Any = field(default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 50})
     finish_reason: str = "stop"
     jitter: random.Random | None = None
-    server: ModelServer = field(init=False)
     tries: Counter[str] = field(default_factory=Counter)
     """Times that each request came, by its whole body."""
-
-    @property
-    def url(self) -> str:
-        return self.server.url
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        return self.server.bodies
-
-    @property
-    def keys(self) -> list[str | None]:
-        return self.server.keys
 
     def answer(self, asked: Asked) -> Answer:
         name = json.dumps(asked.body, sort_keys=True)
@@ -70,10 +56,3 @@ class FakeTeacher:
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         whole = {"model": body["model"], "choices": [choice], "usage": self.usage}
         return json.dumps(whole, ensure_ascii=False).encode()
-
-
-@contextmanager
-def serving(teacher: FakeTeacher) -> Iterator[FakeTeacher]:
-    """The teacher on a free port of this machine."""
-    with model_server(teacher.answer) as teacher.server:
-        yield teacher
