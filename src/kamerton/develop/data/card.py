@@ -75,11 +75,11 @@ def _size(rows: int) -> str:
 
 def histogram(lengths: Sequence[int]) -> dict[str, int]:
     """How many lengths lie between two bounds, by "from-to"."""
-    found = dict.fromkeys(_names(), 0)
+    counts = dict.fromkeys(_names(), 0)
     for length in lengths:
         place = max(i for i, bound in enumerate(_BOUNDS) if length >= bound)
-        found[_names()[place]] += 1
-    return found
+        counts[_names()[place]] += 1
+    return counts
 
 
 def _names() -> list[str]:
