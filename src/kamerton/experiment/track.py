@@ -81,16 +81,16 @@ def _client(root: Path) -> "MlflowClient":
 
 
 def _experiment(client: "MlflowClient", name: str, root: Path) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     # A store of our own keeps its files beside it; a server decides for itself.
-    own = (
+    location = (
         None
         if os.environ.get("MLFLOW_TRACKING_URI")
         else (root / HOME / "files").resolve().as_uri()
     )
-    return str(client.create_experiment(name, artifact_location=own))
+    return str(client.create_experiment(name, artifact_location=location))
 
 
 def _title(run: Run) -> str:
@@ -127,10 +127,10 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 def lineage(run: Run) -> dict[str, str]:
     """Which stages the run is made of, by their hashes, and which files each of them read."""
-    found = {name: read_manifest(folder) for name, folder in run.stages.items()}
-    done = {name: manifest for name, manifest in found.items() if manifest}
-    tags = {f"stage.{name}": manifest.hash for name, manifest in done.items()}
-    sources = {file: digest for of in done.values() for file, digest in of.sources.items()}
+    manifests = {name: read_manifest(folder) for name, folder in run.stages.items()}
+    finished = {name: manifest for name, manifest in manifests.items() if manifest}
+    tags = {f"stage.{name}": manifest.hash for name, manifest in finished.items()}
+    sources = {file for manifest in finished.values() for file in manifest.sources}
     return {"kamerton.run": _title(run), **tags, "sources": str(len(sources))}
 
 
@@ -147,23 +147,23 @@ def figures(stages: Mapping[str, Path]) -> Iterator[Value]:
 
 
 def _training(text: str) -> Iterator[Value]:
-    found = json.loads(text)
-    for step, loss in enumerate(found.get("loss", []), start=1):
+    training = json.loads(text)
+    for step, loss in enumerate(training.get("loss", []), start=1):
         yield Value("loss", float(loss), step)
-    for name, value in found.items():
+    for name, value in training.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             yield Value(name, float(value))
 
 
 def _pretraining(text: str) -> Iterator[Value]:
-    found = Pretraining.model_validate_json(text)
-    for step, loss in found.loss:
+    pretraining = Pretraining.model_validate_json(text)
+    for step, loss in pretraining.loss:
         yield Value("loss", loss, step)
-    for of in found.evaluations:
+    for of in pretraining.evaluations:
         yield Value("held_out_loss", of.loss, of.step)
         yield Value("held_out_nats_per_character", of.nats_per_character, of.step)
-    if found.ratio_to_ngram is not None:
-        yield Value("ratio_to_ngram", found.ratio_to_ngram)
+    if pretraining.ratio_to_ngram is not None:
+        yield Value("ratio_to_ngram", pretraining.ratio_to_ngram)
 
 
 def _summary(text: str) -> Iterator[Value]:

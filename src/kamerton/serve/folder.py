@@ -1,7 +1,6 @@
 """A served folder, checked before anything is loaded: its list, its files, its float base."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,6 @@ from kamerton.formats.serving import BASE, FILE, RAG, Adapter, ServingSpec
 
 CONFIG, HASHES = "adapter_config.json", "hashes.json"
 """Beside a soft prompt; beside a float base: SHA-256 of its files, where an export brought it."""
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_READ = ["*.json", "*.safetensors", "*.txt", "*.model"]
-"""What is fetched of a hub id: no program text, no pickled weights."""
 
 
 def load_spec(folder: Path) -> ServingSpec:
@@ -36,13 +32,13 @@ def load_spec(folder: Path) -> ServingSpec:
 
 def _object(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(read_text(path))
+        content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         where = f"{path}:{error.lineno}"
         raise InputError("formats.not_json", where=where, why=error.msg) from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise InputError("formats.not_object", where=str(path))
-    return found
+    return content
 
 
 def _check_names(spec: ServingSpec, path: Path) -> None:
@@ -57,42 +53,22 @@ def _check_names(spec: ServingSpec, path: Path) -> None:
 def weights(folder: Path, spec: ServingSpec) -> str:
     """The folder of the float base that soft prompts run on; empty where there are none.
 
-    `ServingSpec.weights` is a folder in the served one: exports bring it along. Those of earlier
-    releases name one elsewhere, or a hub id, which is fetched into the hub's cache here. Raises
-    InputError where it leads to no model, or to one with other files than the export's, and for a
-    soft prompt that does not fit it.
+    `ServingSpec.weights` is a folder in the served one: exports bring it along. Raises InputError
+    where it leads to no model, or to one with other files than the export's, and for a soft prompt
+    that does not fit it.
     """
     prompts = [adapter for adapter in spec.adapters if adapter.kind == "prompt"]
     if not prompts:
         return ""
     _check_template(folder, spec)
-    place = _place(folder, spec.weights)
+    place = folder / spec.weights
+    if not spec.weights or not (place / "config.json").is_file():
+        raise InputError("serve.weights_missing", where=str(folder / FILE), weights=spec.weights)
     _check_files(place)
     config = _object(place / "config.json")
     for adapter in prompts:
         _check_prompt(folder / adapter.file, adapter, config.get("hidden_size"))
-    return str(place)
-
-
-def _place(folder: Path, given: str) -> Path:
-    """`given` as a folder on this machine."""
-    place = folder / given
-    if given and (place / "config.json").is_file():
-        return place.resolve()
-    if place.exists() or not _HUB_ID.fullmatch(given):
-        raise InputError("serve.weights_missing", where=str(folder / FILE), weights=given)
-    return _fetched(folder, given)
-
-
-def _fetched(folder: Path, hub_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=_READ))
-    except (OSError, ValueError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        where = str(folder / FILE)
-        raise InputError("serve.weights_unreachable", where=where, id=hub_id, why=why) from error
+    return str(place.resolve())
 
 
 def _check_files(place: Path) -> None:
@@ -128,6 +104,6 @@ def _check_prompt(file: Path, adapter: Adapter, hidden: int | None) -> None:
             shape = tensors.get_slice("prompt_embeddings").get_shape()
     except (OSError, SafetensorError) as error:
         raise InputError("serve.prompt_unreadable", where=str(file), why=error) from error
-    wanted = [config.get("num_virtual_tokens"), hidden or config.get("token_dim")]
-    if shape != wanted or config.get("token_dim") != wanted[1]:
-        raise InputError("serve.prompt_shape", where=str(file), shape=shape, wanted=wanted)
+    expected = [config.get("num_virtual_tokens"), hidden or config.get("token_dim")]
+    if shape != expected or config.get("token_dim") != expected[1]:
+        raise InputError("serve.prompt_shape", where=str(file), shape=shape, wanted=expected)

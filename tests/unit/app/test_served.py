@@ -69,3 +69,9 @@ def test_a_run_without_a_model_is_refused_and_a_folder_needs_no_run() -> None:
     Path("model").mkdir()
     Path("model", FILE).write_text(json.dumps({}))
     assert served("model").folder == Path("model")
+
+
+def test_another_servers_address_is_served_without_a_folder() -> None:
+    what = served("http://127.0.0.1:11434/v1")
+    assert what.folder is None and what.examples == []
+    assert [server.base_url for server in what.settings.remote] == ["http://127.0.0.1:11434/v1"]

@@ -49,38 +49,11 @@ def test_without_soft_prompts_no_float_base_is_needed(tmp_path: Path) -> None:
     assert weights(tmp_path, load_spec(write_spec(tmp_path, weights="embedded"))) == ""
 
 
-@pytest.mark.parametrize("given", ["", "embedded", "no/such/folder", "/no/such", "../x"])
+@pytest.mark.parametrize("given", ["", "embedded", "owner/name", "/no/such", "../x"])
 def test_a_float_base_that_is_nowhere_is_told(folder: Path, given: str) -> None:
     change(folder, weights=given)
     said = refused(folder, "serve.weights_missing")
     assert FILE in said and f"'{given}'" in said
-
-
-def test_a_hub_id_is_fetched_without_code_or_pickles(
-    folder: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[tuple[str, list[str]]] = []
-
-    def fetch(name: str, allow_patterns: list[str]) -> str:
-        asked.append((name, allow_patterns))
-        return str(tiny)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
-    change(folder, weights="owner/name-1.5")
-    assert weights(folder, load_spec(folder)) == str(tiny)
-    ((name, patterns),) = asked
-    assert name == "owner/name-1.5" and "*.safetensors" in patterns
-    assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in patterns)
-
-
-def test_a_hub_that_does_not_answer_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fetch(name: str, allow_patterns: list[str]) -> str:
-        raise ConnectionError("no network\nand more")
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
-    change(folder, weights="owner/name")
-    said = refused(folder, "serve.weights_unreachable")
-    assert "owner/name" in said and "no network" in said and "and more" not in said
 
 
 @pytest.mark.parametrize("name", ["", "base", "museum", "x+rag"])

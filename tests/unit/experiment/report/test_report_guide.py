@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,7 +17,6 @@ from kamerton.experiment.report.run import ReportInputs, report
 from kamerton.experiment.report.sections import closing_words
 from kamerton.experiment.report.table import plain_table
 from kamerton.formats.jsonl import write_rows
-from kamerton.formats.language import LANGUAGES, catalogue
 from kamerton.formats.scores import Interval
 
 EVIL = "<script>alert('x')</script> & <img src=x onerror=alert(1)>"
@@ -180,13 +178,3 @@ def test_a_strip_lies_inside_the_drawing_and_the_scale_holds_all() -> None:
     assert 0 <= drawn.low < drawn.mid < drawn.high <= 100
     assert drawn.zero == 50.0
     assert [label for _, label in scale.ticks()] == ["−50", "−25", "0", "+25", "+50"]
-
-
-def test_both_languages_have_the_same_keys_and_values_to_fill() -> None:
-    texts: dict[str, dict[str, str]] = {name: catalogue("experiment", name) for name in LANGUAGES}
-
-    def holes(text: Any) -> set[str]:
-        return set(re.findall(r"\{(\w+)\}", text))
-
-    assert texts["en"].keys() == texts["ru"].keys()
-    assert [k for k, text in texts["en"].items() if holes(text) != holes(texts["ru"][k])] == []
