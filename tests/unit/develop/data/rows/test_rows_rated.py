@@ -116,7 +116,6 @@ def test_what_cannot_be_learnt_is_told_by_the_check(
         survey(settings(**changes), tmp_path, 7, objective)
 
 
-THINGS = ["idol", "bowl", "krater", "ring", "statue", "jar", "lamp", "coin", "sword", "mask"]
 SPELT = ["What is the {} made of?", "what is  the {} made of?", "What is the {} MADE of?"]
 SAID = [
     "Bronze, cast by smiths, item {}.",
