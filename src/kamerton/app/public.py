@@ -134,12 +134,12 @@ def serving(run: str | Path | Run) -> Iterator[Server]:
 
     InputError where the run made no model.
     """
-    import httpx
+    from kamerton.client.connection import Endpoint, models
 
     name = str(run.folder if isinstance(run, Run) else run)
-    with server(name) as base_url:
-        offered = httpx.get(f"{base_url}/models", trust_env=False).json()
-        yield Server(base_url, tuple(model["id"] for model in offered["data"]))
+    with server(name) as address:
+        base_url = f"{address}/v1"
+        yield Server(base_url, tuple(model.id for model in models(Endpoint(base_url))))
 
 
 def grade(

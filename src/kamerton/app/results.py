@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from kamerton.app.recipe import Recipe
 from kamerton.app.runs import place_of, recipe_of
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows, read_text
+from kamerton.formats.jsonl import read_model, read_rows, read_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
 from kamerton.formats.scores import SAMPLES, SUMMARY, Comparison, Sample, Summary
@@ -97,7 +97,7 @@ class Run:
     @cached_property
     def summary(self) -> Summary:
         """All scores and comparisons; InputError where the run compared nothing."""
-        return Summary.model_validate_json(read_text(self._demand(SUMMARY)))
+        return read_model(self._demand(SUMMARY), Summary)
 
     @cached_property
     def samples(self) -> list[Sample]:

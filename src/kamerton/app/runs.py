@@ -7,12 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from kamerton.app.recipe import OWN_STAGES, Recipe
 from kamerton.app.stages import STAGES_OF_ADAPTER
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import read_model, read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import StageName
 from kamerton.formats.recipe import validate
@@ -87,12 +85,7 @@ def place_of(text: str) -> Place:
 
 def recipe_of(run: Path) -> Recipe:
     """The resolved recipe of a run; InputError where another version of Kamerton wrote it."""
-    path = run / RECIPE
-    try:
-        return Recipe.model_validate_json(read_text(path))
-    except ValidationError as error:
-        field = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise InputError("app.other_version", where=str(path), field=field) from error
+    return read_model(run / RECIPE, Recipe)
 
 
 def read(place: Place) -> "Finished":

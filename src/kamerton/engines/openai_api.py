@@ -170,10 +170,10 @@ def text_of(message: Message) -> str:
     return message.content or ""
 
 
-def refuse_unknown(request: Generation, known: frozenset[str], engine: str) -> None:
+def refuse_unknown(request: Generation, engine: str) -> None:
     """ApiError (400) for a field that an engine would ignore; empty ones ask for nothing."""
     for field, value in (request.model_extra or {}).items():
-        if value and field not in known | HARMLESS:
+        if value and field not in HARMLESS:
             _refuse(field, f"this model's engine ({engine}) does not know it; leave it out")
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kamerton.experiment import measures
-from kamerton.experiment.compare import Claim, cells, comparisons
+from kamerton.experiment.compare import cells, comparisons
 from kamerton.experiment.design import Design
 from kamerton.experiment.finished import Finished, insist_same_questions, why_no_claim
-from kamerton.experiment.measures import WIDEST, Measure
+from kamerton.experiment.measures import WIDEST, Claim, Measure
 from kamerton.experiment.settings import Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.questions import HeldOut
@@ -114,19 +114,16 @@ def _of_nats(
 ) -> tuple[list[Comparison], list[Cell]]:
     """The same of runs over rows, whose primary measure is what training left."""
     found = [(run, other, _measure(run, other)) for run, other in pairs]
-    told = measures.comparisons(
-        [m for _, _, m in found], "", "", first.settings, first.seed, not why
-    )
-    named = [
-        one.model_copy(update={"arm": run.label, "against": other.label})
-        for one, (run, other, _) in zip(told, found, strict=True)
+    claimed = [
+        one for run, other, m in found for one in measures.of_rows([m], run.label, other.label)
     ]
+    told = measures.comparisons(claimed, first.settings, first.seed, not why)
     means = [
         cell
         for run, other, m in found
         for cell in measures.cells([m], run.label, other.label, first.settings, first.seed)
     ]
-    return named, list({cell.arm: cell for cell in means}.values())
+    return told, list({cell.arm: cell for cell in means}.values())
 
 
 def _measure(run: Finished, other: Finished) -> Measure:
@@ -139,7 +136,7 @@ def _measure(run: Finished, other: Finished) -> Measure:
         criterion=run.primary,
         arm=arm,
         against=against,
-        units=[mine[key][1] for key in keys],
+        groups=[mine[key][1] for key in keys],
         bounds=(-widest, 0.0),
         widest=widest,
         margin=run.settings.loss_margin,

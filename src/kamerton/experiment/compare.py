@@ -5,55 +5,28 @@ Secondary family: tuned against base on each other criterion, Holm's correction 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from kamerton import stats
+from kamerton.experiment import measures
 from kamerton.experiment.design import Design
 from kamerton.experiment.generate import Reply
+from kamerton.experiment.measures import Claim, Measure
 from kamerton.experiment.metrics import CRITERIA, Context, Metric
 from kamerton.experiment.metrics.context import context_of
 from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothesis
 from kamerton.formats.brief import Order
 from kamerton.formats.jsonl import insist_unique
 from kamerton.formats.questions import HeldOut, Question
-from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Verdict
+from kamerton.formats.scores import Cell, Comparison, Interval, Sample
 from kamerton.formats.serving import BASE
 
 RIGHT = 0.5
 """A score from here up counts as right where questions are counted."""
-UNPROVED: Verdict = "not enough evidence"
 SETS: tuple[HeldOut, ...] = ("known", "unknown", "safety")
 """Held-out sets of a guide, in the order in which they are shown."""
 
 Rules = Mapping[Criterion, Metric] | Mapping[str, Metric]
 """Name of a criterion to its function."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One hypothesis on one criterion, before its figures are known."""
-
-    family: Literal["primary", "secondary"]
-    hypothesis: Hypothesis
-    criterion: str
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Scores of two arms for the same questions, in the same order."""
-
-    arm: list[float]
-    against: list[float]
-    groups: list[str]
-    cut: float = 0.0
-    """Share of the arm's answers that the length limit cut."""
-    cut_against: float = 0.0
-
-    @property
-    def differences(self) -> list[float]:
-        """Arm minus against, for each question."""
-        return [a - b for a, b in zip(self.arm, self.against, strict=True)]
 
 
 def scored(
@@ -152,7 +125,7 @@ def _cell(
         criterion=criterion,
         questions=len(samples),
         groups=len(set(groups)),
-        score=stats.bootstrap(values, groups, (0.0, 1.0), resamples, seed),
+        score=stats.interval(values, groups, resamples=resamples, seed=seed),
     )
 
 
@@ -168,8 +141,8 @@ def _on(criterion: Criterion, name: str) -> Hypothesis:
     return Hypothesis(name=criterion, arm=name, against=BASE, held_out=held_out)
 
 
-def pairs(samples: Sequence[Sample], claim: Claim) -> Pairs:
-    """Scores of the two arms of a claim, question by question."""
+def measured(samples: Sequence[Sample], claim: Claim, margin: float) -> Measure | None:
+    """Scores of the two arms of a claim, question by question; None where no question has both."""
     arm, against = (
         {
             s.question_id: s
@@ -181,17 +154,25 @@ def pairs(samples: Sequence[Sample], claim: Claim) -> Pairs:
         for which in (claim.hypothesis.arm, claim.hypothesis.against)
     )
     common = [key for key in arm if key in against]
-    return Pairs(
-        [arm[key].scores[claim.criterion] for key in common],
-        [against[key].scores[claim.criterion] for key in common],
-        [arm[key].group for key in common],
-        _cut([arm[key] for key in common]),
-        _cut([against[key] for key in common]),
+    if not common:
+        return None
+    return Measure(
+        name=claim.hypothesis.name,
+        criterion=claim.criterion,
+        arm=[arm[key].scores[claim.criterion] for key in common],
+        against=[against[key].scores[claim.criterion] for key in common],
+        groups=[arm[key].group for key in common],
+        bounds=(0.0, 1.0),
+        widest=1.0,
+        margin=margin,
+        right=RIGHT,
+        cut=_cut([arm[key] for key in common]),
+        cut_against=_cut([against[key] for key in common]),
     )
 
 
 def _cut(samples: Sequence[Sample]) -> float:
-    return sum(s.finish_reason == "length" for s in samples) / len(samples) if samples else 0.0
+    return sum(s.finish_reason == "length" for s in samples) / len(samples)
 
 
 def comparisons(
@@ -203,79 +184,9 @@ def comparisons(
     claims_verdict: bool,
 ) -> list[Comparison]:
     """Effect, interval, p and verdict of every claim that has questions."""
-    found: list[Comparison] = []
-    for family in ("primary", "secondary"):
-        members = [(c, pairs(samples, c)) for c in claimed if c.family == family]
-        members = [(claim, paired) for claim, paired in members if paired.groups]
-        ps = [
-            stats.sign_flip(p.differences, p.groups, settings.resamples, seed) for _, p in members
-        ]
-        groups = [len(set(paired.groups)) for _, paired in members]
-        lacking = stats.groups_needed(groups, settings.alpha)
-        for (claim, paired), p, p_holm, wanted in zip(
-            members, ps, stats.holm(ps), lacking, strict=True
-        ):
-            figures = _comparison(claim, paired, (p, p_holm), settings, on, len(members), seed)
-            figures = figures.model_copy(update={"groups_needed": wanted})
-            found.append(figures if claims_verdict else _silenced(figures))
-    return found
-
-
-def _silenced(figures: Comparison) -> Comparison:
-    return figures.model_copy(update={"verdict": UNPROVED})
-
-
-def _comparison(
-    claim: Claim,
-    paired: Pairs,
-    p: tuple[float, float],
-    settings: ExperimentSettings,
-    on: Design,
-    family: int,
-    seed: int,
-) -> Comparison:
-    effect = stats.bootstrap(
-        paired.differences, paired.groups, (-1.0, 1.0), settings.resamples, seed
-    )
-    better, worse = _counts(paired)
-    return Comparison(
-        name=claim.hypothesis.name,
-        family=claim.family,
-        arm=claim.hypothesis.arm,
-        against=claim.hypothesis.against,
-        held_out=claim.hypothesis.held_out,
-        criterion=claim.criterion,
-        verdict=stats.verdict(effect, p[1], settings.alpha, settings.margin),
-        effect=effect,
-        p=p[0],
-        p_holm=p[1],
-        mcnemar_p=stats.mcnemar(better, worse),
-        questions=len(paired.groups),
-        groups=len(set(paired.groups)),
-        better=better,
-        worse=worse,
-        detectable=_detectable(paired, on, family),
-        cut=paired.cut,
-        cut_against=paired.cut_against,
-    )
-
-
-def _counts(paired: Pairs) -> tuple[int, int]:
-    """Questions that only the arm, and only the other one, got right."""
-    right = [(a >= RIGHT, b >= RIGHT) for a, b in zip(paired.arm, paired.against, strict=True)]
-    return right.count((True, False)), right.count((False, True))
-
-
-def _detectable(paired: Pairs, on: Design, family: int) -> float:
-    groups = len(set(paired.groups))
-    return stats.detectable(
-        groups,
-        len(paired.groups) / groups,
-        alpha=on.alpha / family,
-        power=on.power,
-        discordance=on.discordance,
-        correlation=on.correlation,
-    )
+    pairs = [(claim, measured(samples, claim, settings.margin)) for claim in claimed]
+    there = [(claim, measure) for claim, measure in pairs if measure is not None]
+    return measures.comparisons(there, settings, seed, claims_verdict, on)
 
 
 def interval_of(found: Sequence[Cell], arm: str, held_out: HeldOut, criterion: str) -> Interval:

@@ -9,7 +9,7 @@ from kamerton.experiment import lineage
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, choices, losses
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import insist_unique, read_rows, read_text
+from kamerton.formats.jsonl import insist_unique, read_model, read_rows
 from kamerton.formats.manifest import digest
 from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
 from kamerton.formats.serving import BASE
@@ -95,7 +95,7 @@ def read_finished(
     summary, samples = folder / f"{prefix}{SUMMARY}", folder / f"{prefix}{SAMPLES}"
     if not summary.is_file() or not samples.is_file():
         raise InputError("experiment.run_compared_nothing", where=label)
-    told = Summary.model_validate_json(read_text(summary))
+    told = read_model(summary, Summary)
     # A comparison of losses alone asked nothing.
     rows = read_rows(samples, Sample) if samples.stat().st_size else []
     insist_unique(((s.arm, s.question_id) for s in rows), str(samples))

@@ -1,24 +1,35 @@
-"""Paired measures of a held-out set: figures, intervals and verdicts, whatever was measured.
+"""Paired scores of two arms on the same questions to figures and verdicts, whatever was measured.
 
-A measure has one score of each arm for every row, more being better. The declared measures of a
-run are one primary family, with Holm's correction within it; units are drawn and flipped whole.
+A score is right or wrong, a share, closeness to a reference, or nats; more is better. The members
+of a family are tested together, with Holm's correction; groups are drawn and flipped whole.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from kamerton import stats
-from kamerton.experiment.settings import ExperimentSettings
+from kamerton.experiment.design import Design
+from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.scores import Cell, Comparison, Interval
 
-POWER = 0.8
 WIDEST = 20.0
 """More nats than guessing among all tokens of any vocabulary: what one group alone can show."""
+Family = Literal["primary", "secondary"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One hypothesis on one criterion, before its figures are known."""
+
+    family: Family
+    hypothesis: Hypothesis
+    criterion: str
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Scores of two arms on the same rows, in the same order; at least one row."""
+    """Scores of two arms on the same questions, in the same order; at least one question."""
 
     name: str
     """The hypothesis that rests on it."""
@@ -27,16 +38,25 @@ class Measure:
     """After training."""
     against: list[float]
     """Before training."""
-    units: list[str]
-    """What each row belongs to: rows of one unit are no evidence of their own."""
+    groups: list[str]
+    """What each question is about: questions of one group are no evidence of their own."""
     bounds: tuple[float, float]
     """Least and largest score."""
     widest: float
-    """Largest difference that is possible: what one unit alone can show."""
+    """Largest difference that is possible: what one group alone can show."""
     margin: float
     """Differences whose whole interval is below this are called equivalent."""
     known: bool = False
     """Whether the scores before training are what they are by definition, and not measured."""
+    right: float | None = None
+    """Score from which an answer counts as right; None: any gain counts as better."""
+    graded: bool = False
+    """Whether scores tell how close, not whether: then no design knows their spread."""
+    cut: float | None = None
+    """Share of the arm's answers that the length limit cut; None where nothing was asked."""
+    cut_against: float | None = None
+    corpus: stats.CorpusSums | None = None
+    """Of a metric of the whole corpus, whose value is no mean of these scores."""
 
     @property
     def share(self) -> bool:
@@ -44,91 +64,123 @@ class Measure:
         return self.bounds == (0.0, 1.0)
 
     @property
-    def gains(self) -> list[float]:
-        """Arm minus against, for each row."""
+    def differences(self) -> list[float]:
+        """Arm minus against, for each question."""
         return [a - b for a, b in zip(self.arm, self.against, strict=True)]
+
+    @property
+    def paired(self) -> stats.Paired:
+        """What the tests take."""
+        bounds = (-self.widest, self.widest)
+        return stats.Paired(self.differences, self.groups, self.margin, bounds, self.corpus)
+
+    @property
+    def better_and_worse(self) -> tuple[int, int]:
+        """Questions that only the arm, and only the other one, got right."""
+        right = self.right
+        if right is None:
+            gains = self.differences
+            return sum(g > 0 for g in gains), sum(g < 0 for g in gains)
+        both = [(a >= right, b >= right) for a, b in zip(self.arm, self.against, strict=True)]
+        return both.count((True, False)), both.count((False, True))
+
+
+def of_rows(
+    measures: Sequence[Measure], arm: str, against: str, family: Family = "primary"
+) -> list[tuple[Claim, Measure]]:
+    """On each measure of held-out rows: `arm` does better than `against`."""
+
+    def claim(one: Measure) -> Claim:
+        hypothesis = Hypothesis(name=one.name, arm=arm, against=against, held_out="rows")
+        return Claim(family, hypothesis, one.criterion)
+
+    return [(claim(measure), measure) for measure in measures]
 
 
 def comparisons(
-    measures: Sequence[Measure],
-    arm: str,
-    against: str,
+    claimed: Sequence[tuple[Claim, Measure]],
     settings: ExperimentSettings,
     seed: int,
     claims_verdict: bool,
+    on: Design | None = None,
 ) -> list[Comparison]:
-    """The primary family: on each measure, `arm` does better than `against`.
+    """Effect, interval, p and verdict of every claim, the primary family first.
 
-    McNemar's test counts the rows that became better and those that became worse: a sign test,
-    rows taken as independent.
+    `on`: what is assumed of the spread of rights and wrongs, as the design told it.
     """
-    ps = [stats.sign_flip(m.gains, m.units, settings.resamples, seed) for m in measures]
-    groups = [len(set(measure.units)) for measure in measures]
-    lacking = stats.groups_needed(groups, settings.alpha)
-    found = []
-    for measure, p, p_holm, wanted in zip(measures, ps, stats.holm(ps), lacking, strict=True):
-        known = _figures(measure, arm, against, settings, seed, p, p_holm, len(measures))
-        silenced = {} if claims_verdict else {"verdict": "not enough evidence"}
-        found.append(known.model_copy(update={"groups_needed": wanted, **silenced}))
-    return found
+    on = on or Design("", (), settings.alpha)
+    made: list[Comparison] = []
+    for family in ("primary", "secondary"):
+        members = [(claim, measure) for claim, measure in claimed if claim.family == family]
+        tested = stats.verdicts(
+            [measure.paired for _, measure in members],
+            settings.alpha,
+            settings.resamples,
+            seed,
+            claims_verdict,
+        )
+        made += [
+            _comparison(claim, measure, figures, on, len(members))
+            for (claim, measure), figures in zip(members, tested, strict=True)
+        ]
+    return made
 
 
-def _figures(
-    measure: Measure,
-    arm: str,
-    against: str,
-    settings: ExperimentSettings,
-    seed: int,
-    p: float,
-    p_holm: float,
-    family: int,
+def _comparison(
+    claim: Claim, measure: Measure, figures: stats.Tested, on: Design, family: int
 ) -> Comparison:
-    gains, bounds = measure.gains, (-measure.widest, measure.widest)
-    effect = stats.bootstrap(gains, measure.units, bounds, settings.resamples, seed)
-    better, worse = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
+    better, worse = measure.better_and_worse
     return Comparison(
-        name=measure.name,
-        family="primary",
-        arm=arm,
-        against=against,
-        held_out="rows",
-        criterion=measure.criterion,
-        verdict=stats.verdict(effect, p_holm, settings.alpha, measure.margin),
-        effect=effect,
-        p=p,
-        p_holm=p_holm,
+        name=claim.hypothesis.name,
+        family=claim.family,
+        arm=claim.hypothesis.arm,
+        against=claim.hypothesis.against,
+        held_out=claim.hypothesis.held_out,
+        criterion=claim.criterion,
+        verdict=figures.verdict,
+        effect=figures.effect,
+        p=figures.p,
+        p_holm=figures.p_holm,
         mcnemar_p=stats.mcnemar(better, worse),
-        questions=len(gains),
-        groups=len(set(measure.units)),
+        questions=figures.questions,
+        groups=figures.groups,
         better=better,
         worse=worse,
-        detectable=_detectable(measure, settings.alpha / family),
+        detectable=_detectable(measure, figures.groups, on, family),
+        groups_needed=figures.groups_needed,
+        cut=measure.cut,
+        cut_against=measure.cut_against,
     )
 
 
-def _detectable(measure: Measure, alpha: float) -> float:
-    """Of shares by the design alone, as elsewhere; of nats, whose spread no design knows, by it.
+def _detectable(measure: Measure, groups: int, on: Design, family: int) -> float:
+    """Of rights and wrongs by the design alone; of other scores by the spread that was found.
 
-    Holm holds the smallest p of a family to alpha divided by its size: `alpha` is for that case.
+    Holm holds the smallest p of a family to alpha divided by its size: that is the case told.
     """
-    if measure.share:
-        units = len(set(measure.units))
-        return stats.detectable(units, len(measure.units) / units, alpha, POWER)
-    return detectable(measure.gains, measure.units, alpha, measure.widest)
+    alpha = on.alpha / family
+    if measure.share and not measure.graded:
+        per_group = len(measure.groups) / groups
+        return stats.detectable(groups, per_group, alpha, on.power, on.discordance, on.correlation)
+    return stats.detectable_by_spread(
+        measure.differences, measure.groups, alpha, measure.widest, on.power
+    )
 
 
 def cells(
     measures: Sequence[Measure], arm: str, against: str, settings: ExperimentSettings, seed: int
 ) -> list[Cell]:
-    """The mean of both arms on each measure, with its interval."""
+    """The mean of both arms on each measure of rows, with its interval."""
     return [
         Cell(
             arm=name,
             held_out="rows",
             criterion=measure.criterion,
             questions=len(scores),
-            groups=len(set(measure.units)),
-            score=_mean(measure, scores, settings, seed, exact),
+            groups=len(set(measure.groups)),
+            score=Interval(mean=scores[0], low=scores[0], high=scores[0])
+            if exact
+            else stats.interval(scores, measure.groups, measure.bounds, settings.resamples, seed),
         )
         for measure in measures
         for name, scores, exact in (
@@ -136,38 +188,3 @@ def cells(
             (arm, measure.arm, False),
         )
     ]
-
-
-def _mean(
-    measure: Measure, scores: list[float], settings: ExperimentSettings, seed: int, exact: bool
-) -> Interval:
-    if exact:
-        return Interval(mean=scores[0], low=scores[0], high=scores[0])
-    return stats.bootstrap(scores, measure.units, measure.bounds, settings.resamples, seed)
-
-
-def detectable(
-    differences: Sequence[float],
-    units: Sequence[str],
-    alpha: float,
-    widest: float = WIDEST,
-    power: float = POWER,
-) -> float:
-    """Smallest true mean difference that is found in `power` of all runs, in the scores' unit.
-
-    (t[1 - alpha/2, G - 1] + t[power, G - 1]) * se, with the cluster-robust standard error of the
-    mean over G units (Miller 2024, arXiv 2411.00640, with G / (G - 1)): the spread is the one
-    that was found, the effect is not used. Where the units are too few to show any difference
-    (`stats.smallest_p`): `widest`.
-    """
-    import numpy as np
-    from scipy.stats import t
-
-    names, index = np.unique(np.asarray(units), return_inverse=True)
-    count = len(names)
-    if count < 2 or stats.smallest_p(count) > alpha:
-        return widest
-    values = np.asarray(differences, dtype=float)
-    residuals = np.bincount(index, weights=values - values.mean())
-    error = float(np.sqrt(count / (count - 1) * np.sum(residuals**2)) / len(values))
-    return float(t.ppf(1 - alpha / 2, count - 1) + t.ppf(power, count - 1)) * error

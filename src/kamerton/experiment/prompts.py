@@ -28,8 +28,8 @@ class Prompt:
 
 def prompts(settings: ExperimentSettings, data: Path, seed: int) -> list[Prompt]:
     """The recipe's prompts, then the drawn ones of held-out rows."""
-    own = [_own(number, text) for number, text in enumerate(settings.prompts, start=1)]
-    return own + drawn(held_out(data), settings.held_out_prompts, seed)
+    written = [_written(number, text) for number, text in enumerate(settings.prompts, start=1)]
+    return written + drawn(held_out(data), settings.held_out_prompts, seed)
 
 
 def held_out(data: Path) -> list[Prompt]:
@@ -41,22 +41,22 @@ def held_out(data: Path) -> list[Prompt]:
     path = data / HELD_OUT
     if not path.is_file() or not path.stat().st_size:
         return []
-    found: dict[tuple[Message, ...], Prompt] = {}
+    by_turns: dict[tuple[Message, ...], Prompt] = {}
     for number, row in read_objects(path):
         prompt = _prompt(row, f"{path}:{number}")
-        known = found.get(prompt.turns)
-        if known is None or (prompt.question.answer and not known.question.answer):
-            found[prompt.turns] = prompt
-    insist_unique((prompt.question.id for prompt in found.values()), str(path))
-    return list(found.values())
+        before = by_turns.get(prompt.turns)
+        if before is None or (prompt.question.answer and not before.question.answer):
+            by_turns[prompt.turns] = prompt
+    insist_unique((prompt.question.id for prompt in by_turns.values()), str(path))
+    return list(by_turns.values())
 
 
-def drawn(known: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
+def drawn(candidates: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
     """At most `count` prompts, by the seed; a second one of a group only after one of each.
 
     The group is the unit of every test: twenty groups say more than one group twenty times.
     """
-    ordered = sorted(known, key=lambda prompt: prompt.question.id)
+    ordered = sorted(candidates, key=lambda prompt: prompt.question.id)
     random.Random(seed).shuffle(ordered)
     seen: Counter[str] = Counter()
     ranked = []
@@ -66,7 +66,7 @@ def drawn(known: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
     return [prompt for _, prompt in sorted(ranked, key=lambda pair: pair[0])][:count]
 
 
-def _own(number: int, text: str) -> Prompt:
+def _written(number: int, text: str) -> Prompt:
     name = f"experiment.prompts.{number}"
     if not text.strip():
         raise InputError("experiment.empty_prompt", where=name)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kamerton.experiment import likelihood, measures
-from kamerton.experiment.compare import Claim, comparisons, scored
 from kamerton.experiment.compare import cells as form_cells
+from kamerton.experiment.compare import comparisons, scored
 from kamerton.experiment.design import Design
 from kamerton.experiment.generate import TOO_LONG, Asking, Reply, ask_all, changed, models
+from kamerton.experiment.measures import Claim
 from kamerton.experiment.metrics import OF_ROWS
 from kamerton.experiment.prompts import Prompt, prompts
 from kamerton.experiment.run import insist, why_no_verdict
@@ -57,7 +58,8 @@ def compare_rows(
         [prompt.question for prompt in asked], replies, criteria=OF_ROWS, orders=_orders(data)
     )
     why = why_no_verdict(settings, data, tune, arms, name)
-    found = measures.comparisons(known, name, BASE, settings, seed, not why)
+    declared = measures.of_rows(known, name, BASE)
+    found = measures.comparisons(declared, settings, seed, not why)
     of_rows = measures.cells(known, name, BASE, settings, seed)
     form, means = _form(samples, arms, settings, seed, not why)
     times_changed, times_repeated = changed(replies)

@@ -49,15 +49,13 @@ def slices(
     parts = _parts(first, topics)
     members = [(run, part, _pairs(run, first, ids)) for run in runs[1:] for part, ids in parts]
     kept = [m for m in members if len(set(m[2][1])) >= LEAST_GROUPS]
-    ps = [stats.sign_flip(*m[2], on.resamples, first.seed) for m in kept]
-    found = []
-    for (run, part, (gains, groups)), p in zip(kept, stats.holm(ps), strict=True):
-        effect = stats.bootstrap(gains, groups, (-1.0, 1.0), on.resamples, first.seed)
-        verdict = stats.verdict(effect, p, on.alpha, on.margin)
-        told: Verdict = verdict if claims_verdict else "not enough evidence"
-        counts = len(gains), len(set(groups))
-        found.append(Slice(run.label, *part, effect, p, told, *counts))
-    return Slices(found, len(members) - len(kept))
+    family = [stats.Paired(*scores, on.margin) for _, _, scores in kept]
+    tested = stats.verdicts(family, on.alpha, on.resamples, first.seed, claims_verdict)
+    parts_tested = [
+        Slice(run.label, *part, one.effect, one.p_holm, one.verdict, one.questions, one.groups)
+        for (run, part, _), one in zip(kept, tested, strict=True)
+    ]
+    return Slices(parts_tested, len(members) - len(kept))
 
 
 def name_of(one: Slice) -> str:

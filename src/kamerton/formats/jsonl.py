@@ -77,6 +77,18 @@ def insist_unique(ids: Iterable[Hashable], where: str) -> None:
         raise InputError("formats.id_twice", where=where, id=shown, count=len(twice))
 
 
+def read_model(path: Path, model: type[Row]) -> Row:
+    """A JSON file that Kamerton wrote; InputError names the field that this version does not know.
+
+    For files of runs, which may be older than the code that reads them.
+    """
+    try:
+        return model.model_validate_json(read_text(path))
+    except ValidationError as error:
+        field = ".".join(str(part) for part in error.errors()[0]["loc"]) or "-"
+        raise InputError("formats.other_version", where=str(path), field=field) from error
+
+
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> None:
     """Write rows as JSONL, whole or not at all; one row at a time is in memory."""
     with _replacing(path) as stream:

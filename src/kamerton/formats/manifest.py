@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton.formats.events import FILE as EVENTS
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import read_model, write_text
 
 FILE = "manifest.json"
 
@@ -58,9 +58,9 @@ class Manifest(BaseModel):
 
 
 def read(folder: Path) -> Manifest | None:
-    """The manifest of a finished stage, or None where the stage never finished."""
+    """The manifest of a finished stage, or None where the stage never finished; InputError."""
     path = folder / FILE
-    return Manifest.model_validate_json(read_text(path)) if path.is_file() else None
+    return read_model(path, Manifest) if path.is_file() else None
 
 
 def sha256(path: Path) -> str:

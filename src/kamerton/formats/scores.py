@@ -31,6 +31,9 @@ class Sample(BaseModel):
     """Criterion to the reason for a score below 1."""
 
 
+IntervalKind = Literal["", "wilson", "bootstrap", "bca", "corpus_bootstrap", "constant", "range"]
+
+
 class Interval(BaseModel):
     """A mean with its 95 % confidence interval."""
 
@@ -38,6 +41,9 @@ class Interval(BaseModel):
     mean: float
     low: float
     high: float
+    kind: IntervalKind = ""
+    """How it was made. `constant`: no group differs from another, so Wilson's bound for groups
+    unlike those seen; `range`: one group, which shows nothing; empty: known, or not said."""
 
 
 class Cell(BaseModel):
@@ -64,7 +70,7 @@ class Comparison(BaseModel):
     criterion: str
     verdict: Verdict
     effect: Interval
-    """Difference of mean scores, arm minus against; interval by bootstrap over groups."""
+    """Difference of mean scores, arm minus against; interval by bootstrap over groups (BCa)."""
     p: float
     """Paired sign-flip permutation test with the group as unit, two-sided."""
     p_holm: float

@@ -10,8 +10,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from types import TracebackType
@@ -71,38 +70,11 @@ class BrokenAnswer(BaseException):
     """The box has answered something that is no answer."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of one call."""
-
-    value: Any = None
-    """The returned value where `error` is empty."""
-    error: str = ""
-    """`ValueError: text` where the candidate raised; `no answer` from the call that ended it on."""
-
-
-@dataclass(frozen=True)
-class Called:
-    """What came of a candidate's calls."""
-
-    results: tuple[Result, ...]
-    """One for each call."""
-    error: str
-    """Why the source could not be loaded; then each result has it as well."""
-    limit: Limit | None
-    """The limit that ended the box."""
-    cpu_seconds: float
-    """Of all the box, its start included."""
-
-
 class Session:
     """A box with a candidate in it, whose functions can be called one after another."""
 
-    def __init__(self, limits: Limits = CODE, warm: str = "") -> None:
-        """Put up a box; `warm` is trusted source that is run in it already while it waits.
-
-        Raises InputError where there is no sandbox.
-        """
+    def __init__(self, limits: Limits = CODE) -> None:
+        """Put up a box. Raises InputError where there is no sandbox."""
         require()
         self.limits = limits
         arguments = interpreter().command("-c", _START, str(limits.output_bytes), *_worker())
@@ -112,7 +84,10 @@ class Session:
         self._over = False
         self._since = time.monotonic()
         self._settled = False
-        self._first(warm)
+        try:
+            self._ask(["load", ""])  # its answer says that the box is up
+        except BoxEnded as error:
+            raise InputError("sandbox.died", why=self._broken or "exit code") from error
 
     def __enter__(self) -> "Session":
         """The box is there as soon as the session is."""
@@ -130,7 +105,7 @@ class Session:
     def load(self, source: str) -> None:
         """Run the candidate's source. Raises CandidateError, BoxEnded or BrokenAnswer.
 
-        The wall clock starts here, since a box may have waited.
+        The wall clock starts here.
         """
         self.settle()
         self._since = time.monotonic()
@@ -138,7 +113,7 @@ class Session:
         self._answer()
 
     def settle(self) -> None:
-        """Wait until the box is up and warm.
+        """Wait until the box is up.
 
         Raises InputError where it ends before any candidate has been in it: that is our fault or
         the machine's, and must not be counted as a candidate's.
@@ -173,13 +148,6 @@ class Session:
     def alive(self) -> bool:
         """Whether the box has neither ended nor been ended."""
         return not self._over
-
-    def _first(self, warm: str) -> None:
-        """Ask for the first answer, which says that the box is up."""
-        try:
-            self._ask(["load", warm])
-        except BoxEnded as error:
-            raise InputError("sandbox.died", why=self._broken or "exit code") from error
 
     def _ask(self, request: list[Any]) -> None:
         self._send(json.dumps(request).encode() + b"\n")
@@ -259,46 +227,7 @@ class Session:
             os.close(ended)
 
 
-def call(source: str, calls: Iterable[tuple[str, Sequence[Any]]], limits: Limits = CODE) -> Called:
-    """Load `source` in a box of its own and make `calls`, each a name and its arguments.
-
-    Raises InputError where there is no sandbox.
-    """
-    with Session(limits) as session:
-        return made(session, source, list(calls))
-
-
-def made(session: Session, source: str, calls: Sequence[tuple[str, Sequence[Any]]]) -> Called:
-    """`call` in a box that waits already."""
-    results: list[Result] = []
-    why = ""
-    try:
-        why = _loaded(session, source)
-        results += [Result(error=why) for _ in calls] if why else []
-        for name, arguments in () if why else calls:
-            results.append(_result(session, name, arguments))
-    except (BoxEnded, BrokenAnswer):
-        why = "" if results else "no answer"
-    results += [Result(error="no answer")] * (len(calls) - len(results))
-    return Called(tuple(results), why, session.limit, session.close().cpu_seconds)
-
-
-def _loaded(session: Session, source: str) -> str:
-    try:
-        session.load(source)
-    except CandidateError as error:
-        return said(error)
-    return ""
-
-
-def _result(session: Session, name: str, arguments: Sequence[Any]) -> Result:
-    try:
-        return Result(session.call(name, *arguments))
-    except CandidateError as error:
-        return Result(error=said(error))
-
-
-def said(error: CandidateError) -> str:
+def error_line(error: CandidateError) -> str:
     """An error of the candidate's in one line."""
     where = f" (line {error.line})" if error.line else ""
     return f"{error.kind}: {error}{where}"

@@ -89,16 +89,18 @@ def arms(spec: ServingSpec, engines: Sequence[Engine]) -> list[Arm]:
     Those of the folder stand in its order. InputError where two have one id.
     """
     owners = {model: engine for engine in engines for model in engine.models}
-    own: list[str | None] = [None, *(one.name for one in spec.adapters)] if spec.base else []
-    other = [model for engine in engines if isinstance(engine, Remote) for model in engine.models]
-    taken = {name or BASE for name in own}
-    for name in filter(None, other):
+    here: list[str | None] = [None, *(one.name for one in spec.adapters)] if spec.base else []
+    elsewhere = [
+        model for engine in engines if isinstance(engine, Remote) for model in engine.models
+    ]
+    taken = {name or BASE for name in here}
+    for name in filter(None, elsewhere):
         if name in taken or name.endswith(RAG) or name == BASE:
             raise InputError("serve.id_taken", where="serve.remote", name=name)
         taken.add(name)
     plain = [
         Arm(name or BASE, owners[name], name, False, spec.systems.get(name or "", spec.system))
-        for name in own + other
+        for name in here + elsewhere
     ]
     if not spec.index:
         return plain

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kamerton.formats.scores import Interval
-from kamerton.stats.groups import TINY, chunks, tail
-from kamerton.stats.proportions import wilson
+from kamerton.stats.intervals import TINY, chunks, tail, wilson
 
 if TYPE_CHECKING:
-    from kamerton.stats.groups import Floats
+    from kamerton.stats.intervals import Floats
 
 Weights = Literal["none", "linear", "quadratic"]
 Scale = Literal["nominal", "ordinal", "interval"]

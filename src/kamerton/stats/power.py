@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kamerton.stats.families import holm
-from kamerton.stats.groups import TINY, by_group
+from kamerton.stats.intervals import TINY, by_group
+from kamerton.stats.significance import holm
 
 _MOST = 10_000_000
 
@@ -53,6 +53,32 @@ def detectable(
     squared = quantiles**2 * (1 + (per_group - 1) * correlation) / (groups * per_group)
     share = squared / (1 + squared)
     return max(float((share * discordance) ** 0.5), share)
+
+
+def detectable_by_spread(
+    differences: Sequence[float],
+    groups: Sequence[str],
+    alpha: float,
+    widest: float,
+    power: float = 0.8,
+) -> float:
+    """Smallest true mean difference that is found in `power` of all runs, in the scores' unit.
+
+    (t[1 - alpha/2, G - 1] + t[power, G - 1]) * se, with the cluster-robust standard error of the
+    mean over G groups (Miller 2024, arXiv 2411.00640, with G / (G - 1)): the spread is the one
+    that was found, the effect is not used. Where the groups are too few to show any difference
+    (`smallest_p`): `widest`, the largest one that is possible.
+    """
+    import numpy as np
+    from scipy.stats import t
+
+    sums, counts = by_group(differences, groups)
+    clusters, items = len(sums), len(differences)
+    if clusters < 2 or smallest_p(clusters) > alpha:
+        return widest
+    residuals = sums - counts * (sums.sum() / items)
+    error = float(np.sqrt(clusters / (clusters - 1) * np.sum(residuals**2)) / items)
+    return float(t.ppf(1 - alpha / 2, clusters - 1) + t.ppf(power, clusters - 1)) * error
 
 
 def smallest_p(groups: int) -> float:

@@ -10,6 +10,7 @@ from kamerton.app.recipe import Recipe
 from kamerton.app.runs import recipe_of
 from kamerton.formats.errors import InputError
 from kamerton.pipeline import folder as folders
+from kamerton.pipeline.graph import State, state_of
 
 
 @pytest.fixture
@@ -50,3 +51,24 @@ def test_a_record_that_cannot_be_read_is_refused(
     assert call("runs", "show", "museum") == 2
     told = capsys.readouterr().err
     assert "does not describe a run" in told and "Traceback" not in told
+
+
+def test_a_manifest_of_another_version_is_refused_and_its_stage_built_again(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Path("runs/.stages/export-1")
+    (stage / "manifest.json").write_text('{"stage": "export", "hash": "1", "old_key": 1}')
+    assert call("runs", "show", "museum") == 2
+    assert "another version" in capsys.readouterr().err
+    assert state_of(stage) is State.CORRUPT
+
+
+def test_figures_of_another_version_are_refused(
+    old: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (old / "recipe.json").write_text('{"name": "museum"}')
+    (old / "summary.json").write_text('{"verdict": "better"}')
+    (old / "samples.jsonl").touch()
+    assert call("gate", "museum", "--against", "base") == 2
+    told = capsys.readouterr().err
+    assert "another version" in told and "Traceback" not in told

@@ -1,6 +1,8 @@
 """The command line: exit codes, messages, data on stdout."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,19 @@ def test_errors_speak_russian(capsys: Capture) -> None:
 def test_help_speaks_russian(capsys: Capture) -> None:
     assert call("--lang", "ru", "run", "--help") == 0
     assert "Пройти путь" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["runs", "ls"]])
+def test_help_loads_no_platform(command: list[str]) -> None:
+    script = (
+        "import sys\nfrom kamerton.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert not end.code\n"
+        "found = {m.split('.')[1] for m in sys.modules if m.startswith('kamerton.')}\n"
+        "print('LOADED', sorted(found & {'develop', 'experiment', 'serve', 'studio', 'engines'}))"
+    )
+    program = [sys.executable, "-c", script, *command]
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
 
 
 def test_the_plan_as_json(capsys: Capture) -> None:

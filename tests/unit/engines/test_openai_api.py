@@ -79,13 +79,13 @@ def test_what_is_no_json_is_said(content: bytes) -> None:
 )
 def test_a_field_that_would_be_ignored_is_refused(more: dict[str, object]) -> None:
     with pytest.raises(ApiError) as caught:
-        refuse_unknown(chat(**more), frozenset(), "transformers")
+        refuse_unknown(chat(**more), "transformers")
     assert caught.value.status == 400 and caught.value.param == next(iter(more))
 
 
 def test_fields_that_ask_for_nothing_pass() -> None:
     harmless = {"logprobs": False, "tools": [], "frequency_penalty": 0, "user": "u", "n": 1}
-    refuse_unknown(chat(**harmless, id_slot=3, cache_prompt=True), frozenset(), "transformers")
+    refuse_unknown(chat(**harmless, id_slot=3, cache_prompt=True), "transformers")
 
 
 def test_lengths_and_stops() -> None:

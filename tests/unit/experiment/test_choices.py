@@ -13,7 +13,7 @@ from pages import alone, visible
 
 from kamerton.experiment import likelihood
 from kamerton.experiment.likelihood import CHOICE, DECLARED, LIKELIHOOD, PREFERRED
-from kamerton.experiment.measures import cells, comparisons
+from kamerton.experiment.measures import cells, comparisons, of_rows
 from kamerton.experiment.report.material import ReportInputs
 from kamerton.experiment.report.run import report
 from kamerton.experiment.rows import compare_rows
@@ -43,7 +43,7 @@ def compared(
     known: list[ChoiceRow], lost: Sequence[LossRow] = (), seed: int = 1
 ) -> dict[str, Comparison]:
     measures = likelihood.measures(lost, known, FAST)
-    return {c.criterion: c for c in comparisons(measures, "ru", "base", FAST, seed, True)}
+    return {c.criterion: c for c in comparisons(of_rows(measures, "ru", "base"), FAST, seed, True)}
 
 
 def test_figures_by_hand() -> None:

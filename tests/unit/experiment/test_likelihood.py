@@ -8,8 +8,9 @@ import pytest
 from made_up_rows import losses as made_up
 from made_up_rows import rows
 
+from kamerton import stats
 from kamerton.experiment import likelihood
-from kamerton.experiment.measures import WIDEST, cells, comparisons, detectable
+from kamerton.experiment.measures import WIDEST, cells, comparisons, of_rows
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
@@ -25,7 +26,7 @@ def row(name: str, before: float, after: float, group: str | None = None) -> Los
 
 def compared(known: list[LossRow], claim: bool = True, seed: int = 1) -> Comparison:
     measure = likelihood.of_losses(known, FAST)
-    return comparisons([measure], "ru", "base", FAST, seed, claim)[0]
+    return comparisons(of_rows([measure], "ru", "base"), FAST, seed, claim)[0]
 
 
 def means_of(known: list[LossRow]) -> list[Cell]:
@@ -81,7 +82,8 @@ def test_of_200_shuffles_within_pairs_at_least_180_claim_nothing() -> None:
 
 
 def test_of_100_runs_with_the_detectable_difference_about_80_find_it() -> None:
-    spreads = [detectable(*_gains(clustered(0.0, 1000 + i)), alpha=FAST.alpha) for i in range(50)]
+    gains = [_gains(clustered(0.0, 1000 + i)) for i in range(50)]
+    spreads = [stats.detectable_by_spread(*one, FAST.alpha, WIDEST) for one in gains]
     planned = sum(spreads) / len(spreads)
     verdicts = [compared(clustered(planned, seed), seed=seed).verdict for seed in range(100)]
     assert 65 <= verdicts.count("better") <= 95

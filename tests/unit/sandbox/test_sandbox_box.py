@@ -3,18 +3,60 @@
 import os
 import subprocess
 import sys
-import threading
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kamerton.formats.errors import InputError
-from kamerton.sandbox import BoxEnded, Limits, Pool, Session, available, call, run, run_file
+from kamerton.sandbox import (
+    CODE,
+    BoxEnded,
+    BrokenAnswer,
+    CandidateError,
+    Limit,
+    Limits,
+    Session,
+    available,
+    error_line,
+    run,
+    run_file,
+)
 from kamerton.sandbox import box as box_module
 from kamerton.sandbox import program as program_module
 
 pytestmark = pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
 QUICK = Limits(cpu_seconds=1, wall_seconds=5)
+
+
+@dataclass
+class Called:
+    """What came of a candidate's calls: a value or an error for each, and how the box ended."""
+
+    values: list[Any] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    limit: Limit | None = None
+    cpu_seconds: float = 0.0
+
+
+def call(source: str, names: str = "", *arguments: Any, limits: Limits = CODE) -> Called:
+    """Load a candidate in a box of its own and call the functions of `names`."""
+    called = Called()
+    with Session(limits) as session:
+        try:
+            session.load(source)
+            for name in names:
+                try:
+                    called.values.append(session.call(name, *arguments))
+                except CandidateError as error:
+                    called.errors.append(error_line(error))
+        except CandidateError as error:
+            called.errors.append(error_line(error))
+        except (BoxEnded, BrokenAnswer):
+            called.errors.append("no answer")
+        called.limit, called.cpu_seconds = session.limit, session.close().cpu_seconds
+    return called
 
 
 def test_a_program_says_and_ends_as_elsewhere() -> None:
@@ -60,7 +102,7 @@ def test_a_busy_machine_changes_no_limit() -> None:
     try:
         limits = Limits(cpu_seconds=1, wall_seconds=2)
         assert run(["/bin/sh", "-c", "while :; do :; done"], limits).limit == "cpu"
-        assert call("while True: pass", [("f", [])], limits).limit == "cpu"
+        assert call("while True: pass", "f", limits=limits).limit == "cpu"
         assert run(["/bin/sleep", "60"], limits).limit == "wall"
     finally:
         for program in busy:
@@ -78,7 +120,7 @@ def test_time_of_children_counts() -> None:
     """Two processes of 0.7 seconds each are past one second together."""
     burn = "import time\nwhile time.process_time() < 0.7: pass"
     script = f"import os\nchild = os.fork()\n{burn}\nos.wait() if child else os._exit(0)"
-    assert call(script, [], QUICK).cpu_seconds > 1.3
+    assert call(script, limits=QUICK).cpu_seconds > 1.3
 
 
 def test_a_file_runs_as_python_or_by_itself(tmp_path: Path) -> None:
@@ -103,8 +145,8 @@ def test_the_box_is_bare() -> None:
         "    return os.getuid(), list(data), c.prctl(39, 0, 0, 0, 0), c.prctl(21),"
         " socket.gethostname(), sorted(os.environ), sorted(os.listdir('/')), os.listdir('/tmp')\n"
     )
-    (result,) = call(source, [("f", [])]).results
-    uid, capabilities, no_new, seccomp, name, environment, root, tmp = result.value
+    (seen,) = call(source, "f").values
+    uid, capabilities, no_new, seccomp, name, environment, root, tmp = seen
     assert uid == (65534 if os.geteuid() == 0 else os.geteuid())
     assert (capabilities, no_new, seccomp, name, tmp) == ([0] * 6, 1, 2, "box", [])
     assert set(environment) <= {"HOME", "LANG", "PATH", "PWD", "PYTHONHASHSEED", "TZ", "LC_CTYPE"}
@@ -115,7 +157,7 @@ def test_the_box_is_bare() -> None:
 def test_a_box_leaves_nothing_behind_and_sees_no_other() -> None:
     source = "import os\ndef f():\n    open('/tmp/x', 'x').close()\n    return os.listdir('/tmp')"
     for _ in range(2):
-        assert call(source, [("f", [])]).results[0].value == ["x"]
+        assert call(source, "f").values == [["x"]]
 
 
 def test_functions_are_called_one_after_another() -> None:
@@ -127,9 +169,9 @@ def test_functions_are_called_one_after_another() -> None:
 
 
 def test_errors_come_with_type_and_line() -> None:
-    called = call("def f():\n    raise ValueError('no')", [("f", []), ("g", [])])
-    assert [r.error for r in called.results] == ["ValueError: no (line 2)", "KeyError: 'g'"]
-    assert call("def f(:", [("f", [])]).error.startswith("SyntaxError")
+    called = call("def f():\n    raise ValueError('no')", "fg")
+    assert called.errors == ["ValueError: no (line 2)", "KeyError: 'g'"]
+    assert call("def f(:", "f").errors[0].startswith("SyntaxError")
 
 
 def test_a_test_may_expect_an_error_but_not_the_end_of_the_box() -> None:
@@ -153,52 +195,29 @@ def test_a_test_may_expect_an_error_but_not_the_end_of_the_box() -> None:
     ],
 )
 def test_limits_of_functions_are_told(source: str, limit: str) -> None:
-    called = call(source, [("f", [])], Limits(cpu_seconds=1, wall_seconds=4))
-    assert (called.limit, called.error, called.results[0].error) == (
-        limit,
-        "no answer",
-        "no answer",
-    )
+    called = call(source, "f", limits=Limits(cpu_seconds=1, wall_seconds=4))
+    assert (called.limit, called.errors) == (limit, ["no answer"])
 
 
 def test_large_arguments_and_answers_pass() -> None:
     words = ["word" * 100] * 1000
-    (result,) = call("def f(x): return x", [("f", [words])]).results
-    assert result.value == words
+    assert call("def f(x): return x", "f", words).values == [words]
 
 
 def test_what_it_prints_is_not_its_answer() -> None:
     source = "def f():\n    print('{\"value\":1}', flush=True)\n    return 2"
-    assert call(source, [("f", [])]).results[0].value == 2
+    assert call(source, "f").values == [2]
 
 
 def test_sets_come_in_one_order() -> None:
     source = "def f(): return list({'one', 'two', 'three', 'four', 'five'})"
-    first, second = (call(source, [("f", [])]).results[0].value for _ in range(2))
+    first, second = (call(source, "f").values for _ in range(2))
     assert first == second
-
-
-def test_a_pool_gives_each_box_once_even_to_threads_that_end() -> None:
-    source = "seen = []\ndef f():\n    seen.append(1)\n    return len(seen)"
-    found: list[int] = []
-
-    def use(pool: Pool) -> None:
-        with pool.take() as session:
-            session.load(source)
-            found.append(session.call("f"))
-
-    with Pool(2) as pool:
-        pool.ready()
-        for _ in range(4):
-            thread = threading.Thread(target=use, args=(pool,))
-            thread.start()
-            thread.join()
-    assert found == [1, 1, 1, 1]
 
 
 def test_nothing_is_left_running() -> None:
     script = "import subprocess\nsubprocess.Popen(['sleep', '12.345'])"
-    call(script, [])
+    call(script)
     run(["/bin/sh", "-c", "sleep 12.345 & sleep 12.345"], Limits(wall_seconds=0.5))
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert "sleep 12.345" not in running.stdout.replace("sh -c sleep 12.345", "")
@@ -211,7 +230,7 @@ def test_without_bubblewrap_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> N
     try:
         assert not available()
         with pytest.raises(InputError, match=r"apt-get install (bubblewrap|util-linux)"):
-            call("def f(): pass", [("f", [])])
+            call("def f(): pass", "f")
     finally:
         box_module.tool.cache_clear()
         program_module.require.cache_clear()
@@ -231,4 +250,4 @@ def test_a_box_that_never_came_up_is_not_the_candidate_s_fault(
     program_module.require()
     monkeypatch.setattr(box_module, "_UNSHARED", ("--no-such-option",))
     with pytest.raises(InputError, match="nothing was judged"):
-        call("def f(): return 1", [("f", [])])
+        call("def f(): return 1", "f")

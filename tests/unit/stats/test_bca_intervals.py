@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as reference
 
 from kamerton import stats
-from kamerton.stats.groups import tail
+from kamerton.stats.intervals import tail
 
 
 def test_it_is_scipys_bca_with_widened_tails_where_each_question_is_a_group() -> None:

@@ -23,7 +23,9 @@ def ratio(sums: Any) -> float:
 def compared(
     arms: tuple[Rows, Rows], names: Sequence[str], resamples: int = 200, seed: int = 0
 ) -> stats.CorpusDifference:
-    return stats.corpus_difference(*arms, ratio, (0.0, 1.0), names, resamples, seed)
+    return stats.corpus_difference(
+        stats.CorpusSums(*arms, ratio, (0.0, 1.0)), names, resamples, seed
+    )
 
 
 def rows(matched: Any, produced: Any) -> Rows:
@@ -124,7 +126,8 @@ def test_bleu_as_sacrebleu_resamples_it() -> None:
         return float(metric._compute_score_from_stats([int(n) for n in sums]).score)
 
     items = [str(i) for i in range(80)]
-    found = stats.corpus_difference(tuned, base, score, (0.0, 100.0), items, 1500, seed=1)
+    sums = stats.CorpusSums(tuned, base, score, (0.0, 100.0))
+    found = stats.corpus_difference(sums, items, 1500, seed=1)
     names = [("base", systems[0]), ("tuned", systems[1])]
     exchanged = paired(names, {"BLEU": bleu(references=[reference])}, None, "ar", 2000)()[1]["BLEU"]
     drawn_ = paired(names, {"BLEU": bleu(references=[reference])}, None, "bs", 1500)()[1]["BLEU"]

@@ -20,7 +20,9 @@ def rate(claim: str, truth: float, margin: float, trials: int, discordance: floa
     chance = np.random.default_rng(round(1000 * abs(truth)) + len(claim))
     found = [
         getattr(stats, claim)(
-            differences(chance, truth, discordance), GROUPS, margin, resamples=500, seed=trial
+            stats.Paired(differences(chance, truth, discordance), GROUPS, margin),
+            resamples=500,
+            seed=trial,
         ).holds
         for trial in range(trials)
     ]
@@ -39,9 +41,8 @@ def test_no_worse_is_not_claimed_where_the_few_that_differ_are_all_worse() -> No
     chance = np.random.default_rng(5)
     for trial in range(600):
         values = -(chance.random(100) < 0.05).astype(float)
-        found += stats.non_inferior(
-            values.tolist(), [str(i) for i in range(100)], 0.05, resamples=500, seed=trial
-        ).holds
+        paired = stats.Paired(values.tolist(), [str(i) for i in range(100)], 0.05)
+        found += stats.non_inferior(paired, resamples=500, seed=trial).holds
     assert found / 600 <= 0.025 + 3 * (0.025 * 0.975 / 600) ** 0.5
 
 
@@ -51,16 +52,20 @@ def test_sameness_is_claimed_of_an_arm_at_the_margin_as_rarely_as_said() -> None
     assert rate("equivalent", truth=0.0, margin=0.15, trials=200) > 0.5
 
 
+def unchanged(count: int) -> stats.Paired:
+    """So many questions without a difference, at a margin of 2 points."""
+    return stats.Paired([0.0] * count, [str(i) for i in range(count)], 0.02)
+
+
 def test_a_claim_says_what_it_rests_on() -> None:
-    claim = stats.non_inferior([0.0] * 30, [str(i) for i in range(30)], margin=0.02)
+    claim = stats.non_inferior(unchanged(30))
     assert not claim.holds  # 30 questions without a difference do not exclude 2 points
     assert claim.effect.low == pytest.approx(-stats.wilson(0, 30).high)
     assert (claim.level, claim.margin, claim.alpha) == (0.95, 0.02, 0.025)
-    many = [str(i) for i in range(200)]
-    assert stats.non_inferior([0.0] * 200, many, margin=0.02).holds
-    assert stats.equivalent([0.0] * 200, many, margin=0.02).level == pytest.approx(0.9)
+    assert stats.non_inferior(unchanged(200)).holds
+    assert stats.equivalent(unchanged(200)).level == pytest.approx(0.9)
     with pytest.raises(ValueError, match="margin"):
-        stats.equivalent([0.0], ["a"], margin=0.0)
+        stats.equivalent(stats.Paired([0.0], ["a"], 0.0))
 
 
 def test_the_questions_that_it_would_take_are_enough_in_four_of_five_runs() -> None:

@@ -51,7 +51,7 @@ def read(body: Any, form: type[Form]) -> Form:
     """A request, checked; ApiError (400) names the field, also one that would be ignored."""
     request = parse(body, form)
     if isinstance(request, Generation):
-        refuse_unknown(request, frozenset(), "batched")
+        refuse_unknown(request, "batched")
         if request.stream:
             _refuse("stream", "this model's engine (batched) gives whole answers; leave it out")
         if request.min_p:
@@ -170,13 +170,13 @@ def texts(decode: DecodeStep, ids: Sequence[int]) -> list[str]:
     Joined they are the text of all. Only the tokens around each place are decoded again, so that
     the cost grows with the length and not with its square.
     """
-    found: list[str] = []
+    added: list[str] = []
     start = read = 0
     for end in range(1, len(ids) + 1):
         before, now = decode(ids[start:read]), decode(ids[start:end])
         if now.endswith(_HALF) and end < len(ids):
-            found.append("")
+            added.append("")
             continue
-        found.append(now[len(before) :])
+        added.append(now[len(before) :])
         start, read = read, end
-    return found
+    return added

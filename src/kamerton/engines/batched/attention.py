@@ -131,21 +131,21 @@ class DecodeStep:
         keys, values = self.kv[layer, 0], self.kv[layer, 1]
         keys[self.rows, :, self.positions] = k[0].transpose(0, 1)
         values[self.rows, :, self.positions] = v[0].transpose(0, 1)
-        own = q[0].transpose(0, 1).reshape(count, kv_heads, -1, size)
+        queries = q[0].transpose(0, 1).reshape(count, kv_heads, -1, size)
         longest = self.mask.shape[-1]
         so_far = partial_attention(
-            own, keys[:count, :, :longest], values[:count, :, :longest], scale, self.mask
+            queries, keys[:count, :, :longest], values[:count, :, :longest], scale, self.mask
         )
         for node, rows in self.node_rows:
-            so_far = _merged_with_node(node.kv[layer], rows, own, so_far, scale)
+            so_far = _merged_with_node(node.kv[layer], rows, queries, so_far, scale)
         return so_far[0].reshape(1, count, -1, size)
 
 
 def _merged_with_node(
-    kv: Any, rows: Any, own: Any, so_far: tuple[Any, Any], scale: float
+    kv: Any, rows: Any, queries: Any, so_far: tuple[Any, Any], scale: float
 ) -> tuple[Any, Any]:
-    """`own` [A, K, G, D] of `rows` with a node, merged with what it gave `so_far`."""
-    mine = own if rows is None else own[rows]
+    """`queries` [A, K, G, D] of `rows` with a node, merged with what it gave `so_far`."""
+    mine = queries if rows is None else queries[rows]
     count, kv_heads, group, size = mine.shape
     packed = mine.transpose(0, 1).reshape(1, kv_heads, -1, size)
     out, norm = partial_attention(packed, kv[0][None], kv[1][None], scale)

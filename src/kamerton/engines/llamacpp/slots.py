@@ -79,9 +79,9 @@ class Slots:
 
 def choose(free: list[Slot], arm: str, prompt: str) -> Slot:
     """The free slot whose state helps most, of the own arm; else the one unused for longest."""
-    own = [slot for slot in free if slot.arm == arm]
-    if own:
-        return max(own, key=lambda slot: (shared(slot.prompt, prompt), -slot.used))
+    of_arm = [slot for slot in free if slot.arm == arm]
+    if of_arm:
+        return max(of_arm, key=lambda slot: (shared(slot.prompt, prompt), -slot.used))
     return min(free, key=lambda slot: slot.used)
 
 

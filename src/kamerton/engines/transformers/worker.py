@@ -117,7 +117,7 @@ class Routes:
 def read(body: Any) -> ChatRequest:
     """A request, checked; ApiError (400) names the field, also one that would be ignored."""
     chat = parse(body, ChatRequest)
-    refuse_unknown(chat, frozenset(), "transformers")
+    refuse_unknown(chat, "transformers")
     if chat.n not in (None, 1):
         raise ApiError(400, "n: one answer a request", param="n")
     return chat

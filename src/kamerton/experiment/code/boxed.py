@@ -14,16 +14,23 @@ from typing import Any
 
 from kamerton.experiment.code.judge import Called, Fault, Judged, expected_results, judge
 from kamerton.experiment.code.tasks import CodeTask
-from kamerton.sandbox import CODE, BoxEnded, CandidateError, Limits, Session
+from kamerton.sandbox import (
+    CODE,
+    BoxEnded,
+    BrokenAnswer,
+    CandidateError,
+    Limits,
+    Session,
+    error_line,
+)
 from kamerton.sandbox.limits import MIB
-from kamerton.sandbox.session import BrokenAnswer, said
 
 PROGRAMS = replace(CODE, output_bytes=16 * MIB)
 """Limits of a candidate: HumanEval+ has right answers of 7 MB (HumanEval/15)."""
 AHEAD = 32
 """Trials under way for each box: one that runs into its limit must not keep the others waiting."""
 Trial = tuple[CodeTask, str]
-"""A task and a whole program that nobody trusts."""
+"""A task and a whole program, untrusted."""
 
 
 def boxed(
@@ -88,7 +95,7 @@ class _Candidate:
             if error.kind == "KeyError" and not error.line and str(error) == repr(name):
                 return Called(fault="error", detail=f"NameError: the program defines no {name}")
             fault: Fault = "limit" if error.kind == "MemoryError" else "error"
-            return Called(fault=fault, detail=said(error))
+            return Called(fault=fault, detail=error_line(error))
         except BoxEnded:
             limit = self._session.limit
             if limit is None:

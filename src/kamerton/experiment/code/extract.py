@@ -75,8 +75,8 @@ def preamble(task: CodeTask) -> str:
     """What a prompt that begins a program has before the entry point: imports and helpers."""
     if not task.continues:
         return ""
-    found = re.search(rf"^(?:async )?def {re.escape(task.entry_point)}\b", task.prompt, re.M)
-    return task.prompt[: found.start()] if found else ""
+    start = re.search(rf"^(?:async )?def {re.escape(task.entry_point)}\b", task.prompt, re.M)
+    return task.prompt[: start.start()] if start else ""
 
 
 def program(task: CodeTask) -> str:

@@ -70,16 +70,21 @@ class _Trial:
     call: Call
     calls: int = 0
     fault: Called | None = None
+    broken: Exception | None = None
 
     def stand_in(self, name: str) -> Callable[..., Any]:
         """What a check calls in place of the program's function."""
 
         def run(*args: Any) -> Any:
-            if self.fault is not None:
+            if self.fault is not None or self.broken is not None:
                 raise _Stopped
             self.calls += 1
-            # A copy: what the candidate does to its arguments cannot reach the check.
-            result = self.call(self.source, name, copy.deepcopy(args))
+            try:
+                # A copy: what the candidate does to its arguments cannot reach the check.
+                result = self.call(self.source, name, copy.deepcopy(args))
+            except Exception as error:  # of ours or of the check: no check may swallow it
+                self.broken = error
+                raise _Stopped from error
             if result.fault is None and not plain(result.value):
                 result = Called(fault="error", detail="the result is not of a plain type")
             if result.fault is not None:
@@ -119,6 +124,9 @@ def _checked(task: CodeTask, source: str, call: Call) -> Judged:
         detail = str(error) or "a test does not hold"
     except Exception as error:  # the check could not use the results: a wrong type, mostly
         detail = f"{type(error).__name__}: {error}"
+    if trial.broken is not None:
+        why = f"{type(trial.broken).__name__}: {trial.broken}"
+        raise InputError("experiment.code_bad_check", where=task.id, why=why) from trial.broken
     if trial.fault is not None and trial.fault.fault is not None:
         # A fault goes before whatever the check made of it.
         return Judged(trial.fault.fault, trial.fault.detail[:_SHOWN], trial.calls)

@@ -43,7 +43,7 @@ class Check:
         """Groups that it would take at least, were there no difference at all (Wilson's bound)."""
         from scipy.stats import norm
 
-        share = self.claim.margin / (2 * WIDEST if self.nats else 1)
+        share = self.claim.margin / (WIDEST if self.nats else 1)
         squared = float(norm.ppf(1 - self.claim.alpha)) ** 2
         return math.floor(squared * (1 - share) / share) + 1
 
@@ -92,15 +92,9 @@ def _check(
     groups = [mine[key][1] for key in common]
     nats = bool(run.nats) and criterion == run.primary
     widest = WIDEST if nats else 1.0
-    claim = stats.non_inferior(
-        [mine[key][0] - its[key][0] for key in common],
-        groups,
-        margin,
-        alpha,
-        (-widest, widest),
-        run.settings.resamples,
-        run.seed,
-    )
+    differences = [mine[key][0] - its[key][0] for key in common]
+    paired = stats.Paired(differences, groups, margin, (-widest, widest))
+    claim = stats.non_inferior(paired, alpha, run.settings.resamples, run.seed)
     return Check(criterion, held_out, claim, len(common), len(set(groups)), nats)
 
 
@@ -118,7 +112,8 @@ def sentences(found: Gate) -> list[str]:
 def _told(check: Check) -> list[str]:
     scale = 1.0 if check.nats else 100.0
     form = "+.3f" if check.nats else "+.1f"
-    effect = {k: f"{scale * v:{form}}" for k, v in check.claim.effect.model_dump().items()}
+    ends = check.claim.effect
+    effect = {k: f"{scale * getattr(ends, k):{form}}" for k in ("mean", "low", "high")}
     values = effect | {
         "criterion": say(f"experiment.criterion_{check.criterion}"),
         "held_out": say(f"experiment.set_{check.held_out}"),

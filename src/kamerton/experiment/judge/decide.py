@@ -13,8 +13,6 @@ from pydantic import BaseModel, ConfigDict
 from kamerton import stats
 from kamerton.formats.scores import Interval, Verdict
 
-UNPROVED: Verdict = "not enough evidence"
-
 
 @dataclass(frozen=True)
 class Scored:
@@ -63,47 +61,48 @@ class Decision(BaseModel):
 
 def decide(by_criterion: Sequence[Sequence[Scored]], rule: Rule) -> list[Decision]:
     """The decisions of one family of criteria, with Holm's correction among them."""
-    plain = [_figures(scored, rule) for scored in by_criterion]
-    corrected = stats.holm([one.p for one in plain])
-    found = []
-    for scored, one, p_holm in zip(by_criterion, plain, corrected, strict=True):
-        verdict = _verdict(scored, one, p_holm, rule)
-        more = _more(scored, rule) if verdict == UNPROVED else None
-        changed = {"verdict": verdict, "p_holm": p_holm, "more_questions": more}
-        found.append(one.model_copy(update=changed))
-    return found
+    family = [_paired(scored, rule) for scored in by_criterion]
+    tested = stats.verdicts(family, rule.alpha, rule.resamples, rule.seed)
+    return [_decision(*one, rule) for one in zip(by_criterion, family, tested, strict=True)]
 
 
 def unclaimed(one: Decision) -> Decision:
     """The figures without a verdict: for a run that may claim none."""
-    return one.model_copy(update={"verdict": UNPROVED, "more_questions": None})
+    return one.model_copy(update={"verdict": stats.UNPROVED, "more_questions": None})
 
 
-def _figures(scored: Sequence[Scored], rule: Rule) -> Decision:
+def _paired(scored: Sequence[Scored], rule: Rule) -> stats.Paired:
     rated = [(one.score, one.group) for one in scored if one.score is not None]
-    values, groups = [score for score, _ in rated], [group for _, group in rated]
-    unknown, total = len(scored) - len(rated), max(1, len(scored))
+    return stats.Paired([score for score, _ in rated], [group for _, group in rated], rule.margin)
+
+
+def _decision(
+    scored: Sequence[Scored], paired: stats.Paired, tested: stats.Tested, rule: Rule
+) -> Decision:
+    won, rated, total = sum(paired.differences), len(paired.differences), max(1, len(scored))
+    unknown = len(scored) - rated
+    least, most = (won - unknown) / total, (won + unknown) / total
+    verdict = tested.verdict
+    if (
+        (verdict == "better" and least <= 0)
+        or (verdict == "worse" and most >= 0)
+        or (verdict == "equivalent" and not _same_at_worst(scored, rule))
+    ):
+        verdict = stats.UNPROVED
+    plan = None
+    if rated and verdict == stats.UNPROVED:
+        plan = stats.needed(paired.differences, paired.groups, rule.margin, rule.alpha)
     return Decision(
-        verdict=UNPROVED,
-        effect=stats.bca(values, groups, (-1, 1), rule.resamples, rule.seed) if rated else None,
-        least=(sum(values) - unknown) / total,
-        most=(sum(values) + unknown) / total,
-        p=stats.sign_flip(values, groups, rule.resamples, rule.seed) if rated else 1.0,
-        p_holm=1.0,
-        rated=len(rated),
-        groups=len(set(groups)),
+        verdict=verdict,
+        effect=tested.effect if rated else None,
+        least=least,
+        most=most,
+        p=tested.p,
+        p_holm=tested.p_holm,
+        rated=rated,
+        groups=tested.groups,
+        more_questions=(plan.questions or None) if plan else None,
     )
-
-
-def _verdict(scored: Sequence[Scored], one: Decision, p_holm: float, rule: Rule) -> Verdict:
-    if one.effect is None:
-        return UNPROVED
-    found = stats.verdict(one.effect, p_holm, rule.alpha, rule.margin)
-    if (found == "better" and one.least <= 0) or (found == "worse" and one.most >= 0):
-        return UNPROVED
-    if found == "equivalent" and not _same_at_worst(scored, rule):
-        return UNPROVED
-    return found
 
 
 def _same_at_worst(scored: Sequence[Scored], rule: Rule) -> bool:
@@ -112,23 +111,17 @@ def _same_at_worst(scored: Sequence[Scored], rule: Rule) -> bool:
     Worst-case bounds (Manski 1989): a judge that flips always calls everything a tie, which must
     not pass for sameness.
     """
+    groups = [one.group for one in scored]
     return all(
         stats.equivalent(
-            [end if o.doubtful or o.score is None else o.score for o in scored],
-            [o.group for o in scored],
-            rule.margin,
+            stats.Paired(
+                [end if o.doubtful or o.score is None else o.score for o in scored],
+                groups,
+                rule.margin,
+            ),
             0.025,
-            resamples=rule.resamples,
-            seed=rule.seed,
+            rule.resamples,
+            rule.seed,
         ).holds
         for end in (-1.0, 1.0)
     )
-
-
-def _more(scored: Sequence[Scored], rule: Rule) -> int | None:
-    rated = [one for one in scored if one.score is not None]
-    if not rated:
-        return None
-    values = [float(one.score or 0.0) for one in rated]
-    plan = stats.needed(values, [one.group for one in rated], rule.margin, rule.alpha)
-    return plan.questions if plan and plan.questions else None

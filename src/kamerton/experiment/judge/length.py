@@ -50,7 +50,7 @@ def length_effect(
     plain = sum(tuned) / len(tuned)
     return LengthEffect(
         pairs=len(won),
-        longer_won=stats.bootstrap(same, units, (0.0, 1.0), resamples, seed),
+        longer_won=stats.interval(same, units, resamples=resamples, seed=seed),
         tuned_longer=sum(longer),
         won_longer=strata[0],
         won_shorter=strata[1],

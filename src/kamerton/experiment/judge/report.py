@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton import stats
 from kamerton.experiment.judge.calibration import Calibration, Human, calibrate
-from kamerton.experiment.judge.decide import UNPROVED, Decision, Rule, Scored, decide, unclaimed
+from kamerton.experiment.judge.decide import Decision, Rule, Scored, decide, unclaimed
 from kamerton.experiment.judge.length import LengthEffect, length_effect
 from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import SCORE
@@ -116,7 +117,7 @@ def _judged(
         withheld=[],
     )
     why = _withheld(one, settings)
-    silenced = decision.model_copy(update={"verdict": UNPROVED}) if why else decision
+    silenced = decision.model_copy(update={"verdict": stats.UNPROVED}) if why else decision
     return one.model_copy(update={"withheld": why, "decision": silenced})
 
 

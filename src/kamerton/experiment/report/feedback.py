@@ -100,7 +100,7 @@ def judge_sentences(one: Judged) -> list[str]:
     else:
         effect = one.decision.effect
         assert effect is not None, "a verdict without ratings is withheld"
-        points = {k: f"{100 * v:+.1f}" for k, v in effect.model_dump().items()}
+        points = {k: f"{100 * getattr(effect, k):+.1f}" for k in ("mean", "low", "high")}
         key = f"experiment.judge_says_{one.decision.verdict.replace(' ', '_')}"
         lines = [say(key, criterion=name, **points, **_judge_values(one))]
     return lines + [
@@ -177,7 +177,7 @@ def people_sentences(one: Rated) -> list[str]:
     if not one.raters or effect is None:
         lines = [say("experiment.rating_says_nothing", **values)]
     else:
-        points = {name: f"{100 * value:+.1f}" for name, value in effect.model_dump().items()}
+        points = {k: f"{100 * getattr(effect, k):+.1f}" for k in ("mean", "low", "high")}
         key = f"experiment.rating_says_{one.decision.verdict.replace(' ', '_')}"
         lines = [say(key, **values, **points)]
     return lines + [say(f"experiment.{note}", **values) for note in _people_notes(one)]

@@ -256,4 +256,4 @@ def lengths(run: RowsRun) -> tuple[float, float, Interval | None]:
     longer = [float(new.completion_tokens - old.completion_tokens) for old, new in pairs]
     groups, most = [old.group for old, _ in pairs], float(run.settings.answer_tokens)
     seed, resamples = run.summary.seed, run.settings.resamples
-    return before, after, stats.bootstrap(longer, groups, (-most, most), resamples, seed)
+    return before, after, stats.bca(longer, groups, (-most, most), resamples, seed)

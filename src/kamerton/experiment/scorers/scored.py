@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from kamerton import stats
 from kamerton.formats.errors import InputError
+from kamerton.formats.scores import Interval
 
 Answers = Sequence[str]
 References = Sequence[Sequence[str]]
@@ -59,6 +61,29 @@ class Scorer:
     def corpus_is_mean(self) -> bool:
         """Whether the corpus value is the mean of the items, so that paired tests of means hold."""
         return self.additive is None
+
+
+def interval(
+    scorer: Scorer,
+    scored: Scored,
+    answers: Answers,
+    references: References,
+    groups: Sequence[str],
+    seed: int = 0,
+) -> Interval | None:
+    """The corpus value of one arm with its interval; None where the measure applies to no answer.
+
+    Two arms are compared by `stats.verdicts`, never by two of these.
+    """
+    if scorer.additive is not None:
+        rows = scorer.additive.rows(answers, references)
+        bounds, value = scorer.bounds, scorer.additive.value
+        return stats.corpus_interval(rows, value, bounds, groups, seed=seed)
+    applies = [(v, g) for v, g in zip(scored.items, groups, strict=True) if v is not None]
+    if not applies:
+        return None
+    values, names = [value for value, _ in applies], [name for _, name in applies]
+    return stats.interval(values, names, scorer.bounds, seed=seed)
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -21,7 +21,6 @@ from kamerton.formats.questions import Question
 from kamerton.formats.scores import Interval
 
 CRITERIA = {"script": script, "role_marks": role_marks} | ADVERT
-RESAMPLES = 10_000
 _SHOWN = 100
 
 
@@ -123,7 +122,7 @@ def _over_all(name: str, items: Sequence[AdvertGraded], seed: int) -> OverAll | 
 
 def _mean(items: Sequence[AdvertGraded], values: list[float], seed: int) -> Interval:
     products = [item.product for item in items]
-    return stats.bootstrap(values, products, (0.0, 1.0), RESAMPLES, seed)
+    return stats.interval(values, products, seed=seed)
 
 
 def _lines(grading: AdvertGrading) -> list[str]:
@@ -135,8 +134,8 @@ def _lines(grading: AdvertGrading) -> list[str]:
     for name, one in zip(names, grading.criteria, strict=True):
         lines.append(f"{name.ljust(width)}  {_value(one.score)}")
         if one.example:
-            told = {"count": one.faults, "all": one.texts, "first": one.example}
-            example = say("experiment.grade_fault", **told)
+            counts = {"count": one.faults, "all": one.texts}
+            example = say("experiment.grade_fault", **counts, first=one.example)
             lines.append(f"{'':{width}}  {example[:_SHOWN]}")
     return [*lines, f"{say('experiment.grade_whole').ljust(width)}  {_value(grading.whole)}"]
 

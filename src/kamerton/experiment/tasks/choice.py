@@ -24,7 +24,6 @@ from kamerton.experiment.tasks.task import Options, Task
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import Language
 from kamerton.formats.manifest import digest
-from kamerton.formats.scores import Interval
 
 SCORED = "scored.jsonl"
 _WORDS: dict[Language, tuple[str, str]] = {
@@ -211,15 +210,15 @@ def _figures(
     scored = {norm: score_choices(rows, norm).items for norm in _NORMS}
     plain, normed = ([float(value or 0) for value in scored[norm]] for norm in _NORMS)
     groups = [row.group or row.id for row in rows]
-    accuracy, method = interval(plain, groups, config.seed)
+    accuracy = stats.interval(plain, groups, seed=config.seed)
     counts = [len(row.options) for row in rows]
     positions = _positions(rows, config.language)
     figures = ChoiceFigures(
         questions=len(rows),
         groups=len(set(groups)),
         accuracy=accuracy,
-        accuracy_norm=interval(normed, groups, config.seed)[0],
-        method=method,
+        accuracy_norm=stats.interval(normed, groups, seed=config.seed),
+        method=accuracy.kind,
         chance=sum(1 / count for count in counts) / len(counts),
         always=max(one.right for one in positions),
         ties=sum(len(likeliest(row)) > 1 for row in rows),
@@ -230,17 +229,6 @@ def _figures(
         for row, one, a, b in zip(rows, asked, plain, normed, strict=True)
     ]
     return figures, chosen
-
-
-def interval(values: Sequence[float], groups: Sequence[str], seed: int) -> tuple[Interval, str]:
-    """A share with its 95 % interval, and the method's name.
-
-    Wilson's for independent rights and wrongs; a bootstrap over groups where questions are
-    clustered, or where ties count in part.
-    """
-    if set(values) <= {0.0, 1.0} and len(set(groups)) == len(groups):
-        return stats.wilson(int(sum(values)), len(values)), "wilson"
-    return stats.bootstrap(values, groups, (0.0, 1.0), seed=seed), "bootstrap"
 
 
 def likeliest(row: ChoiceRow, by_characters: bool = False) -> list[int]:

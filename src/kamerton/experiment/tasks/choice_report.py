@@ -69,7 +69,7 @@ def choice_lines(results: ChoiceResults) -> list[str]:
     figures = results.figures
     form = say(f"experiment.choice_form_{'letters' if results.letters else 'texts'}")
     asked = {"questions": figures.questions, "groups": figures.groups, "shots": results.shots}
-    method = say(f"experiment.score_by_{figures.method}")
+    method = say(f"experiment.interval_{figures.method}")
     guessed = {"chance": _percent(figures.chance), "always": _percent(figures.always)}
     return [
         say("experiment.choice_asked", **asked, form=form),

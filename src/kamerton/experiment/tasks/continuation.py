@@ -117,7 +117,7 @@ def _report(
         for prompt in prompts
     ]
     seed = config.sampling.seed
-    ended, method = _share(rows, [r == "stop" for row in rows for r in row.finish_reasons], seed)
+    ended = _share(rows, [r == "stop" for row in rows for r in row.finish_reasons], seed)
     results = ContinuationResults(
         task="continuation",
         model=config.title,
@@ -130,24 +130,22 @@ def _report(
         prompt_tokens=asked.prompt_tokens,
         completion_tokens=asked.completion_tokens,
         ended=ended,
-        looped=_share(rows, [loop for row in rows for loop in row.loops], seed)[0],
-        method=method,
+        looped=_share(rows, [loop for row in rows for loop in row.loops], seed),
+        method=ended.kind,
     )
     return Report(results, _lines(results), continuation_page(results, rows), {ANSWERS: rows})
 
 
-def _share(rows: Sequence[Continued], counts: Sequence[bool], seed: int) -> tuple[Interval, str]:
+def _share(rows: Sequence[Continued], counts: Sequence[bool], seed: int) -> Interval:
     """A share of all continuations; those of one prompt are clustered."""
-    if len(counts) == len(rows):
-        return stats.wilson(sum(counts), len(counts)), "wilson"
     units = [str(row.id) for row in rows for _ in row.answers]
     values = [float(one) for one in counts]
-    return stats.bootstrap(values, units, (0.0, 1.0), seed=seed), "bootstrap"
+    return stats.interval(values, units, seed=seed)
 
 
 def _lines(results: ContinuationResults) -> list[str]:
     """What a person reads, in the language in force, one statement a line."""
-    method = say(f"experiment.score_by_{results.method}")
+    method = say(f"experiment.interval_{results.method}")
     return [
         say(
             "experiment.continue_asked",

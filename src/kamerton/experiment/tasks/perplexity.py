@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton import stats
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import Report, Results, Scoring
 from kamerton.experiment.ask.scoring import Likelihood, Part, Scored, Text, Tokens
@@ -263,22 +264,11 @@ def interval(
 ) -> Interval | None:
     """Summed nats by summed units with a 95 % interval; None for one group alone.
 
-    Whole groups drawn with replacement, their sums divided; the tails are widened for few groups
-    as in `stats.bootstrap` (Hesterberg 2015).
+    Whole groups drawn with replacement, their sums divided.
     """
-    import numpy as np
-
-    from kamerton.stats.groups import resampled, tail
-
-    _, index = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.bincount(index, weights=np.asarray(nats, dtype=float)).astype(np.float64)
-    units = np.bincount(index, weights=np.asarray(counts, dtype=float)).astype(np.int64)
-    if len(sums) < 2:
+    if len(set(groups)) < 2:
         return None
-    cut = tail(len(sums))
-    low, high = np.quantile(resampled(sums, units, _RESAMPLES, seed), [cut, 1 - cut])
-    mean = float(sums.sum() / units.sum())
-    return Interval(mean=mean, low=float(low), high=float(high))
+    return stats.bootstrap(nats, groups, (0.0, math.inf), _RESAMPLES, seed, counts)
 
 
 def text_lines(results: TextResults) -> list[str]:

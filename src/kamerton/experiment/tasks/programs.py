@@ -63,7 +63,7 @@ class CodeGrading(BaseModel):
     pass_at: dict[int, Interval]
     """k to the unbiased pass@k, mean over the asked tasks, with its 95 % interval over tasks."""
     interval: str
-    """`wilson` or `bootstrap over tasks`."""
+    """How the first interval was made, as `Interval.kind`."""
     outcomes: dict[Status, int]
     """`timeout` and `limit` say nothing of the results: they are counted apart from `failed`."""
     errors: dict[str, int]
@@ -107,7 +107,7 @@ def grade_programs(
         for sample, text in enumerate(row.answers)
     ]
     items = _judged(given, options.workers)
-    rates, method = pass_at(items, ks, options.seed)
+    rates = pass_at(items, ks, options.seed)
     statuses = Counter(one.status for one in items)
     raised = (_NAME.match(one.detail) for one in items if one.status == "error")
     errors = Counter(name[1] if name else "?" for name in raised)
@@ -123,7 +123,7 @@ def grade_programs(
         asked=len(asked),
         programs=len(items),
         pass_at=rates,
-        interval=method,
+        interval=next(iter(rates.values())).kind,
         outcomes={status: statuses[status] for status in STATUSES},
         errors=dict(errors.most_common()),
         extracted=dict(Counter(one.how for one in items).most_common()),
@@ -195,31 +195,27 @@ def _judged(given: Sequence[_Answer], workers: int) -> list[CodeGraded]:
     return items
 
 
-def pass_at(
-    items: Sequence[CodeGraded], ks: Sequence[int], seed: int
-) -> tuple[dict[int, Interval], str]:
-    """pass@k for each k, mean over tasks, and the method of the intervals over tasks."""
+def pass_at(items: Sequence[CodeGraded], ks: Sequence[int], seed: int) -> dict[int, Interval]:
+    """pass@k for each k, mean over tasks, with its interval over tasks."""
     passed: dict[str, list[bool]] = {}
     for one in items:
         passed.setdefault(one.id, []).append(one.status == "passed")
     samples = list(passed.values())
-    if all(len(those) == 1 for those in samples):
-        return {1: stats.wilson(sum(sum(those) for those in samples), len(passed))}, "wilson"
     rates = {}
-    for k in ks:
+    for k in ks if any(len(those) > 1 for those in samples) else (1,):
         values = [float(value or 0.0) for value in score_pass_at_k(samples, k).items]
-        rates[k] = stats.bootstrap(values, list(passed), (0.0, 1.0), seed=seed)
-    return rates, "bootstrap over tasks"
+        rates[k] = stats.interval(values, list(passed), seed=seed)
+    return rates
 
 
 def _lines(grading: CodeGrading, limits: Limits) -> list[str]:
     """What a person reads, one statement a line."""
     counts = {"n": grading.asked, "all": grading.tasks, "answers": grading.programs}
     lines = [say("experiment.grade_asked", task=grading.task, **counts)]
-    method = say(f"experiment.grade_by_{grading.interval.partition(' ')[0]}")
     for k, rate in grading.pass_at.items():
         mean, low, high = (f"{100 * end:.2f}" for end in (rate.mean, rate.low, rate.high))
         value = say("experiment.grade_value", value=f"{mean} %", low=low, high=high)
+        method = say(f"experiment.interval_{rate.kind}")
         lines.append(f"pass@{k}: {value}; {method}")
     lines.append(say("experiment.grade_outcomes"))
     bounds = {"seconds": limits.cpu_seconds, "memory": limits.memory_bytes // MIB}

@@ -43,9 +43,9 @@ def published(task: str) -> list[Published]:
 
 def lines(task: str) -> list[str]:
     """The same as text, with a head line; nothing where there are none."""
-    found = published(task)
-    head = [say("experiment.grade_published")] if found else []
-    return [*head, *(f"  {_line(one)}" for one in found)]
+    figures = published(task)
+    head = [say("experiment.grade_published")] if figures else []
+    return [*head, *(f"  {_line(one)}" for one in figures)]
 
 
 def _line(one: Published) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton.experiment.scorers import SCORERS, Scored, Scorer
 from kamerton.experiment.scorers.bertscore import PACKAGED, bertscore
-from kamerton.experiment.scorers.interval import interval
+from kamerton.experiment.scorers.scored import interval
 from kamerton.experiment.tasks.tables import (
     IDS,
     QUESTIONS,
@@ -84,7 +84,7 @@ class Texts:
     answers: Sequence[str]
     references: Sequence[Sequence[str]]
     groups: Sequence[str]
-    """What hangs together; the unit of the intervals."""
+    """What each answer is about; the unit of the intervals."""
 
 
 def choose(names: Sequence[str], encoder: str = "") -> list[Scorer]:
@@ -119,8 +119,8 @@ def _figures(scorer: Scorer, scored: Scored, texts: Texts, seed: int) -> Score:
     value = interval(scorer, scored, texts.answers, texts.references, texts.groups, seed)
     return Score(
         scorer=scorer.name,
-        value=value[0] if value else None,
-        interval=value[1] if value else "",
+        value=value,
+        interval=value.kind if value else "",
         higher_is_better=scorer.higher_is_better,
         highest=scorer.bounds[1],
         answers=len(scored.items),

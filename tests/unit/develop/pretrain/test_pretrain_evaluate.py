@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from packed_corpus import ARCHITECTURE, make_corpus
 
 from kamerton.develop.pretrain import evaluate, rows
 from kamerton.develop.pretrain.evaluate import (
@@ -20,6 +19,7 @@ from kamerton.develop.pretrain.run import evaluations, generation, losses
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.pretraining import CONTINUATIONS, Continuation
+from packed_corpus import ARCHITECTURE, make_corpus
 
 PROMPTS = ["Старый дом", "Река и море", "Тихий вечер"]
 

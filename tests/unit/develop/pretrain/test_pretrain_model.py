@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from packed_corpus import ARCHITECTURE
 
 from kamerton.develop.pretrain.model import (
     build,
@@ -17,6 +16,7 @@ from kamerton.develop.pretrain.model import (
 )
 from kamerton.develop.settings import PretrainSettings
 from kamerton.formats.errors import InputError
+from packed_corpus import ARCHITECTURE
 
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from packed_corpus import ARCHITECTURE, make_corpus
 
 from kamerton.develop.pretrain import rows
 from kamerton.develop.pretrain.evaluate import nats
 from kamerton.develop.pretrain.model import build, configure
 from kamerton.develop.training import attention, checks
 from kamerton.formats.errors import InputError
+from packed_corpus import ARCHITECTURE, make_corpus
 
 BOS, EOS, PAD = 0, 1, 2
 MARKS = rows.Marks(BOS, EOS, PAD)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from packed_corpus import ARCHITECTURE, make_corpus, settings
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from kamerton.develop.pretrain import model, rows, trainer
@@ -21,6 +20,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
 from kamerton.formats.manifest import sha256
 from kamerton.formats.pretraining import CONTINUATIONS, PRETRAINING, Continuation, Pretraining
+from packed_corpus import ARCHITECTURE, make_corpus, settings
 
 PROMPTS = "Старый дом\nРека и море\n"
 

@@ -95,13 +95,13 @@ def test_only_a_while_without_others_counts_as_calm() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "cores", "wanted"), [(2, 2, 1), (4, 4, 1), (3, 8, 3), (2, 8, 7), (16, 8, 1)]
+    ("count", "cores", "wanted"), [(2, 2, 1), (4, 4, 1), (3, 8, 3), (2, 8, 7), (16, 8, 1)]
 )
 def test_with_the_idle_pools_there_are_more_threads_than_cores(
-    threads: int, cores: int, wanted: int
+    count: int, cores: int, wanted: int
 ) -> None:
-    assert threads.pools(threads, cores) == wanted
-    assert threads + wanted * (threads - 1) > cores
+    assert threads.pools(count, cores) == wanted
+    assert count + wanted * (count - 1) > cores
 
 
 SWITCHED = """
@@ -114,17 +114,17 @@ import torch
 torch.set_num_threads(2)
 torch.ones(1 << 20).add_(1)
 
-def threads():
+def running():
     return len(os.listdir("/proc/self/task"))
 
 def reached(wanted):
     for _ in range(2000):
-        if threads() == wanted:
+        if running() == wanted:
             return True
         sleep(0.01)
     return False
 
-alone = threads() + 1  # and the one that watches
+alone = running() + 1  # and the one that watches
 more = 2 * threads.pools(2, threads._cores())
 threads.watch(2)
 found = [reached(alone + more)]

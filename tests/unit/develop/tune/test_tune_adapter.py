@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from tune_chats import encoded
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
@@ -15,6 +14,7 @@ from kamerton.develop.tune.batches import collate, columns
 from kamerton.develop.tune.encode import end_of_turn
 from kamerton.develop.tune.loss import supervised_loss
 from kamerton.formats.errors import InputError
+from tune_chats import encoded
 
 TRAINED = {"lora": "lora_", "dora": "lora_", "prompt": "prompt_encoder", "full": ""}
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from tune_chats import ROWS, encoded
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
@@ -16,6 +15,7 @@ from kamerton.develop.tune.encode import encode, encode_all
 from kamerton.develop.tune.estimate import estimate, parameters
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
+from tune_chats import ROWS, encoded
 
 
 def test_only_the_assistant_and_its_end_of_turn_are_learnt(tiny: Path) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from tune_chats import ROWS, encoded, plain_losses
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
@@ -18,6 +17,7 @@ from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.losses import LOSSES, LossRow
 from tiny_model import make_model
+from tune_chats import ROWS, encoded, plain_losses
 
 
 def batch(tiny: Path, rows: list[ChatRow] = ROWS) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from tune_chats import encoded
 
 from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
@@ -14,6 +13,7 @@ from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.batches import collate, columns
 from kamerton.develop.tune.loss import supervised_loss
 from kamerton.formats.errors import InputError
+from tune_chats import encoded
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10, 11, 12]])
 FAR = {4: 0.2, 8: 0.01}

@@ -8,6 +8,7 @@ import pytest
 from kamerton.experiment.code.boxed import boxed, judge_all
 from kamerton.experiment.code.extract import program
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
+from kamerton.formats.errors import InputError
 from kamerton.sandbox import Limits, available
 
 pytestmark = pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
@@ -65,12 +66,68 @@ def test_a_long_answer_is_no_fault() -> None:
     assert boxed(task, "def long(n):\n    return 'a' * n\n").status == "passed"
 
 
-@pytest.mark.parametrize("plus", [False, True])
-def test_published_solutions_pass_and_empty_bodies_do_not(plus: bool) -> None:
+def judged(source: str, check: str, entry_point: str = "f", prompt: str = "") -> str:
+    return boxed(CodeTask("own/4", prompt, entry_point, check), source, SHORT).status
+
+
+def test_a_check_that_swallows_everything_is_not_passed_by_a_dead_box() -> None:
+    check = "def check(candidate):\n    try: candidate()\n    except: pass\n"
+    assert judged("import os\ndef f(): os._exit(0)", check) == "error"
+    assert judged("def f():\n    while True: pass", check) == "timeout"
+
+
+def test_a_pass_that_took_too_long_is_a_timeout() -> None:
+    slow = "import time\nwhile time.process_time() < 1.2: pass\ndef f(): return 5"
+    assert judged(slow, "def check(candidate):\n    assert candidate() == 5\n") == "timeout"
+
+
+def test_a_helper_of_the_prompt_is_not_the_candidate_s() -> None:
+    """HumanEval/32 looks at the answer through `poly`, which the prompt defines."""
+    check = "def check(candidate):\n    assert value(candidate()) == 0\n"
+    prompt = "def value(x): return x\ndef f():\n"
+    assert judged("def value(x): return 0\ndef f(): return 7", check, prompt=prompt) == "failed"
+
+
+def test_a_check_may_call_other_functions_of_the_candidate() -> None:
+    check = "def check(candidate):\n    assert half(candidate(4)) == 4\n"
+    source = "def double(x): return 2 * x\ndef half(x): return x // 2"
+    assert boxed(CodeTask("own/5", "", "double", check, source), source, SHORT).passed
+
+
+def test_a_candidate_may_have_the_name_of_its_check() -> None:
+    """MBPP/56."""
+    check = "def check(candidate):\n    assert check(3) == 9\n"
+    assert judged("def check(x): return x * x", check, "check") == "passed"
+
+
+@pytest.mark.parametrize(
+    "check", ["def check(", "def check(f):\n    try: f(object())\n    except Exception: pass\n"]
+)
+def test_a_fault_of_the_check_is_not_the_candidate_s(check: str) -> None:
+    with pytest.raises(InputError, match="the check of this task does not run"):
+        judged("def f(x): return 1", check)
+
+
+def published(plus: bool, step: int) -> list[CodeTask]:
     path = DATA / ("HumanEvalPlus.jsonl.gz" if plus else "HumanEval.jsonl.gz")
     if not path.is_file():
         pytest.skip(f"no test data at {path}: set KAMERTON_TEST_DATA")
-    tasks = (humaneval_plus if plus else humaneval)(path)[:: 40 if plus else 20]
+    return (humaneval_plus if plus else humaneval)(path)[::step]
+
+
+def solutions_pass_and_empty_bodies_do_not(tasks: list[CodeTask]) -> None:
     good = [one.passed for one in judge_all([(task, program(task)) for task in tasks])]
     empty = [one.passed for one in judge_all([(t, t.prompt + "    pass\n") for t in tasks])]
     assert len(tasks) >= 5 and all(good) and not any(empty)
+
+
+@pytest.mark.parametrize("plus", [False, True])
+def test_published_solutions_pass_and_empty_bodies_do_not(plus: bool) -> None:
+    solutions_pass_and_empty_bodies_do_not(published(plus, 40 if plus else 20))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("plus", [False, True])
+def test_all_published_solutions_pass_and_empty_bodies_do_not(plus: bool) -> None:
+    solutions_pass_and_empty_bodies_do_not(published(plus, 1))

@@ -6,7 +6,6 @@ import pytest
 from scored_texts import RUSSIAN, TRIO
 
 from kamerton.experiment.scorers import SCORERS
-from kamerton.experiment.scorers.bleu import bleu
 from kamerton.experiment.scorers.likelihood_rows import (
     ChoiceRow,
     Option,
@@ -21,20 +20,6 @@ from kamerton.formats.errors import InputError
 pytest.importorskip("sacrebleu")
 pytest.importorskip("rouge_score")
 TEXT = [name for name in SCORERS if not name.startswith(("codebleu", "bertscore"))]
-
-
-@pytest.mark.parametrize(
-    ("scorer", "value"),
-    [
-        (SCORERS["bleu"], 48.530827),
-        (bleu("plain", "none"), 49.1919566),
-        (SCORERS["bleu_intl"], 43.91623493),
-        (SCORERS["chrf"], 59.72751783),
-        (SCORERS["chrf++"], 59.15310444),
-    ],
-)
-def test_published_example_of_sacrebleu(scorer: Any, value: Any) -> None:
-    assert scorer.score(*TRIO).corpus == pytest.approx(value, abs=1e-6)
 
 
 def test_signature_names_the_version_and_tokenizer() -> None:

@@ -17,7 +17,6 @@ from kamerton.experiment.tasks.choice import (
     choice,
     context,
     continuations,
-    interval,
 )
 from kamerton.experiment.tasks.choice_report import ChoiceResults, choice_lines, choice_page
 from kamerton.experiment.tasks.choice_table import Items, read_items
@@ -160,17 +159,6 @@ def test_a_model_that_always_says_a_is_seen(
     page = html(choice_page(found))
     assert remark in page and "<i>" not in page and page.count("<tr>") == 5
     assert ("Места вариантов" in page) == (language == "ru")
-
-
-def test_groups_widen_the_interval(tmp_path: Path) -> None:
-    values, alone = [1.0, 1.0, 0.0, 0.0] * 5, [str(n) for n in range(20)]
-    one, method = interval(values, alone, 0)
-    assert method == "wilson"
-    pairs = [str(n // 2) for n in range(20)]
-    clustered, other = interval(values, pairs, 0)
-    assert other == "bootstrap" and clustered.mean == one.mean
-    assert clustered.high - clustered.low > 1.2 * (one.high - one.low)
-    assert interval([0.5, 1.0, 0.0], ["a", "b", "c"], 0)[1] == "bootstrap"  # ties are no Wilson's
 
 
 def test_where_a_choice_begins() -> None:

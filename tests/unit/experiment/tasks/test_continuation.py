@@ -62,7 +62,7 @@ def test_samples_side_by_side(
     with completing(said) as there:
         found, rows, report = evaluated(config, served(there.url), tmp_path)
         assert len(there.bodies) == 8 and there.bodies[0]["max_tokens"] == 20
-    assert (found.beginnings, found.answers, found.method) == (2, 8, "bootstrap")
+    assert (found.beginnings, found.answers, found.method) == (2, 8, "constant")
     assert found.looped.mean == 0.5 and len(set(rows[1].answers)) > 1
     page = html(report.page)
     assert page.count('class="asked"') == 2 and page.count('class="why"') == 8

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kamerton.experiment.selfcheck.maths import WORDINGS
 from kamerton.experiment.tasks.maths.equations import equations
 from kamerton.experiment.tasks.maths.extraction import EXTRACTORS, body_of, declared
 from kamerton.experiment.tasks.maths.numbers import decimal, in_words
@@ -28,27 +29,10 @@ DATA = Path(os.environ.get("KAMERTON_TEST_DATA") or ROOT.parent / "shared" / "da
 GSM8K = DATA / "gsm8k" / "test.jsonl"
 
 
-def grouped(value: str, sign: str) -> str:
-    return f"{int(value):,}".replace(",", sign)
-
-
 REWORDINGS: dict[str, Callable[[str], str]] = {
+    **{f"selfcheck_{number}": wording for number, wording in enumerate(WORDINGS, start=1)},
     "hash": lambda x: f"#### {x}",
-    "dollars": lambda x: f"The answer is ${x}.",
-    "decimals": lambda x: f"#### {x}.00",
-    "remark": lambda x: f"The answer is {x}. I used 3 steps.",
-    "label": lambda x: f"A: {x}",
-    "bold": lambda x: f"So in the end we get **{x}** dollars.",
-    "box": lambda x: f"Therefore the result is $\\boxed{{{x}}}$.",
-    "thousands": lambda x: f"The final answer is: {grouped(x, ',')} in total, found in 4 steps",
-    "thin": lambda x: (
-        f"Answer: {grouped(x, chr(0x202F))}\n\nLet me know if you have 2 more questions!"
-    ),
-    "russian": lambda x: f"Ответ: {grouped(x, chr(0xA0))} рублей. Решено за 3 шага.",
     "dash": lambda x: f"Ответ — {x}",
-    "next": lambda x: (
-        f"The answer is {x}.\n\nQ: A dog has 4 legs. How many have 7?\nA: The answer is 28."
-    ),
     "heading": lambda x: f"### Final Answer\n\n**{x}** units",
     "json": lambda x: f'{{"answer": {x}, "steps": 3}}',
     "again": lambda x: f"The answer is {x}. The answer is {x}. The answer is {x}. The answer",
@@ -95,11 +79,6 @@ def test_the_number_that_a_person_reads(case: dict[str, str | None]) -> None:
     answer = declared(str(case["text"]), case.get("question") or "")
     assert answer.value == (case["value"] and Fraction(case["value"])), answer
     assert (answer.value is None) == bool(answer.why)
-
-
-def test_gold_solutions_are_all_right() -> None:
-    wrong = [one.id for one, text in problems() if not is_right(declared(text, one.question), one)]
-    assert wrong == [] and len(problems()) == 1319
 
 
 @pytest.mark.parametrize("name", REWORDINGS)

@@ -55,7 +55,7 @@ def test_pass_at_k_outcomes_and_errors(tmp_path: Path, options: Options) -> None
     assert rates[1]["mean"] == pytest.approx((2 / 4 + 1 / 4 + 0) / 3)
     assert rates[2]["mean"] == pytest.approx((5 / 6 + 1 / 2 + 0) / 3)
     assert rates[1]["low"] <= rates[1]["mean"] <= rates[1]["high"]
-    assert found.figures["interval"] == "bootstrap over tasks"
+    assert found.figures["interval"] == "bootstrap"
     counts = {"passed": 3, "failed": 6, "error": 3, "timeout": 0, "limit": 0}
     assert found.figures["outcomes"] == counts and found.figures["errors"] == {"KeyError": 3}
     assert (found.figures["asked"], found.figures["tasks"]) == (3, 4)

@@ -9,7 +9,7 @@ import pytest
 
 from kamerton import stats
 from kamerton.experiment.scorers import SCORERS
-from kamerton.experiment.scorers.interval import interval
+from kamerton.experiment.scorers.scored import interval
 from kamerton.experiment.tasks import TASKS, Columns, Options, Outcome
 from kamerton.formats.errors import InputError
 
@@ -113,9 +113,9 @@ def test_the_interval_of_a_corpus_value_follows_groups() -> None:
     scored = scorer.score(answers, references)
     alone = interval(scorer, scored, answers, references, [str(n) for n in range(40)])
     pairs = interval(scorer, scored, answers, references, [str(n // 10) for n in range(40)])
-    assert alone is not None and pairs is not None and alone[1] == "corpus bootstrap"
-    assert alone[0].mean == pytest.approx(scored.corpus) == pytest.approx(pairs[0].mean)
-    assert alone[0].low < scored.corpus < alone[0].high
-    assert pairs[0].high - pairs[0].low > 1.5 * (alone[0].high - alone[0].low)
+    assert alone is not None and pairs is not None and alone.kind == "corpus_bootstrap"
+    assert alone.mean == pytest.approx(scored.corpus) == pytest.approx(pairs.mean)
+    assert alone.low < scored.corpus < alone.high
+    assert pairs.high - pairs.low > 1.5 * (alone.high - alone.low)
     one = interval(scorer, scored, answers, references, ["all"] * 40)
-    assert one is not None and (one[0].low, one[0].high) == scorer.bounds
+    assert one is not None and (one.low, one.high) == scorer.bounds

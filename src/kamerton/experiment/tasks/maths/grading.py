@@ -114,7 +114,7 @@ class Grading(BaseModel):
     accuracy: Interval
     """Share of right answers; Wilson's interval for one answer each, else a bootstrap."""
     interval: str
-    """`wilson` or `bootstrap over questions`."""
+    """How it was made, as `Interval.kind`."""
     unparsed: int
     """Answers without a number, looped and cut ones included."""
     unparsed_share: float
@@ -191,6 +191,8 @@ def grade(
     classes = Counter(fault.kind for fault in faults)
     signs = (sign for fault in faults if fault.kind == "arithmetic" for sign in fault.operators)
     many = max(map(len, samples)) > 1
+    shares = [sum(one.right for one in question) / len(question) for question in samples]
+    accuracy = _over_questions(samples, shares, seed)
     figures = Grading(
         task=task,
         problems=len(problems.all),
@@ -198,12 +200,8 @@ def grade(
         answers=len(graded),
         right=sum(one.right for one in graded),
         # The mean over questions, so that a question with more samples does not count for more.
-        accuracy=_over_questions(
-            samples, [sum(one.right for one in q) / len(q) for q in samples], seed
-        )
-        if many
-        else stats.wilson(sum(one.right for one in every), len(samples)),
-        interval="bootstrap over questions" if many else "wilson",
+        accuracy=accuracy,
+        interval=accuracy.kind,
         unparsed=unparsed,
         unparsed_share=unparsed / len(graded),
         most_unparsed=most_unparsed,
@@ -261,7 +259,7 @@ def _graded(sample: _Sample, shots: Sequence[str]) -> Graded:
 
 def _over_questions(samples: _Samples, scores: Sequence[float], seed: int) -> Interval:
     ids = [question[0].asked.id for question in samples]
-    return stats.bootstrap(scores, ids, (0.0, 1.0), seed=seed)
+    return stats.interval(scores, ids, seed=seed)
 
 
 def _vote(samples: _Samples, seed: int) -> VoteFigures:
@@ -303,7 +301,7 @@ def _examples(samples: Sequence[_Sample], graded: Sequence[Graded]) -> dict[str,
 def lines(grading: Grading) -> list[str]:
     """What a person reads of a grading, in the language in force, one statement a line."""
     asked, problems = grading.questions, grading.problems
-    by = say(f"experiment.maths_by_{grading.interval.partition(' ')[0]}")
+    by = say(f"experiment.interval_{grading.interval}")
     right = {"right": grading.right, "answers": grading.answers, "interval": by}
     unparsed = {"count": grading.unparsed, "share": f"{100 * grading.unparsed_share:.2f}"}
     others = ", ".join(f"{name} {100 * share:.2f} %" for name, share in grading.extractors.items())
