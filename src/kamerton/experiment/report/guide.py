@@ -3,9 +3,9 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
-from kamerton.experiment.compare import RIGHT, SETS
+from kamerton.experiment.compare import SETS
 from kamerton.experiment.design import Design, design
-from kamerton.experiment.metrics import CRITERIA
+from kamerton.experiment.metrics import RIGHT
 from kamerton.experiment.report import plot, sections, words
 from kamerton.experiment.report.blocks import (
     Block,
@@ -54,7 +54,7 @@ def outcome(run: GuideRun) -> Outcome:
         sets=held_out_sets(run),
         notes=notes(run),
         table=plain_table(run.summary),
-        criteria=list(CRITERIA),
+        criteria=run.settings.guide_criteria,
     )
 
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from kamerton.experiment.compare import RIGHT
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.report import plot, sections, words
+from kamerton.experiment.metrics import RIGHT
+from kamerton.experiment.report import plot, sections
 from kamerton.experiment.report.blocks import (
     Block,
     Claim,
@@ -66,7 +66,7 @@ def outcome(run: RowsRun) -> Outcome:
 def page(run: RowsRun) -> Page:
     """The whole page, the verdict first."""
     kind = "brief" if run.briefed else "form"
-    loss = [c for c in words.primary(run.summary) if c.criterion == LIKELIHOOD][:1]
+    loss = [c for c in run.summary.comparisons if c.criterion == LIKELIHOOD][:1]
     choices = of_choices(run.summary)
     about = "choices_compared" if choices and not loss else f"{kind}_rows_compared"
     return sections.compared_page(

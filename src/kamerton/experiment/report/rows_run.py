@@ -13,8 +13,8 @@ from typing import Any
 
 from kamerton import stats
 from kamerton.experiment import likelihood
+from kamerton.experiment.criteria import ADVERT, FORM, TABLE
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.metrics import ADVERT, FORM, OF_ROWS
 from kamerton.experiment.prompts import prompts
 from kamerton.experiment.report import words
 from kamerton.experiment.report.figures import capital, in_points, percent, short, signed
@@ -61,7 +61,7 @@ class RowsRun(ComparedRun):
     def criteria(self) -> list[str]:
         """What the answers were scored by: that of briefs only where there were some."""
         scored = {name for sample in self.samples for name in sample.scores}
-        return [name for name in OF_ROWS if name in scored]
+        return [name for name in TABLE if name in scored]
 
     @property
     def briefed(self) -> bool:
@@ -100,13 +100,14 @@ def of_choices(summary: Summary) -> list[Comparison]:
 
 def of_form(summary: Summary) -> list[Comparison]:
     """The comparisons of the answers' form, and of how they follow their briefs."""
-    return [c for c in summary.comparisons if c.criterion in OF_ROWS]
+    return [c for c in summary.comparisons if c.criterion in (*FORM, *ADVERT)]
 
 
 def form_only(summary: Summary) -> Summary:
-    """The summary of those alone."""
-    cells = [cell for cell in summary.cells if cell.criterion in OF_ROWS]
-    return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})
+    """The summary of what answers were scored by, and nothing of what training left."""
+    cells = [cell for cell in summary.cells if cell.criterion not in NAMES]
+    others = [c for c in summary.comparisons if c.criterion not in NAMES]
+    return summary.model_copy(update={"cells": cells, "comparisons": others})
 
 
 def perplexity(loss: float) -> str:
@@ -128,6 +129,8 @@ def ratio(effect: Interval) -> dict[str, str]:
 
 def figures_of(comparison: Comparison, summary: Summary) -> str:
     """What was measured of a declared hypothesis, as a clause."""
+    if comparison.criterion not in NAMES:
+        return words.figures(comparison, summary)
     return _measured(comparison, summary) + words.too_few(comparison)
 
 
@@ -162,6 +165,8 @@ def headline(summary: Summary) -> str:
         return words.silence(summary)
     findings = [
         say(f"experiment.{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        if c.criterion in NAMES
+        else words.finding(c)
         for c in words.primary(summary)
     ]
     findings = findings or [say("experiment.loss_missing")]
@@ -194,8 +199,8 @@ def harm(summary: Summary) -> list[str]:
     }
     declared = [
         _say(f"{NAMES[c.criterion]}_harm", c, values[c.criterion](c.effect))
-        for c in words.primary(summary)
-        if c.verdict == "worse"
+        for c in summary.comparisons
+        if c.criterion in NAMES and c.verdict == "worse"
     ]
     return declared + words.harm(form_only(summary))
 
