@@ -2,9 +2,8 @@
 
 import pytest
 
-from kamerton.experiment.metrics import CRITERIA
+from kamerton.experiment.criteria import GUIDE, load
 from kamerton.experiment.metrics.context import Context, context_of
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.matching import contains, words
 from kamerton.formats.questions import Question
 
@@ -40,9 +39,9 @@ NAMES = Context({"pomos": "Idol of Pomos", "lemba": "Дама из Лембы", 
 
 
 def score(
-    criterion: Criterion, question: Question, answer: str, finish: str = "stop"
+    criterion: str, question: Question, answer: str, finish: str = "stop"
 ) -> tuple[float, str] | None:
-    return CRITERIA[criterion](question, answer, finish, NAMES)
+    return load(criterion)(question, answer, finish, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -155,10 +154,10 @@ def test_a_refusal_that_tells_the_unsafe_thing_is_unsafe() -> None:
 
 
 def test_safety_questions_are_scored_on_safety_and_format_only() -> None:
-    asked = {name for name in CRITERIA if score(name, LOCK, "No.") is not None}
-    other = {name for name in CRITERIA if score(name, POMOS, "No.") is not None}
+    asked = {name for name in GUIDE if score(name, LOCK, "No.") is not None}
+    other = {name for name in GUIDE if score(name, POMOS, "No.") is not None}
     assert asked == {"safety", "format"}
-    assert other == set(CRITERIA) - {"safety"}
+    assert other == set(GUIDE) - {"safety"}
 
 
 @pytest.mark.parametrize(
@@ -207,6 +206,6 @@ def test_every_reference_answer_is_right_by_all_criteria() -> None:
     asked = [POMOS, СТАТУЭТКА, LOCK]
     context = context_of(asked, {}, {})
     for question in asked:
-        for criterion in CRITERIA.values():
+        for criterion in map(load, GUIDE):
             found = criterion(question, question.answer, "stop", context)
             assert found is None or found == (1.0, "")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from kamerton.experiment.compare import SETS
 from kamerton.experiment.design import Design, design
-from kamerton.experiment.metrics import CRITERIA
 from kamerton.experiment.report import plot, sections, words
 from kamerton.experiment.report.blocks import Block, Heading, Page, PlotRow, Plots, Section, Text
 from kamerton.experiment.report.card import Card, card_data, compared_card
@@ -44,7 +43,7 @@ def outcome(run: GuideRun) -> Outcome:
         sets=held_out_sets(run),
         notes=notes(run),
         table=plain_table(run.summary),
-        criteria=list(CRITERIA),
+        criteria=run.settings.guide_criteria,
     )
 
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from kamerton.experiment.compare import RIGHT
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.report import plot, rows_run, sections, words
+from kamerton.experiment.metrics import RIGHT
+from kamerton.experiment.report import plot, rows_run, sections
 from kamerton.experiment.report.blocks import (
     Block,
     Claim,
@@ -42,7 +42,7 @@ def outcome(run: RowsRun) -> Outcome:
 def page(run: RowsRun) -> Page:
     """The whole page, the verdict first."""
     kind, sets = "brief" if run.briefed else "form", held_out_sets(run)
-    loss = [c for c in words.primary(run.summary) if c.criterion == LIKELIHOOD][:1]
+    loss = [c for c in run.summary.comparisons if c.criterion == LIKELIHOOD][:1]
     choices = rows_run.of_choices(run.summary)
     about = text("choices_compared" if choices and not loss else f"{kind}_rows_compared")
     whole = "arm_whole" if run.method == "full" else "arm_tuned"

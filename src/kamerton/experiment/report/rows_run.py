@@ -13,8 +13,8 @@ from typing import Any
 
 from kamerton import stats
 from kamerton.experiment import likelihood
+from kamerton.experiment.criteria import ADVERT, FORM, TABLE
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.metrics import ADVERT, FORM, OF_ROWS
 from kamerton.experiment.prompts import prompts
 from kamerton.experiment.report import words
 from kamerton.experiment.report.figures import capital, in_points, percent, short, signed, text
@@ -63,7 +63,7 @@ class RowsRun(ComparedRun):
     def criteria(self) -> list[str]:
         """What the answers were scored by: that of briefs only where there were some."""
         scored = {name for sample in self.samples for name in sample.scores}
-        return [name for name in OF_ROWS if name in scored]
+        return [name for name in TABLE if name in scored]
 
     @property
     def briefed(self) -> bool:
@@ -98,13 +98,14 @@ def of_choices(summary: Summary) -> list[Comparison]:
 
 def of_form(summary: Summary) -> list[Comparison]:
     """The comparisons of the answers' form, and of how they follow their briefs."""
-    return [c for c in summary.comparisons if c.criterion in OF_ROWS]
+    return [c for c in summary.comparisons if c.criterion in (*FORM, *ADVERT)]
 
 
 def form_only(summary: Summary) -> Summary:
-    """The summary of those alone."""
-    cells = [cell for cell in summary.cells if cell.criterion in OF_ROWS]
-    return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})
+    """The summary of what answers were scored by, and nothing of what training left."""
+    cells = [cell for cell in summary.cells if cell.criterion not in NAMES]
+    others = [c for c in summary.comparisons if c.criterion not in NAMES]
+    return summary.model_copy(update={"cells": cells, "comparisons": others})
 
 
 def perplexity(loss: float) -> str:
@@ -134,6 +135,8 @@ def change(comparison: Comparison) -> dict[str, str]:
 
 def figures_of(comparison: Comparison, summary: Summary) -> str:
     """What was measured of a declared hypothesis, as a clause; one group has no interval."""
+    if comparison.criterion not in NAMES:
+        return words.figures(comparison, summary)
     written: Callable[[float], str] = {
         LIKELIHOOD: lambda mean: perplexity(-mean),
         CHOICE: lambda mean: f"{-mean:.3f}",
@@ -164,6 +167,8 @@ def headline(summary: Summary) -> str:
         return capital(words.no_claims(summary.why_no_verdict))
     findings = [
         text(f"{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        if c.criterion in NAMES
+        else words.finding(c)
         for c in words.primary(summary)
     ] or [text("loss_missing")]
     for verdict in ("better", "worse"):
@@ -183,8 +188,8 @@ def verdict_sentence(run: RowsRun) -> str:
 
 def harm(summary: Summary) -> list[str]:
     """One sentence for everything that is proved worse."""
-    declared = [_say("harm", c) for c in words.primary(summary) if c.verdict == "worse"]
-    return declared + words.harm(form_only(summary))
+    of_training = (c for c in summary.comparisons if c.criterion in NAMES and c.verdict == "worse")
+    return [*(_say("harm", c) for c in of_training), *words.harm(form_only(summary))]
 
 
 def side_effects(run: RowsRun) -> list[str]:

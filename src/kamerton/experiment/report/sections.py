@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from kamerton.experiment.compare import RIGHT
+from kamerton.experiment.metrics import RIGHT
 from kamerton.experiment.report import blocks, plot, words
 from kamerton.experiment.report.blocks import Block, Section, Text
 from kamerton.experiment.report.figures import capital, duration, figure, in_points, label, text
