@@ -51,6 +51,7 @@ TABLE: dict[str, Entry] = {
         ("rouge1", "rouge2", "rougeL", "rouge1_stem", "rouge2_stem", "rougeL_stem"),
         Entry("scorers.rouge:SCORERS"),
     ),
+    "meteor": Entry("scorers.meteor:SCORERS"),
     "bertscore": Entry("scorers.bertscore:SCORERS"),
     **dict.fromkeys(("codebleu", "codebleu_published"), Entry("scorers.codebleu:SCORERS")),
     **dict.fromkeys(
