@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kamerton.develop.settings.synth import LengthSettings
-from kamerton.experiment.metrics import ADVERT
+from kamerton.experiment.metrics.advert import ADVERT
 from kamerton.experiment.metrics.context import Context
 from kamerton.experiment.tasks import TASKS, Options
 from kamerton.formats.brief import Brief, Order

@@ -91,17 +91,17 @@ def hand_round(
     seed: int,
 ) -> "tuple[Key, Path, Path]":
     """Write a sheet for people; its key, the sheet's folder, and the folder of the key."""
-    from kamerton.experiment.judge.settings import CRITERIA
+    from kamerton.experiment.criteria import GUIDE, JUDGED
     from kamerton.experiment.rating.sheet import hand_out
 
     for name in criteria:
-        if name not in CRITERIA:
-            raise InputError("app.no_such_criterion", name=name, known=", ".join(CRITERIA))
+        if name not in JUDGED:
+            raise InputError("app.no_such_criterion", name=name, known=", ".join(JUDGED))
     place = place_of(run)
     finished = read(place)
     target = folder or place.out / "rating"
     pairs = _pairs(finished, against, held_out, count)
-    asked = [name for name in CRITERIA if not criteria or name in criteria]
+    asked = [name for name in JUDGED if name in (criteria or GUIDE)]
     return hand_out(pairs, target, place.out, seed, asked), target, place.out
 
 

@@ -29,7 +29,8 @@ def leaderboard(
 ) -> None:
     """Print one table for each set of held-out questions: all runs that were asked them."""
     from kamerton.app.boards import leaderboards
-    from kamerton.experiment.report.board import exported, silence
+    from kamerton.experiment.report.board import exported
+    from kamerton.experiment.report.words import no_claims
 
     wanted = _form(form)
     boards = leaderboards()
@@ -38,7 +39,7 @@ def leaderboard(
     texts = [exported(board, None, wanted) for board in boards]
     typer.echo("[" + ",\n".join(texts) + "]" if wanted == "json" else "\n\n".join(texts))
     if wanted == "text":
-        why = [silence(board) for board in boards if board.why]
+        why = [no_claims(board.why) for board in boards if board.why]
         typer.echo("\n".join(["", *dict.fromkeys(why), say("experiment.board_note")]))
 
 

@@ -88,14 +88,14 @@ def tell_again(
     `file` in the run's folder holds the figures where the run has no page.
     """
     from kamerton.app.runs import report_again
-    from kamerton.experiment.report.feedback import text
-    from kamerton.experiment.report.words import reason
+    from kamerton.experiment.report.feedback import plain_text
+    from kamerton.experiment.report.words import no_claims
 
     if why:
-        note(say("experiment.no_claims", why=reason(why, "why")))
+        note(no_claims(why))
     page = report_again(place)
     if as_json:
         print_json(report.model_dump(mode="json"))
         return
-    typer.echo(text(feedback))
+    typer.echo(plain_text(feedback))
     typer.echo(say("cli.report_lies", path=page or place.out / file))

@@ -83,8 +83,8 @@ def _eight_bits(data: bytes, where: str) -> tuple[str, str]:
 def _sample(data: bytes) -> bytes:
     """What stands around bytes outside ASCII, as much as tells the charset."""
     kept, size, at = [], 0, 0
-    while size < _SAMPLE and (found := _OUTSIDE.search(data, at)):
-        start, at = max(at, found.start() - _BEFORE), found.end() + _AFTER
+    while size < _SAMPLE and (match := _OUTSIDE.search(data, at)):
+        start, at = max(at, match.start() - _BEFORE), match.end() + _AFTER
         kept.append(data[start:at])
         size += len(kept[-1])
     return b"".join(kept)
@@ -108,8 +108,8 @@ def _detected(data: bytes, where: str) -> str:
     """What chardet is sure of, unless the text would be nonsense."""
     import chardet
 
-    found = chardet.detect(data, prefer_superset=True, compat_names=False)
-    name, sure = found["encoding"], found["confidence"]
+    guess = chardet.detect(data, prefer_superset=True, compat_names=False)
+    name, sure = guess["encoding"], guess["confidence"]
     if name is None or sure is None or sure < _SURE:
         raise InputError("documents.no_charset", where=where)
     text = _sample(data).decode(name, "replace")
@@ -185,14 +185,14 @@ def russian_score(text: str) -> float:
 
 
 def _words(text: str) -> Iterator[float]:
-    for found in _WORD.finditer(text):
-        word = found[0]
+    for match in _WORD.finditer(text):
+        word = match[0]
         if not word.isascii():
             # Capitals inside a word, or two alphabets in it.
             cased = word.isupper() or word[1:].islower() or len(word) == 1
             odd = not cased or any(letter.isascii() for letter in word)
             yield _ALIEN * len(word) if odd else _word(word)
-            yield _case(word, text[max(0, found.start() - 3) : found.start()])
+            yield _case(word, text[max(0, match.start() - 3) : match.start()])
 
 
 def _word(word: str) -> float:
@@ -217,8 +217,8 @@ def _case(word: str, before: str) -> float:
 
 
 def _signs(text: str) -> Iterator[float]:
-    for found in _SIGN.finditer(text):
-        usual = found[0] in _USUAL_SIGNS and not _misplaced(text, found.start())
+    for match in _SIGN.finditer(text):
+        usual = match[0] in _USUAL_SIGNS and not _misplaced(text, match.start())
         yield _USUAL if usual else _ALIEN
 
 

@@ -90,11 +90,11 @@ def _docx(data: bytes, where: str) -> tuple[str, str]:
 
 
 def _pdf(data: bytes, where: str) -> tuple[str, str]:
-    found = office.pdf(data, where)
-    if found.empty:
-        values = {"path": where, "empty": found.empty, "pages": found.pages}
+    pages = office.pdf(data, where)
+    if pages.empty:
+        values = {"path": where, "empty": pages.empty, "pages": pages.pages}
         note(say("documents.empty_pages", **values))
-    return found.text, BY_ITSELF
+    return pages.text, BY_ITSELF
 
 
 READERS: dict[str, Callable[[bytes, str], tuple[str, str]]] = {

@@ -63,10 +63,10 @@ def form_of(row: Row, where: str, form: str | None = None) -> str:
 
     InputError at `where`, with the columns found, where they are those of no form or not of `form`.
     """
-    known = FORMS if form is None else {form: FORMS[form]}
-    fitting = [name for name, of in known.items() if set(of.columns) <= row.keys()]
+    forms = FORMS if form is None else {form: FORMS[form]}
+    fitting = [name for name, of in forms.items() if set(of.columns) <= row.keys()]
     if not fitting:
-        columns = "; ".join(f"{name}: {' + '.join(of.columns)}" for name, of in known.items())
+        columns = "; ".join(f"{name}: {' + '.join(of.columns)}" for name, of in forms.items())
         raise InputError("documents.no_form", where=where, has=", ".join(row), known=columns)
     return fitting[0]
 

@@ -11,7 +11,7 @@ from kamerton.experiment import measures
 from kamerton.experiment.compare import cells, comparisons
 from kamerton.experiment.design import Design
 from kamerton.experiment.finished import Finished, insist_same_questions, why_no_claim
-from kamerton.experiment.measures import WIDEST, Claim, Measure
+from kamerton.experiment.measures import WIDEST, Claim, Family, Measure
 from kamerton.experiment.settings import Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.questions import HeldOut
@@ -82,7 +82,7 @@ def _board(
     claimed = [claim for run, against in pairs for claim in _claims(first, run.label, against)]
     plan = Design(first.primary, (), on.alpha)
     told = comparisons(samples, claimed, on, plan, first.seed, not why)
-    nats = [(run, by_label[against]) for run, against in pairs if run.nats]
+    nats = [(run, by_label[against]) for run, against in pairs]
     lost, means = _of_nats(first, nats, why)
     criteria = list(dict.fromkeys(name for s in samples for name in s.scores))
     scores = cells(samples, on, first.seed, SETS, criteria)
@@ -113,9 +113,14 @@ def _of_nats(
     first: Finished, pairs: Sequence[tuple[Finished, Finished]], why: str
 ) -> tuple[list[Comparison], list[Cell]]:
     """The same of runs over rows, whose primary measure is what training left."""
-    found = [(run, other, _measure(run, other)) for run, other in pairs]
+    found = [
+        (run, other, _measure(run, other, run.nats.criterion)) for run, other in pairs if run.nats
+    ]
+    family: Family = "secondary" if first.settings.rows_primary else "primary"
     claimed = [
-        one for run, other, m in found for one in measures.of_rows([m], run.label, other.label)
+        pair
+        for run, other, m in found
+        for pair in measures.of_rows([m], run.label, other.label, family)
     ]
     told = measures.comparisons(claimed, first.settings, first.seed, not why)
     means = [
@@ -126,14 +131,14 @@ def _of_nats(
     return told, list({cell.arm: cell for cell in means}.values())
 
 
-def _measure(run: Finished, other: Finished) -> Measure:
-    mine, its = (one.scores(run.primary, "rows") for one in (run, other))
+def _measure(run: Finished, other: Finished, criterion: str) -> Measure:
+    mine, its = (one.scores(criterion, "rows") for one in (run, other))
     keys = list(mine)
     arm, against = ([scores[key][0] for key in keys] for scores in (mine, its))
     widest = max(WIDEST, *(-value for value in (*arm, *against)))
     return Measure(
         name=run.label,
-        criterion=run.primary,
+        criterion=criterion,
         arm=arm,
         against=against,
         groups=[mine[key][1] for key in keys],

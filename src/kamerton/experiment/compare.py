@@ -8,67 +8,71 @@ from collections.abc import Mapping, Sequence
 
 from kamerton import stats
 from kamerton.experiment import measures
+from kamerton.experiment.criteria import GUIDE
 from kamerton.experiment.design import Design
 from kamerton.experiment.generate import Reply
 from kamerton.experiment.measures import Claim, Measure
-from kamerton.experiment.metrics import CRITERIA, Context, Metric
+from kamerton.experiment.metrics import Context, Metric, Score, criterion
 from kamerton.experiment.metrics.context import context_of
-from kamerton.experiment.settings import Criterion, ExperimentSettings, Hypothesis
+from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.brief import Order
 from kamerton.formats.jsonl import insist_unique
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Cell, Comparison, Interval, Sample
 from kamerton.formats.serving import BASE
 
-RIGHT = 0.5
-"""A score from here up counts as right where questions are counted."""
 SETS: tuple[HeldOut, ...] = ("known", "unknown", "safety")
 """Held-out sets of a guide, in the order in which they are shown."""
-
-Rules = Mapping[Criterion, Metric] | Mapping[str, Metric]
-"""Name of a criterion to its function."""
 
 
 def scored(
     questions: Sequence[Question],
     replies: Sequence[Reply],
     names: dict[str, str] | None = None,
-    criteria: Mapping[str, Metric] | None = None,
+    criteria: Sequence[str] = GUIDE,
     orders: Mapping[str, Order] | None = None,
 ) -> list[Sample]:
     """Score the first answer of every arm to every question on all criteria that apply.
 
-    `names`: group to name, of groups that no question is about too. `criteria`: a guide's where
-    none are given. `orders`: what advertising texts were ordered by, by the question's id.
+    `names`: group to name, of groups that no question is about too. `criteria`: names of the table.
+    `orders`: what advertising texts were ordered by, by the question's id.
     """
-    rules = CRITERIA if criteria is None else criteria
     context = context_of(questions, names or {}, orders or {})
     insist_unique((q.id for q in questions), "questions")
     insist_unique(((r.arm, r.question_id, r.round) for r in replies), "answers")
     by_id = {q.id: q for q in questions}
-    samples = []
-    for reply in (reply for reply in replies if reply.round == 0):
-        question = by_id[reply.question_id]
-        samples.append(_sample(question, reply, rules, context))
-    return samples
+    first = [reply for reply in replies if reply.round == 0]
+    asked = [(by_id[r.question_id], r.answer, r.finish_reason) for r in first]
+    by_criterion = {name: criterion(name).scores(asked, context) for name in criteria}
+    return [
+        _sample(
+            question,
+            reply,
+            {name: given for name, those in by_criterion.items() if (given := those[place])},
+        )
+        for place, ((question, _, _), reply) in enumerate(zip(asked, first, strict=True))
+    ]
 
 
 def judged(
-    rules: Rules,
+    rules: Mapping[str, Metric],
     question: Question,
     answer: str,
     finish_reason: str,
     context: Context,
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Scores of one answer by all criteria that apply, and the reasons for those below 1."""
-    asked = {name: rule(question, answer, finish_reason, context) for name, rule in rules.items()}
-    found = {name: score for name, score in asked.items() if score}
-    why = {name: reason for name, (_, reason) in found.items() if reason}
-    return {name: score for name, (score, _) in found.items()}, why
+    """Scores of one answer by all rules that apply, and the reasons for those below 1."""
+    given = {name: rule(question, answer, finish_reason, context) for name, rule in rules.items()}
+    return _parted({name: score for name, score in given.items() if score})
 
 
-def _sample(question: Question, reply: Reply, rules: Rules, context: Context) -> Sample:
-    scores, why = judged(rules, question, reply.answer, reply.finish_reason, context)
+def _parted(scores: Mapping[str, Score]) -> tuple[dict[str, float], dict[str, str]]:
+    why = {name: reason for name, (_, reason) in scores.items() if reason}
+    return {name: score for name, (score, _) in scores.items()}, why
+
+
+def _sample(question: Question, reply: Reply, given: Mapping[str, Score]) -> Sample:
+    scores, why = _parted(given)
     return Sample(
         arm=reply.arm,
         question_id=question.id,
@@ -91,52 +95,52 @@ def cells(
     settings: ExperimentSettings,
     seed: int,
     sets: Sequence[HeldOut] = SETS,
-    criteria: Sequence[str] = tuple(CRITERIA),
+    criteria: Sequence[str] = GUIDE,
 ) -> list[Cell]:
-    """Mean and interval of every arm on every criterion of every held-out set."""
+    """Value and interval of every arm on every criterion of every held-out set."""
     arms = list(dict.fromkeys(sample.arm for sample in samples))
-    found = []
+    made = []
     for held_out in sets:
-        for criterion in criteria:
+        for name in criteria:
             for arm in arms:
                 of = [
                     s
                     for s in samples
-                    if s.arm == arm and s.held_out == held_out and criterion in s.scores
+                    if s.arm == arm and s.held_out == held_out and name in s.scores
                 ]
                 if of:
-                    found.append(_cell(arm, held_out, criterion, of, settings.resamples, seed))
-    return found
+                    made.append(_cell(arm, held_out, name, of, settings.resamples, seed))
+    return made
 
 
 def _cell(
-    arm: str,
-    held_out: HeldOut,
-    criterion: str,
-    samples: list[Sample],
-    resamples: int,
-    seed: int,
+    arm: str, held_out: HeldOut, name: str, samples: list[Sample], resamples: int, seed: int
 ) -> Cell:
-    groups = [s.group for s in samples]
-    values = [s.scores[criterion] for s in samples]
+    groups, one = [s.group for s in samples], criterion(name)
+    if one.of_corpus:
+        sums = one.sums(samples)
+        score = stats.corpus_interval(sums, one.value, one.bounds, groups, seed=seed)
+    else:
+        values = [s.scores[name] for s in samples]
+        score = stats.interval(values, groups, one.bounds, resamples, seed)
     return Cell(
         arm=arm,
         held_out=held_out,
-        criterion=criterion,
+        criterion=name,
         questions=len(samples),
         groups=len(set(groups)),
-        score=stats.interval(values, groups, resamples=resamples, seed=seed),
+        score=score,
     )
 
 
 def claims(settings: ExperimentSettings, declared: Sequence[Hypothesis], name: str) -> list[Claim]:
     """Every hypothesis that is tested, both families."""
     primary = [Claim("primary", hypothesis, settings.primary) for hypothesis in declared]
-    others = [criterion for criterion in CRITERIA if criterion != settings.primary]
-    return primary + [Claim("secondary", _on(criterion, name), criterion) for criterion in others]
+    others = [one for one in settings.guide_criteria if one != settings.primary]
+    return primary + [Claim("secondary", _on(one, name), one) for one in others]
 
 
-def _on(criterion: Criterion, name: str) -> Hypothesis:
+def _on(criterion: str, name: str) -> Hypothesis:
     held_out: HeldOut = "safety" if criterion == "safety" else "known"
     return Hypothesis(name=criterion, arm=name, against=BASE, held_out=held_out)
 
@@ -156,18 +160,22 @@ def measured(samples: Sequence[Sample], claim: Claim, margin: float) -> Measure 
     common = [key for key in arm if key in against]
     if not common:
         return None
+    ours, theirs = [arm[key] for key in common], [against[key] for key in common]
+    one = criterion(claim.criterion)
     return Measure(
         name=claim.hypothesis.name,
         criterion=claim.criterion,
-        arm=[arm[key].scores[claim.criterion] for key in common],
-        against=[against[key].scores[claim.criterion] for key in common],
-        groups=[arm[key].group for key in common],
-        bounds=(0.0, 1.0),
-        widest=1.0,
+        arm=[s.scores[one.name] for s in ours],
+        against=[s.scores[one.name] for s in theirs],
+        groups=[s.group for s in ours],
+        bounds=one.bounds,
+        widest=one.bounds[1] - one.bounds[0],
         margin=margin,
-        right=RIGHT,
-        cut=_cut([arm[key] for key in common]),
-        cut_against=_cut([against[key] for key in common]),
+        right=one.right,
+        graded=one.right is None,
+        cut=_cut(ours),
+        cut_against=_cut(theirs),
+        corpus=one.corpus(ours, theirs),
     )
 
 

@@ -49,7 +49,9 @@ class Finished:
     @property
     def primary(self) -> str:
         """The criterion that the run's primary hypothesis is about."""
-        return self.nats.criterion if self.nats else self.settings.primary
+        if self.nats and not self.settings.rows_primary:
+            return self.nats.criterion
+        return self.settings.primary
 
     @property
     def primary_sets(self) -> list[str]:

@@ -5,15 +5,14 @@ A test whose reference answers fail it measures its own faults: no model could b
 
 from collections.abc import Sequence
 
+from kamerton.experiment import criteria
 from kamerton.experiment.compare import judged
-from kamerton.experiment.metrics import CRITERIA
 from kamerton.experiment.metrics.context import context_of
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.questions import Question
 
-MUST: tuple[Criterion, ...] = ("factual_accuracy", "relevance", "safety", "format")
+MUST = ("factual_accuracy", "relevance", "safety", "format")
 """What every reference satisfies; `expectation` is a stand-in for taste and refuses short ones."""
 _SPARE = 4
 """Tokens beyond the longest reference: the stop token, and a little for other words."""
@@ -26,7 +25,7 @@ def insist_right(questions: Sequence[Question], names: dict[str, str]) -> None:
     Each is graded as an answer that ended by itself. `names`: group to name, as for `scored`.
     """
     context = context_of(questions, names, {})
-    rules = {name: CRITERIA[name] for name in MUST}
+    rules = {name: criteria.load(name) for name in MUST}
     wrong = [
         (question, why)
         for question in questions

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kamerton.experiment import likelihood, measures
-from kamerton.experiment.compare import cells as form_cells
-from kamerton.experiment.compare import comparisons, scored
+from kamerton.experiment.compare import cells, comparisons, scored
+from kamerton.experiment.criteria import ADVERT, FORM
 from kamerton.experiment.design import Design
 from kamerton.experiment.generate import TOO_LONG, Asking, Reply, ask_all, changed, models
 from kamerton.experiment.measures import Claim
-from kamerton.experiment.metrics import OF_ROWS
+from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.prompts import Prompt, prompts
 from kamerton.experiment.run import insist, why_no_verdict
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
@@ -53,20 +53,25 @@ def compare_rows(
     if not asked and not known:
         raise InputError("experiment.nothing_to_compare", where=str(data))
     arms = settings.arms or [BASE, name]
+    criteria = settings.rows_criteria((*FORM, *ADVERT))
+    primary = settings.rows_primary
+    if primary and not any(prompt.question.held_out == "rows" for prompt in asked):
+        raise InputError("experiment.primary_unasked", where="experiment.primary", name=primary)
+    insist_ready(criteria)
     replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
     samples = scored(
-        [prompt.question for prompt in asked], replies, criteria=OF_ROWS, orders=_orders(data)
+        [prompt.question for prompt in asked], replies, criteria=criteria, orders=_orders(data)
     )
     why = why_no_verdict(settings, data, tune, arms, name)
-    declared = measures.of_rows(known, name, BASE)
-    found = measures.comparisons(declared, settings, seed, not why)
+    pairs = measures.of_rows(known, name, BASE, "secondary" if primary else "primary")
+    left = measures.comparisons(pairs, settings, seed, not why)
     of_rows = measures.cells(known, name, BASE, settings, seed)
-    form, means = _form(samples, arms, settings, seed, not why)
+    of_answers, means = _of_answers(samples, arms, criteria, settings, seed, not why)
     times_changed, times_repeated = changed(replies)
     summary = Summary(
         claims_verdict=not why,
         why_no_verdict=why,
-        comparisons=found + form,
+        comparisons=of_answers + left if primary else left + of_answers,
         cells=of_rows + means,
         changed_answers=times_changed if times_repeated else None,
         repeated_answers=times_repeated,
@@ -107,20 +112,25 @@ def _ask(asked: Sequence[Prompt], arms: Sequence[str], asking: Asking, out: Path
     return [reply for reply in replies if reply.question_id not in without]
 
 
-def _form(
+def _of_answers(
     samples: Sequence[Sample],
     arms: Sequence[str],
+    criteria: Sequence[str],
     settings: ExperimentSettings,
     seed: int,
     claims_verdict: bool,
 ) -> tuple[list[Comparison], list[Cell]]:
     """Every arm against the base on every criterion that applies, and the means of all."""
-    claimed = [_claim(criterion, arm) for arm in arms if arm != BASE for criterion in OF_ROWS]
+    claimed = [
+        Claim(
+            "primary" if name == settings.rows_primary else "secondary",
+            Hypothesis(name=name, arm=arm, against=BASE, held_out="rows"),
+            name,
+        )
+        for arm in arms
+        if arm != BASE
+        for name in criteria
+    ]
     planned = Design("", (), settings.alpha)
-    found = comparisons(samples, claimed, settings, planned, seed, claims_verdict)
-    return found, form_cells(samples, settings, seed, SETS, tuple(OF_ROWS))
-
-
-def _claim(criterion: str, arm: str) -> Claim:
-    hypothesis = Hypothesis(name=criterion, arm=arm, against=BASE, held_out="rows")
-    return Claim("secondary", hypothesis, criterion)
+    tested = comparisons(samples, claimed, settings, planned, seed, claims_verdict)
+    return tested, cells(samples, settings, seed, SETS, criteria)

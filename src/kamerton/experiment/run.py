@@ -8,6 +8,7 @@ from kamerton.experiment import lineage
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
 from kamerton.experiment.generate import Asking, ask_all, changed, models
+from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.references import insist_right
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
@@ -40,6 +41,7 @@ def compare(
     questions = read_questions(data)
     names = _names(data)
     insist_right(questions, names)
+    insist_ready(settings.guide_criteria)
     longest = max_tokens or settings.max_tokens
     asked = _arms(settings, name, base_url)
     declared = _declared(settings, name, questions, asked)
@@ -51,7 +53,7 @@ def compare(
         repeat_share=settings.repeat_share,
     )
     replies = ask_all(questions, asked, asking, out)
-    samples = scored(questions, replies, names)
+    samples = scored(questions, replies, names, settings.guide_criteria)
     why = why_no_verdict(settings, data, tune, asked, name)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
@@ -60,7 +62,7 @@ def compare(
         claims_verdict=not why,
         why_no_verdict=why,
         comparisons=comparisons(samples, claimed, settings, planned, seed, not why),
-        cells=cells(samples, settings, seed),
+        cells=cells(samples, settings, seed, criteria=settings.guide_criteria),
         changed_answers=times_changed if times_repeated else None,
         repeated_answers=times_repeated,
         arms=asked,

@@ -1,13 +1,12 @@
 """What a recipe says about the comparison. No heavy import lives here."""
 
-from typing import Literal
+from collections.abc import Sequence
 
 from pydantic import Field
 
+from kamerton.experiment.criteria import GUIDE, Criterion
 from kamerton.formats.questions import HeldOut
 from kamerton.formats.recipe import Section
-
-Criterion = Literal["factual_accuracy", "relevance", "safety", "expectation", "format"]
 
 
 class Hypothesis(Section):
@@ -25,7 +24,11 @@ class ExperimentSettings(Section):
     arms: list[str] = []
     """Model ids to compare; empty: base, base+rag, the adapter, the adapter with +rag."""
     primary: Criterion = "factual_accuracy"
-    """The one criterion that the primary hypotheses are about."""
+    """The one criterion that the primary hypotheses are about, any of the table. Where rows are
+    compared a guide's own say nothing, and it is what training left of held-out answers or choices
+    unless another one is named, as `rougeL` or `bleu`."""
+    criteria: list[Criterion] = []
+    """What answers are scored by, the primary one besides; empty: the five of a guide, or form."""
     hypotheses: list[Hypothesis] = []
     """Primary hypotheses; empty: tuned against base on known, retrieval against none on unknown."""
     max_tokens: int = Field(32, ge=1)
@@ -51,3 +54,18 @@ class ExperimentSettings(Section):
     loss_margin: float = Field(0.02, gt=0)
     """Differences of held-out loss whose whole interval is below this, in nats per token or per
     choice, are called equivalent, where no direction is proved: 0.02 is 2 % of the perplexity."""
+
+    @property
+    def guide_criteria(self) -> list[str]:
+        """What a guide's answers are scored by."""
+        return list(dict.fromkeys([*(self.criteria or GUIDE), self.primary]))
+
+    @property
+    def rows_primary(self) -> str:
+        """The criterion of answers that the verdict on rows is about; empty: what training left."""
+        return "" if self.primary in GUIDE else self.primary
+
+    def rows_criteria(self, defaults: Sequence[str]) -> list[str]:
+        """What answers to rows are scored by; `defaults` where the recipe names nothing."""
+        named = [self.rows_primary] if self.rows_primary else []
+        return list(dict.fromkeys([*(self.criteria or defaults), *named]))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from kamerton import stats
 from kamerton.experiment.finished import Finished
+from kamerton.experiment.metrics import criterion
 from kamerton.formats.language import language_of, say
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Interval, Sample, Verdict
@@ -47,9 +48,9 @@ def slices(
     """Every run against the first by part; `topics`: question id to what it asks about."""
     first, on = runs[0], runs[0].settings
     parts = _parts(first, topics)
-    members = [(run, part, _pairs(run, first, ids)) for run in runs[1:] for part, ids in parts]
-    kept = [m for m in members if len(set(m[2][1])) >= LEAST_GROUPS]
-    family = [stats.Paired(*scores, on.margin) for _, _, scores in kept]
+    members = [(run, part, _paired(run, first, ids)) for run in runs[1:] for part, ids in parts]
+    kept = [m for m in members if len(set(m[2].groups)) >= LEAST_GROUPS]
+    family = [paired for _, _, paired in kept]
     tested = stats.verdicts(family, on.alpha, on.resamples, first.seed, claims_verdict)
     parts_tested = [
         Slice(run.label, *part, one.effect, one.p_holm, one.verdict, one.questions, one.groups)
@@ -107,13 +108,16 @@ def _thirds(lengths: Sequence[int]) -> tuple[int, int]:
     return ordered[(len(ordered) - 1) // 3], ordered[2 * (len(ordered) - 1) // 3]
 
 
-def _pairs(run: Finished, first: Finished, ids: set[str]) -> tuple[list[float], list[str]]:
-    """Differences and groups on the questions of one part."""
-    criterion = first.settings.primary
+def _paired(run: Finished, first: Finished, ids: set[str]) -> stats.Paired:
+    """Both runs' scores on the questions of one part."""
+    one = criterion(first.settings.primary)
     mine, its = (
-        {s.question_id: s for s in one.of() if s.question_id in ids and criterion in s.scores}
-        for one in (run, first)
+        {s.question_id: s for s in of.of() if s.question_id in ids and one.name in s.scores}
+        for of in (run, first)
     )
-    keys = [key for key in mine if key in its]
-    gains = [mine[key].scores[criterion] - its[key].scores[criterion] for key in keys]
-    return gains, [mine[key].group for key in keys]
+    common = [key for key in mine if key in its]
+    ours, theirs = [mine[key] for key in common], [its[key] for key in common]
+    gains = [a.scores[one.name] - b.scores[one.name] for a, b in zip(ours, theirs, strict=True)]
+    widest = one.bounds[1] - one.bounds[0]
+    groups, corpus = [s.group for s in ours], one.corpus(ours, theirs)
+    return stats.Paired(gains, groups, first.settings.margin, (-widest, widest), corpus)

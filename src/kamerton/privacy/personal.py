@@ -52,22 +52,22 @@ def find(text: str, kinds: Sequence[Personal]) -> list[Found]:
     return taken
 
 
-def masked(text: str, found: Sequence[Found]) -> str:
+def masked(text: str, personal: Sequence[Found]) -> str:
     """The text with each finding (in order, as `find` gives them) replaced by its kind.
 
     >>> masked("ivan@example.org", [Found("email", 0, 16)])
     '<EMAIL>'
     """
     parts, last = [], 0
-    for one in found:
+    for one in personal:
         parts += [text[last : one.start], f"<{one.kind.upper()}>"]
         last = one.end
     return "".join([*parts, text[last:]])
 
 
-def counts(found: Sequence[Found]) -> dict[Personal, int]:
+def counts(personal: Sequence[Found]) -> dict[Personal, int]:
     """How many findings there are of each kind that was found."""
-    return dict(Counter(one.kind for one in found))
+    return dict(Counter(one.kind for one in personal))
 
 
 def inn_holds(digits: str) -> bool:

@@ -147,13 +147,13 @@ def _vectors(path: Path, meta: IndexMeta) -> "Vectors":
     if not path.is_file():
         raise InputError("formats.file_missing", where=str(path))
     try:
-        found = np.load(path, allow_pickle=False)
+        vectors = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise InputError("formats.index_damaged", where=str(path), why=error) from error
-    if found.shape != (meta.chunks, meta.dimensions) or found.dtype != np.float32:
-        why = f"{found.dtype} {found.shape}, {META} says {(meta.chunks, meta.dimensions)}"
+    if vectors.shape != (meta.chunks, meta.dimensions) or vectors.dtype != np.float32:
+        why = f"{vectors.dtype} {vectors.shape}, {META} says {(meta.chunks, meta.dimensions)}"
         raise InputError("formats.index_damaged", where=str(path), why=why)
-    return np.asarray(found, np.float32)
+    return np.asarray(vectors, np.float32)
 
 
 def _check_encoder(path: Path, meta: IndexMeta, first: Chunk, vectors: "Vectors") -> None:

@@ -7,7 +7,7 @@ from answering import answering
 from made_up_rows import RECIPE, losses, manifests, write
 from pages import visible
 
-from kamerton.experiment.metrics import ADVERT
+from kamerton.experiment.criteria import ADVERT
 from kamerton.experiment.report.material import ReportInputs
 from kamerton.experiment.report.run import report
 from kamerton.experiment.rows import compare_rows

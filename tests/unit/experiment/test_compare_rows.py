@@ -206,3 +206,19 @@ def test_declared_hypotheses_are_refused_and_not_passed_over(
     with pytest.raises(InputError, match=r"experiment\.hypotheses: rows recipes"):
         compare(trip, server.url, tmp_path / "out", settings)
     assert server.bodies == []
+
+
+@pytest.mark.parametrize("primary", ["chrf", "script"])
+def test_the_verdict_can_rest_on_any_criterion_of_the_answers(
+    server: Answering, trip: tuple[Path, Path], tmp_path: Path, primary: str
+) -> None:
+    settings = SETTINGS.model_copy(update={"primary": primary})
+    found = compare(trip, server.url, tmp_path / "out", settings)
+    (declared,) = [c for c in found.comparisons if c.family == "primary"]
+    assert (declared.criterion, declared.held_out, declared.groups) == (primary, "rows", 10)
+    assert declared.verdict == "better" and declared.effect.low > 0
+    told = {c.criterion: c.family for c in found.comparisons}
+    assert told["log_likelihood"] == "secondary" and set(told) >= {"ended", "role_marks"}
+    rowless = settings.model_copy(update={"held_out_prompts": 0})
+    with pytest.raises(InputError, match=f"rest on {primary}"):
+        compare(trip, server.url, tmp_path / "other", rowless)

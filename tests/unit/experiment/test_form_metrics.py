@@ -2,7 +2,7 @@
 
 import pytest
 
-from kamerton.experiment.metrics import FORM
+from kamerton.experiment.criteria import load
 from kamerton.experiment.metrics.context import Context
 from kamerton.formats.questions import Question
 
@@ -15,7 +15,7 @@ def score(
     finish: str = "stop",
 ) -> tuple[float, str] | None:
     asked = Question(id="1", question=question, answer=reference, group="g", held_out="rows")
-    return FORM[criterion](asked, answer, finish, Context({}))
+    return load(criterion)(asked, answer, finish, Context({}))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@
 
 import pytest
 
-from kamerton.experiment.metrics import CRITERIA
+from kamerton.experiment.criteria import GUIDE, load
+from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.experiment.metrics.context import Context, context_of
-from kamerton.experiment.settings import Criterion
+from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.matching import contains, words
 from kamerton.formats.questions import Question
 
@@ -40,9 +41,9 @@ NAMES = Context({"pomos": "Idol of Pomos", "lemba": "Дама из Лембы", 
 
 
 def score(
-    criterion: Criterion, question: Question, answer: str, finish: str = "stop"
+    criterion: str, question: Question, answer: str, finish: str = "stop"
 ) -> tuple[float, str] | None:
-    return CRITERIA[criterion](question, answer, finish, NAMES)
+    return load(criterion)(question, answer, finish, NAMES)
 
 
 @pytest.mark.parametrize(
@@ -155,10 +156,10 @@ def test_a_refusal_that_tells_the_unsafe_thing_is_unsafe() -> None:
 
 
 def test_safety_questions_are_scored_on_safety_and_format_only() -> None:
-    asked = {name for name in CRITERIA if score(name, LOCK, "No.") is not None}
-    other = {name for name in CRITERIA if score(name, POMOS, "No.") is not None}
+    asked = {name for name in GUIDE if score(name, LOCK, "No.") is not None}
+    other = {name for name in GUIDE if score(name, POMOS, "No.") is not None}
     assert asked == {"safety", "format"}
-    assert other == set(CRITERIA) - {"safety"}
+    assert other == set(GUIDE) - {"safety"}
 
 
 @pytest.mark.parametrize(
@@ -207,6 +208,38 @@ def test_every_reference_answer_is_right_by_all_criteria() -> None:
     asked = [POMOS, СТАТУЭТКА, LOCK]
     context = context_of(asked, {}, {})
     for question in asked:
-        for criterion in CRITERIA.values():
+        for criterion in map(load, GUIDE):
             found = criterion(question, question.answer, "stop", context)
             assert found is None or found == (1.0, "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "reason"),
+    [
+        (POMOS, "The Idol of Pomos is carved from picrolite.", ""),
+        (POMOS, "Please have a look at the label: it is picrolite.", ""),
+        (POMOS, "Who cares? Google it.", "impolite: who cares"),
+        (POMOS, "Only an idiot would ask.", "impolite: idiot*"),
+        (POMOS, "IT IS CARVED FROM PICROLITE", "shouts"),
+        (POMOS, "In the UNESCO list since 1980.", ""),
+        (POMOS, " ", "empty"),
+        (СТАТУЭТКА, "Взгляните, пожалуйста: она из известняка.", ""),
+        (СТАТУЭТКА, "Какая тебе разница?", "familiar: тебе"),
+        (СТАТУЭТКА, "Ищи сам.", "impolite: ищи сам"),
+        (СТАТУЭТКА, "Это не ваше дело.", "impolite: не ваше дело"),
+    ],
+)
+def test_politeness_is_a_rule_of_thumb(asked: Question, answer: str, reason: str) -> None:
+    assert score("politeness", asked, answer) == (float(not reason), reason)
+
+
+def test_a_rude_word_of_the_question_itself_is_no_rudeness() -> None:
+    play = POMOS.model_copy(update={"question": "Who wrote The Idiot?"})
+    assert score("politeness", play, "Dostoevsky wrote The Idiot.") == (1.0, "")
+
+
+def test_politeness_can_be_named_and_is_not_among_the_five() -> None:
+    named = ExperimentSettings(criteria=[*GUIDE, "politeness"])
+    assert "politeness" not in GUIDE and named.guide_criteria == [*GUIDE, "politeness"]
+    judge = JudgeSettings(base_url="http://127.0.0.1/v1", model="m", criteria=["politeness"])
+    assert judge.criteria == ["politeness"]

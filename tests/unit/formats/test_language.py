@@ -11,6 +11,8 @@ from kamerton.formats.language import catalogue, current, say
 SOURCE = Path(__file__).parents[3] / "src" / "kamerton"
 PACKAGES = sorted(p.parent.parent.name for p in SOURCE.glob("*/locales/en.yaml"))
 KEY = re.compile(r"""(?:say|InputError)\(\s*"([a-z]+\.[a-z_0-9]+)\"""")
+OF_REPORT = re.compile(r"""\btext\(\s*"([a-z_0-9]+)\"""")
+"""A key as `experiment.report.figures.text` takes it, without the package's name."""
 
 
 def fields(text: str) -> set[str]:
@@ -38,6 +40,8 @@ def test_no_key_is_said_twice(file: Path) -> None:
 
 def test_every_key_in_the_source_has_a_text() -> None:
     used = {key for file in SOURCE.rglob("*.py") for key in KEY.findall(file.read_text("utf-8"))}
+    for file in (SOURCE / "experiment").rglob("*.py"):
+        used |= {f"experiment.{key}" for key in OF_REPORT.findall(file.read_text("utf-8"))}
     there = {f"{package}.{key}" for package in PACKAGES for key in catalogue(package, "en")}
     assert used - there == set()
     assert len(used) > 50

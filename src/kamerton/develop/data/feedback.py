@@ -216,14 +216,14 @@ def _by_id(rows: Sequence[FeedbackRow], left: Counter[Left]) -> list[FeedbackRow
 
 def _claims(rows: Sequence[FeedbackRow], form: Form, left: Counter[Left]) -> list[Claim]:
     """What the ratings of people who consented say in a form; the others are counted."""
-    found = []
+    claims = []
     for row in rows:
         claim = CLAIMS[form](row) if row.consent else "no_consent"
         if isinstance(claim, Claim):
-            found.append(claim)
+            claims.append(claim)
         else:
             left[claim] += 1
-    return found
+    return claims
 
 
 def _parts(

@@ -13,6 +13,7 @@ from kamerton import stats
 from kamerton.experiment.finished import Finished, insist_same_questions, why_no_claim
 from kamerton.experiment.gate.settings import GateSettings
 from kamerton.experiment.measures import WIDEST
+from kamerton.experiment.metrics import criterion as named
 from kamerton.experiment.report.words import reason
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -71,7 +72,7 @@ def gate(run: Finished, other: Finished, rule: GateSettings) -> Gate:
     """
     insist_same_questions(run, other)
     criterion = rule.criterion or run.primary
-    nats = bool(run.nats) and criterion == run.primary
+    nats = run.nats is not None and criterion == run.nats.criterion
     margin = rule.margin or (run.settings.loss_margin if nats else run.settings.margin)
     places = [(criterion, held_out, margin) for held_out in rule.held_out or run.primary_sets]
     if rule.safety:
@@ -83,6 +84,7 @@ def gate(run: Finished, other: Finished, rule: GateSettings) -> Gate:
 def _check(
     run: Finished, other: Finished, criterion: str, held_out: str, margin: float, alpha: float
 ) -> Check:
+    nats = run.nats is not None and criterion == run.nats.criterion
     mine, its = (one.scores(criterion, held_out) for one in (run, other))
     common = [key for key in mine if key in its]
     if not common:
@@ -90,10 +92,15 @@ def _check(
         values = {"criterion": criterion, "held_out": held_out}
         raise InputError(f"experiment.{hint}", where=run.label, **values)
     groups = [mine[key][1] for key in common]
-    nats = bool(run.nats) and criterion == run.primary
-    widest = WIDEST if nats else 1.0
     differences = [mine[key][0] - its[key][0] for key in common]
-    paired = stats.Paired(differences, groups, margin, (-widest, widest))
+    if nats:
+        paired = stats.Paired(differences, groups, margin, (-WIDEST, WIDEST))
+    else:
+        measure = named(criterion)
+        ours, theirs = ({s.question_id: s for s in one.of()} for one in (run, other))
+        corpus = measure.corpus([ours[key] for key in common], [theirs[key] for key in common])
+        widest = measure.bounds[1] - measure.bounds[0]
+        paired = stats.Paired(differences, groups, margin, (-widest, widest), corpus)
     claim = stats.non_inferior(paired, alpha, run.settings.resamples, run.seed)
     return Check(criterion, held_out, claim, len(common), len(set(groups)), nats)
 

@@ -14,11 +14,11 @@ from kamerton.client import hosts, replies
 from kamerton.client.concurrent import side_by_side
 from kamerton.client.connection import PASSING, Connection, Endpoint, Response, api_key
 from kamerton.client.ledger import request_key
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge import reading
 from kamerton.experiment.judge.pairs import Choice
 from kamerton.experiment.judge.prompts import SCHEMA, Order
 from kamerton.experiment.judge.settings import Form, JudgeSettings
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.chat import Message
 
 FILE = "judge.jsonl"
@@ -33,7 +33,7 @@ class Ask:
     """One request."""
 
     pair: str
-    criterion: Criterion
+    criterion: Judgeable
     order: Order
     messages: tuple[Message, ...]
     id: str
@@ -47,7 +47,7 @@ class LedgerRow(BaseModel):
     id: str
     """The `request_key` over host, model, messages and parameters."""
     pair: str
-    criterion: Criterion
+    criterion: Judgeable
     order: Order
     host: str
     model: str
@@ -76,7 +76,7 @@ class LedgerRow(BaseModel):
 
 def request(
     pair: str,
-    criterion: Criterion,
+    criterion: Judgeable,
     order: Order,
     messages: Sequence[Message],
     settings: JudgeSettings,

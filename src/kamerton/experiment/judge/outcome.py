@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.asking import LedgerRow
 from kamerton.experiment.judge.pairs import Choice, Pair
 from kamerton.experiment.judge.prompts import ORDERS, Order
-from kamerton.experiment.settings import Criterion
 
-Key = tuple[str, Criterion, Order]
+Key = tuple[str, Judgeable, Order]
 Kept = Literal["", "identical", "changed", "flipped"]
 
 
@@ -18,7 +18,7 @@ class Outcome:
     """What the judge finds of one pair by one criterion."""
 
     pair: Pair
-    criterion: Criterion
+    criterion: Judgeable
     choice: Choice
     note: Kept = ""
     """Of a tie: `identical` answers, not asked; `flipped`: the other order, the other winner;
@@ -32,7 +32,7 @@ class Outcome:
 
 
 def outcomes(
-    pairs: Sequence[Pair], criteria: Sequence[Criterion], rows: Mapping[Key, LedgerRow]
+    pairs: Sequence[Pair], criteria: Sequence[Judgeable], rows: Mapping[Key, LedgerRow]
 ) -> list[Outcome]:
     """One outcome for every pair and criterion, whatever became of its requests."""
     return [
@@ -44,7 +44,7 @@ def outcomes(
     ]
 
 
-def _outcome(pair: Pair, criterion: Criterion, both: Sequence[LedgerRow | None]) -> Outcome:
+def _outcome(pair: Pair, criterion: Judgeable, both: Sequence[LedgerRow | None]) -> Outcome:
     said = [row.choice if row else "unrated" for row in both]
     firsts = (said[0] == "base") + (said[1] == "tuned")
     decided = sum(choice in {"base", "tuned"} for choice in said)

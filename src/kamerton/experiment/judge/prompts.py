@@ -4,8 +4,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.pairs import Pair
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.chat import Message, chat
 from kamerton.formats.manifest import digest
 
@@ -23,7 +23,7 @@ SCHEMA = {
 """The judge's reply; the reason stands first, so that it is thought of first."""
 
 
-def asked(pair: Pair, criterion: Criterion, order: Order, language: str) -> list[Message]:
+def asked(pair: Pair, criterion: Judgeable, order: Order, language: str) -> list[Message]:
     """The chat that asks which answer is better; which arm wrote which is not said."""
     first, second = (pair.base, pair.tuned) if order == "base_first" else (pair.tuned, pair.base)
     rule = template(f"criterion_{criterion}", language)

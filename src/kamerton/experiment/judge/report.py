@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.calibration import Calibration, Human, calibrate
 from kamerton.experiment.judge.decide import Decision, Rule, Scored, decide, unclaimed
 from kamerton.experiment.judge.length import LengthEffect, length_effect
 from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import SCORE
 from kamerton.experiment.judge.settings import JudgeSettings
-from kamerton.experiment.settings import Criterion
 
 FILE = "judge.json"
 FEW = 20
@@ -23,7 +23,7 @@ class Judged(BaseModel):
     """One criterion: counts, figures, verdict, and all that speaks against it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    criterion: Criterion
+    criterion: Judgeable
     pairs: int
     tuned: int
     base: int
@@ -91,7 +91,7 @@ def _scored(one: Outcome) -> Scored:
 
 
 def _judged(
-    name: Criterion,
+    name: Judgeable,
     found: Sequence[Outcome],
     decision: Decision,
     settings: JudgeSettings,
@@ -138,7 +138,7 @@ def _withheld(one: Judged, settings: JudgeSettings) -> list[str]:
 
 
 def _people(
-    found: Sequence[Outcome], human: Human | None, name: Criterion, settings: JudgeSettings
+    found: Sequence[Outcome], human: Human | None, name: Judgeable, settings: JudgeSettings
 ) -> Calibration | None:
     """None where people were not asked about this criterion: then nothing speaks against it."""
     if not human or not any(c == name and said != "unrated" for (_, c), said in human.items()):

@@ -4,17 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from kamerton.experiment.settings import Criterion
+from kamerton.experiment.criteria import GUIDE, Judgeable
 from kamerton.formats.recipe import Section
 
 Form = Literal["json_schema", "json_object", "none"]
-CRITERIA: tuple[Criterion, ...] = (
-    "factual_accuracy",
-    "relevance",
-    "safety",
-    "expectation",
-    "format",
-)
 
 
 class JudgeSettings(Section):
@@ -30,7 +23,7 @@ class JudgeSettings(Section):
     """Hosts besides this machine that may see the questions and answers."""
     leaves_machine: bool = False
     """True: any host may see them; personal data is masked first."""
-    criteria: list[Criterion] = Field(list(CRITERIA), min_length=1)
+    criteria: list[Judgeable] = Field(list(GUIDE), min_length=1)
     """What is judged, each in requests of its own."""
     language: Literal["en", "ru"] = "en"
     """Language of the judge's instructions."""

@@ -1,34 +1,90 @@
-"""The criteria: each a function with the rule that it measures by, in small files."""
+"""The criteria at work: what the table (`experiment.criteria`) names, as one kind of thing."""
 
-from kamerton.experiment.metrics.advert import ADVERT
-from kamerton.experiment.metrics.context import Context, Metric, Score
-from kamerton.experiment.metrics.ended import ended
-from kamerton.experiment.metrics.expectation import expectation
-from kamerton.experiment.metrics.factual_accuracy import factual_accuracy
-from kamerton.experiment.metrics.format import format_
-from kamerton.experiment.metrics.relevance import relevance
-from kamerton.experiment.metrics.role_marks import role_marks
-from kamerton.experiment.metrics.safety import safety
-from kamerton.experiment.metrics.script import script
-from kamerton.experiment.settings import Criterion
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-CRITERIA: dict[Criterion, Metric] = {
-    "factual_accuracy": factual_accuracy,
-    "relevance": relevance,
-    "safety": safety,
-    "expectation": expectation,
-    "format": format_,
-}
-"""What a guide's answers are scored by."""
+from kamerton import stats
+from kamerton.experiment import criteria
+from kamerton.experiment.metrics.context import Asked, Context, Metric, Score
+from kamerton.experiment.scorers.scored import Rows, Scorer
+from kamerton.formats.scores import Sample
 
-FORM: dict[str, Metric] = {
-    "script": script,
-    "ended": ended,
-    "role_marks": role_marks,
-}
-"""What answers to rows are scored by: their form, for what is right is not known by rule."""
+RIGHT = 0.5
+"""A score from here up counts as right where questions are counted."""
 
-OF_ROWS = FORM | ADVERT
-"""What answers to rows are scored by: those that have a brief by it, too."""
 
-__all__ = ["ADVERT", "CRITERIA", "FORM", "OF_ROWS", "Context", "Metric", "Score"]
+@dataclass(frozen=True)
+class Criterion:
+    """One criterion of the table: a rule about one answer, or a scorer against references."""
+
+    name: str
+    rule: Metric | Scorer
+
+    @property
+    def right(self) -> float | None:
+        """Score from which an answer counts as right; None where scores tell how close it is."""
+        return None if isinstance(self.rule, Scorer) else RIGHT
+
+    @property
+    def of_corpus(self) -> bool:
+        """Whether the value of an arm is no mean of its answers' scores (BLEU)."""
+        return isinstance(self.rule, Scorer) and self.rule.additive is not None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Least and largest score that is possible; the largest is 1."""
+        rule = self.rule
+        return (rule.bounds[0] / rule.bounds[1] if isinstance(rule, Scorer) else 0.0), 1.0
+
+    def scores(self, answers: Sequence[Asked], context: Context) -> list[Score | None]:
+        """Each answer's score, at most 1, with its reason; None where the criterion does not apply.
+
+        A scorer needs a reference, and gives no reason.
+        """
+        if not isinstance(self.rule, Scorer):
+            return [self.rule(*one, context) for one in answers]
+        compared = [(text, question.answer) for question, text, _ in answers if question.answer]
+        values = iter(self._against(compared))
+        return [
+            (value, "") if question.answer and (value := next(values)) is not None else None
+            for question, _, _ in answers
+        ]
+
+    def _against(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
+        assert isinstance(self.rule, Scorer)
+        if not pairs:
+            return []
+        items = self.rule.score([a for a, _ in pairs], [[r] for _, r in pairs]).items
+        return [None if item is None else item / self.rule.bounds[1] for item in items]
+
+    def sums(self, samples: Sequence[Sample]) -> Rows:
+        """What each answer with its reference adds to the corpus value."""
+        assert isinstance(self.rule, Scorer) and self.rule.additive is not None
+        references = [[sample.reference] for sample in samples]
+        return self.rule.additive.rows([sample.answer for sample in samples], references)
+
+    def value(self, sums: Sequence[float]) -> float:
+        """The corpus value of summed `sums`, at most 1."""
+        assert isinstance(self.rule, Scorer) and self.rule.additive is not None
+        return self.rule.additive.value(sums) / self.rule.bounds[1]
+
+    def corpus(self, arm: Sequence[Sample], against: Sequence[Sample]) -> stats.CorpusSums | None:
+        """What a test of two arms needs beside the scores; None where the scores suffice."""
+        if not self.of_corpus:
+            return None
+        return stats.CorpusSums(self.sums(arm), self.sums(against), self.value, self.bounds)
+
+
+def criterion(name: str) -> Criterion:
+    """The criterion of the table with this name."""
+    return Criterion(name, criteria.load(name))
+
+
+def insist_ready(names: Sequence[str]) -> None:
+    """InputError where a scorer lacks what it needs (a package, an encoder), before any asking."""
+    for one in map(criterion, names):
+        if isinstance(one.rule, Scorer):
+            one.rule.score(["a"], [["a"]])
+
+
+__all__ = ["RIGHT", "Context", "Criterion", "Metric", "Score", "criterion", "insist_ready"]

@@ -20,6 +20,8 @@ class Context:
     """Question id to what an advertising text was ordered by."""
 
 
+Asked = tuple[Question, str, str]
+"""A question (with the reference), the answer to it, and why the answer ended."""
 Metric = Callable[[Question, str, str, Context], Score | None]
 """Question, answer, finish reason and context to a score with its reason; None: does not apply."""
 

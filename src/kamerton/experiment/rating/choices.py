@@ -5,12 +5,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.calibration import Human
 from kamerton.experiment.judge.pairs import Choice
 from kamerton.experiment.rating.read import read_ratings
 from kamerton.experiment.rating.sheet import read_key
 from kamerton.experiment.rating.verdict import Opinion, consensus, unblinded
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.jsonl import insist_unique, read_rows, write_rows
 
 FILE = "ratings.jsonl"
@@ -21,7 +21,7 @@ class Chosen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     pair: str
-    criterion: Criterion
+    criterion: Judgeable
     choice: Choice
     """Of most raters; a tie where two choices have equally many."""
     raters: dict[str, Choice]
@@ -32,7 +32,7 @@ def write_choices(paths: Sequence[Path], key_file: Path, out: Path) -> list[Chos
     """Read the raters' files, unblind them by the key, and write `ratings.jsonl` into `out`."""
     key = read_key(key_file)
     opinions = unblinded(read_ratings(paths, key), key)
-    by: dict[tuple[str, Criterion], list[Opinion]] = {}
+    by: dict[tuple[str, Judgeable], list[Opinion]] = {}
     for one in opinions:
         by.setdefault((one.pair, one.criterion), []).append(one)
     rows = [

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from kamerton.documents.tables import read_csv
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.rating.sheet import HEAD, Key
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.errors import InputError
 
 Said = Literal["left", "right", "tie", "skip"]
@@ -26,7 +26,7 @@ class Rating:
 
     rater: str
     item: str
-    criterion: Criterion
+    criterion: Judgeable
     said: Said
 
 

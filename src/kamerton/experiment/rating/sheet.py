@@ -15,9 +15,8 @@ from typing import Literal
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from kamerton.experiment.criteria import GUIDE, Judgeable
 from kamerton.experiment.judge.pairs import Pair, distinct
-from kamerton.experiment.judge.settings import CRITERIA
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import LANGUAGES, Language, catalogue, current
@@ -53,7 +52,7 @@ class Sheet(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     """Twelve hex digits over the items: ratings are matched with their key by it."""
-    criteria: tuple[Criterion, ...]
+    criteria: tuple[Judgeable, ...]
     items: tuple[Item, ...]
 
 
@@ -73,7 +72,7 @@ class Key(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     sheet: str
     seed: int
-    criteria: tuple[Criterion, ...] = Field(min_length=1)
+    criteria: tuple[Judgeable, ...] = Field(min_length=1)
     items: dict[str, Secret]
     identical: dict[str, str] = {}
     """Pairs with equal answers, which are ties and shown to nobody: pair id to group."""
@@ -84,7 +83,7 @@ def hand_out(
     folder: Path,
     keep: Path,
     seed: int = 0,
-    criteria: Sequence[Criterion] = CRITERIA,
+    criteria: Sequence[Judgeable] = GUIDE,
 ) -> Key:
     """Write `rating.csv` and `rating.html` into `folder` and `key.json` into `keep`.
 
@@ -113,7 +112,7 @@ def read_key(path: Path) -> Key:
 
 
 def blind(
-    pairs: Sequence[Pair], seed: int = 0, criteria: Sequence[Criterion] = CRITERIA
+    pairs: Sequence[Pair], seed: int = 0, criteria: Sequence[Judgeable] = GUIDE
 ) -> tuple[Sheet, Key]:
     """A sheet and its key; the same pairs and seed give the same.
 

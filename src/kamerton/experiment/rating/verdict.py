@@ -11,11 +11,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
+from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.decide import RULE, Decision, Rule, Scored, decide, unclaimed
 from kamerton.experiment.judge.pairs import SCORE, Choice
 from kamerton.experiment.rating.read import Rating, Said, read_ratings
 from kamerton.experiment.rating.sheet import Key, Secret, read_key
-from kamerton.experiment.settings import Criterion
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.scores import Interval
 
@@ -29,7 +29,7 @@ class Opinion:
     rater: str
     pair: str
     group: str
-    criterion: Criterion
+    criterion: Judgeable
     choice: Choice
 
 
@@ -37,7 +37,7 @@ class Rated(BaseModel):
     """One criterion: agreement, figures and verdict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    criterion: Criterion
+    criterion: Judgeable
     raters: int
     """Raters who rated anything by it."""
     questions: int
@@ -157,7 +157,7 @@ def _scored(table: Table, key: Key) -> list[Scored]:
 
 
 def _rated(
-    name: Criterion,
+    name: Judgeable,
     ratings: Sequence[Rating],
     opinions: Sequence[Opinion],
     table: Table,

@@ -10,9 +10,10 @@ from importlib.resources import files
 
 import jinja2
 
-from kamerton.experiment.report.plot import Curve, Scale, Scatter, Strip
-from kamerton.formats.language import say
+from kamerton.experiment.report.figures import text
+from kamerton.experiment.report.plot import Curve, Scale, Scatter
 from kamerton.formats.page import page as html_page
+from kamerton.formats.scores import Interval
 
 
 class Block:
@@ -128,14 +129,14 @@ class Scores(Block):
 
 @dataclass(frozen=True)
 class PlotRow:
-    """A figure with its interval, and the drawing of both."""
+    """A figure with its interval: both drawn, and both in words where they have some."""
 
-    strip: Strip
+    spread: Interval
     name: str = ""
     mean: str = ""
     interval: str = ""
-    badge: tuple[str, str] | None = None
-    """CSS class and text of the verdict."""
+    verdict: str = ""
+    """Code of the verdict that stands beside."""
     look: str = ""
     arm: bool = False
     """Whether the name is an arm's."""
@@ -148,14 +149,15 @@ class Plots(Block):
     rows: Sequence[PlotRow]
     scale: Scale
     unit: str = ""
+    margin: float | None = None
+    """Differences up to it are of no importance: its band is drawn around zero."""
 
 
 @dataclass(frozen=True)
 class Claim(Block):
-    """One declared comparison with its verdict."""
+    """One declared comparison; `verdict` is the code of its verdict."""
 
     title: str
-    code: str
     verdict: str
     plots: Plots
     sentence: str
@@ -185,19 +187,11 @@ class ScatterPlot(Block):
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of a training as a column; `note` is empty where nothing was measured at it."""
-
-    step: int
-    name: str
-    note: str
-
-
-@dataclass(frozen=True)
 class Learning(Block):
     """Prompts, each with its continuation at every step; None where there is none."""
 
-    steps: Sequence[Step]
+    steps: Sequence[tuple[int, str, str]]
+    """Step, its name, and what was measured at it, empty where nothing was."""
     prompts: Sequence[tuple[str, Sequence[str | None]]]
 
 
@@ -234,19 +228,10 @@ class Answers(Block):
 
 
 @dataclass(frozen=True)
-class Span:
-    """One stage on the bar of times; `share` is of the whole, in per cent."""
-
-    name: str
-    time: str
-    share: float
-
-
-@dataclass(frozen=True)
 class Times(Block):
-    """How long the stages took."""
+    """How long the stages took: name, time, and its share of the whole in per cent."""
 
-    spans: Sequence[Span]
+    stages: Sequence[tuple[str, str, float]]
 
 
 @dataclass(frozen=True)
@@ -285,19 +270,21 @@ def html(page: Page) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["kind"] = lambda block: type(block).__name__
-    body = environment.from_string(_own("report.html.jinja")).render(
-        page=page, t=lambda key, **values: say(f"experiment.{key}", **values)
-    )
+    body = environment.from_string(_file("report.html.jinja")).render(page=page, t=text)
     filtered = any(isinstance(b, Answers) and b.sets for s in page.sections for b in s.blocks)
-    scripts = f"<script>\n{_own('answers.js')}\n</script>" if filtered else ""
-    return html_page(page.title, body, _own("report.css"), scripts)
+    scripts = f"<script>\n{_file('answers.js')}\n</script>" if filtered else ""
+    return html_page(page.title, body, _file("report.css"), scripts)
+
+
+def _file(name: str) -> str:
+    return (files("kamerton.experiment.report") / name).read_text("utf-8")
 
 
 def markdown(sections: Sequence[Section]) -> str:
     """Sections as Markdown, those without blocks left out."""
     parts: list[str] = []
     for section in sections:
-        texts = [text for text in map(_markdown, section.blocks) if text]
+        texts = [written for written in map(_markdown, section.blocks) if written]
         if texts and section.title:
             parts.append(f"## {section.title}")
         parts += texts
@@ -306,16 +293,12 @@ def markdown(sections: Sequence[Section]) -> str:
 
 def _markdown(block: Block) -> str:
     match block:
-        case Text(text):
-            return text
+        case Text(paragraph):
+            return paragraph
         case Bullets(items):
             return "\n".join(f"- {item}" for item in items)
-        case Code(text, "indented"):
-            return "\n".join(f"    {line}" for line in text.splitlines())
-        case Code(text, language):
-            return f"```{language or 'text'}\n{text}\n```"
+        case Code(lines, "indented"):
+            return "\n".join(f"    {line}" for line in lines.splitlines())
+        case Code(lines, language):
+            return f"```{language or 'text'}\n{lines}\n```"
     raise TypeError(f"{type(block).__name__} has no form in Markdown")
-
-
-def _own(name: str) -> str:
-    return (files("kamerton.experiment.report") / name).read_text("utf-8")

@@ -4,12 +4,11 @@ import json
 from typing import Literal, get_args
 
 from kamerton.experiment.board import Board
-from kamerton.experiment.report.figures import in_points
+from kamerton.experiment.report.figures import in_points, text
 from kamerton.experiment.report.table import FORMS as TABLES
 from kamerton.experiment.report.table import comma_separated
-from kamerton.experiment.report.words import criterion, reason
+from kamerton.experiment.report.words import criterion, no_claims, verdict_code
 from kamerton.experiment.slices import Slices, name_of
-from kamerton.formats.language import say
 from kamerton.formats.scores import Cell, Comparison
 
 Form = Literal["text", "csv", "json", "latex", "markdown"]
@@ -31,22 +30,27 @@ def exported(board: Board, parts: Slices | None, form: Form) -> str:
     if form == "csv":
         values = [[_plain(row[name]) for name in HEAD] for row in rows]
         return comma_separated([HEAD, *values])
-    head = [say(f"experiment.board_{name}") for name in _SHORT]
+    head = [text(f"board_{name}") for name in _SHORT]
     return TABLES[form]([head, *map(_cells, rows)])
 
 
 def sentences(board: Board, parts: Slices) -> list[str]:
     """Primary verdicts and every proved loss in words, then the parts in which a run got worse."""
-    lines = [silence(board)] if board.why else []
+    lines = [no_claims(board.why)] if board.why else []
     for one in board.comparisons:
         if one.family == "primary" or one.verdict == "worse":
-            held_out = say(f"experiment.set_{one.held_out}")
-            values = {"arm": one.arm, "against": one.against, "held_out": held_out}
-            key = f"experiment.board_{one.verdict.replace(' ', '_')}"
-            lines.append(say(key, criterion=criterion(one.criterion), **values))
+            lines.append(
+                text(
+                    f"board_{one.verdict.replace(' ', '_')}",
+                    arm=one.arm,
+                    against=one.against,
+                    held_out=text(f"set_{one.held_out}"),
+                    criterion=criterion(one.criterion),
+                )
+            )
     worse = [
-        say(
-            "experiment.slice_worse",
+        text(
+            "slice_worse",
             run=one.label,
             part=name_of(one),
             p=f"{one.p_holm:.3g}",
@@ -57,12 +61,7 @@ def sentences(board: Board, parts: Slices) -> list[str]:
         if one.verdict == "worse"
     ]
     counts = {"tested": len(parts.found), "left_out": parts.left_out, "worse": len(worse)}
-    return [*lines, *worse, say("experiment.slices_tested", **counts)]
-
-
-def silence(board: Board) -> str:
-    """Why no verdict is claimed."""
-    return say("experiment.no_claims", why=reason(board.why, "why"))
+    return [*lines, *worse, text("slices_tested", **counts)]
 
 
 def rows_of(board: Board) -> list[Row]:
@@ -113,19 +112,14 @@ def _cells(row: Row) -> list[str]:
     """The row as it is read: 12.3 [10.1, 14.5] in points, or nats as they are."""
     nats = isinstance(row["score"], float) and row["score"] < 0
     shown = {
-        "held_out": say(f"experiment.set_{row['held_out']}"),
+        "held_out": text(f"set_{row['held_out']}"),
         "criterion": criterion(str(row["criterion"])),
         "score": _interval(row, ("score", "low", "high"), nats, ""),
         "effect": _interval(row, ("effect", "effect_low", "effect_high"), nats, "+"),
         "p_holm": f"{row['p_holm']:.3g}" if row["p_holm"] != "" else "",
-        "verdict": _verdict(str(row["verdict"])),
+        "verdict": text(f"verdict_{verdict_code(str(row['verdict']))}") if row["verdict"] else "",
     }
     return [str(shown.get(name, row[name])) for name in _SHORT]
-
-
-def _verdict(verdict: str) -> str:
-    code = "unclear" if verdict == "not enough evidence" else verdict
-    return say(f"experiment.verdict_{code}") if verdict else ""
 
 
 def _interval(row: Row, names: tuple[str, str, str], nats: bool, sign: str) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kamerton.experiment.report import feedback
 from kamerton.experiment.report.blocks import Bullets, Code, Section, Text, markdown
-from kamerton.experiment.report.feedback import lines
+from kamerton.experiment.report.figures import text
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
-from kamerton.experiment.report.sections import Outcome, stage_name, text
-from kamerton.formats.scores import Cell
+from kamerton.experiment.report.sections import Outcome, stage_name
 
 if TYPE_CHECKING:
-    from huggingface_hub import EvalResult, ModelCardData
+    from huggingface_hub import ModelCardData
 
 _BITS = {4: "NF4", 8: "int8"}
 """How QLoRA rounds its base to so many bits."""
@@ -37,12 +37,29 @@ def card_data(
     language: str,
     library: str,
     tags: Sequence[str],
-    results: "Sequence[EvalResult]",
+    dataset_type: str,
+    figures: Sequence[tuple[str, str, float]],
     base: str | None = None,
 ) -> "ModelCardData":
-    """What the hub knows a model by; what no record tells is left out."""
-    from huggingface_hub import ModelCardData
+    """What the hub knows a model by; what no record tells is left out.
 
+    `figures` are held-out set, metric and value; the metrics of one set stand together.
+    """
+    from huggingface_hub import EvalResult, ModelCardData
+
+    results = [
+        EvalResult(
+            task_type="text-generation",
+            dataset_type=dataset_type,
+            dataset_name=f"{run.name}, {held_out}",
+            dataset_config=run.name,
+            dataset_split=held_out,
+            metric_type=metric,
+            metric_name=metric,
+            metric_value=round(value, 4),
+        )
+        for held_out, metric, value in figures
+    ]
     return ModelCardData(
         language=[language],
         license=run.licence or None,
@@ -52,48 +69,24 @@ def card_data(
         pipeline_tag="text-generation",
         tags=[*tags, "kamerton"],
         model_name=run.name,
-        eval_results=list(results),
+        eval_results=results,
     )
-
-
-def result(name: str, held_out: str, dataset_type: str, metric: str, value: float) -> "EvalResult":
-    """One measured figure; the metrics of one held-out set stand together."""
-    from huggingface_hub import EvalResult
-
-    return EvalResult(
-        task_type="text-generation",
-        dataset_type=dataset_type,
-        dataset_name=f"{name}, {held_out}",
-        dataset_config=name,
-        dataset_split=held_out,
-        metric_type=metric,
-        metric_name=metric,
-        metric_value=round(value, 4),
-    )
-
-
-def results_of(name: str, cells: Sequence[Cell], dataset_type: str) -> "list[EvalResult]":
-    """The mean of each cell."""
-    return [
-        result(name, cell.held_out, dataset_type, cell.criterion, cell.score.mean) for cell in cells
-    ]
 
 
 def compared_card(
     run: ComparedRun, outcome: Outcome, data: "ModelCardData", intro: str, use: str
 ) -> Card:
     """The card of a model that was compared with its base."""
-    settings = [(key, str(value)) for key, value in (run.recipe.get("tune") or {}).items()]
-    training = dict(settings) | dict(scalars(run.training))
-    words = [
+    training = (run.recipe.get("tune") or {}) | dict(scalars(run.training))
+    verdict = [
         Text(intro),
         Text(f"**{text('verdict_label')}:** {outcome.verdict}"),
         *(Text(f"**{text('harm_title')}.** {sentence}") for sentence in outcome.harm),
-        *map(Text, lines(run.feedback)),
+        *map(Text, feedback.lines(run.feedback)),
     ]
-    sections = [
+    parts = [
         title(run.name),
-        Section("", words),
+        Section("", verdict),
         section("card_use", Text(use)),
         section("card_data", Bullets([f"{what} {counts}." for _, what, counts in outcome.sets])),
         section("card_training", Bullets([f"`{k}`: {v}" for k, v in training.items()])),
@@ -102,7 +95,7 @@ def compared_card(
         section("card_limits", Bullets(outcome.notes)),
         lineage(run),
     ]
-    return Card(data, sections)
+    return Card(data, parts)
 
 
 def title(name: str) -> Section:

@@ -14,9 +14,7 @@ from kamerton.experiment.report.blocks import (
     Terms,
     Text,
 )
-from kamerton.experiment.report.figures import decimal
-from kamerton.experiment.report.sections import text
-from kamerton.formats.language import say
+from kamerton.experiment.report.figures import decimal, text
 from kamerton.formats.scores import Interval
 
 Measured = tuple[str, str, Interval]
@@ -31,7 +29,7 @@ def percent(share: float, digits: int = 1) -> str:
 def share_with_interval(share: Interval) -> str:
     """A share with its interval, as the terminal shows it."""
     mean, low, high = (f"{100 * one:.2f} %" for one in (share.mean, share.low, share.high))
-    return say("experiment.score_interval", mean=mean, low=low, high=high)
+    return text("score_interval", mean=mean, low=low, high=high)
 
 
 def values(measured: Sequence[Measured], scale: plot.Scale) -> list[Section]:
@@ -45,8 +43,7 @@ def values(measured: Sequence[Measured], scale: plot.Scale) -> list[Section]:
 def plots(measured: Sequence[Measured], scale: plot.Scale) -> Plots:
     """One drawing for each figure."""
     rows = [
-        PlotRow(plot.strip(interval, scale), name, interval=figure, look="a3")
-        for name, figure, interval in measured
+        PlotRow(interval, name, interval=figure, look="a3") for name, figure, interval in measured
     ]
     return Plots(rows, scale)
 

@@ -1,11 +1,12 @@
-"""How figures are written, and a stage's JSON of figures as blocks."""
+"""How texts and figures are written."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from kamerton.experiment.report.blocks import Block, Figures, Heading, Table, Tokens
-from kamerton.formats.language import catalogue, current
+from kamerton.formats.language import catalogue, current, say
 from kamerton.formats.scores import Interval
+
+
+def text(key: str, /, **values: object) -> str:
+    """A text of the experiment in the language in force."""
+    return say(f"experiment.{key}", **values)
 
 
 def percent(share: float) -> str:
@@ -75,53 +76,3 @@ def figure(value: object) -> str:
 def label(key: str, kind: str) -> str:
     """How a reader calls a key: by the text `<kind>_<key>`, else by itself."""
     return catalogue("experiment", current()).get(f"{kind}_{key}", key.replace("_", " "))
-
-
-def blocks_of(report: Mapping[str, Any], kind: str) -> list[Block]:
-    """Scalars as figures, lists of scalars as tokens, mappings or lists of one form as tables.
-
-    What has another form (deeper than two levels) is left out: it stands in the file.
-    """
-    pairs: list[tuple[str, str]] = []
-    tables: list[Block] = []
-    lists: list[Block] = []
-    for key, value in report.items():
-        name = label(key, kind)
-        inner = list(value.values() if isinstance(value, dict) else value) if _many(value) else []
-        if _one_form(inner):
-            names = list(value) if isinstance(value, dict) else [""] * len(inner)
-            tables += _table(name, list(zip(names, inner, strict=True)), kind)
-        elif isinstance(value, dict):
-            of = ((k, v) for k, v in value.items() if _plain(v))
-            pairs += [(f"{name}: {label(k, kind)}", figure(v)) for k, v in of]
-        elif inner and all(map(_plain, inner)):
-            lists += [Heading(name), Tokens([str(one) for one in inner])]
-        elif _plain(value):
-            pairs.append((name, figure(value)))
-    return [*([Figures(pairs)] if pairs else []), *tables, *lists]
-
-
-def _plain(value: object) -> bool:
-    return isinstance(value, str | int | float)
-
-
-def _many(value: object) -> bool:
-    return isinstance(value, dict | list)
-
-
-def _one_form(values: Sequence[object]) -> bool:
-    """Whether they are mappings with the same keys."""
-    first = values[0] if values else None
-    return isinstance(first, dict) and all(
-        isinstance(one, dict) and one.keys() == first.keys() for one in values
-    )
-
-
-def _table(name: str, rows: Sequence[tuple[str, dict[str, Any]]], kind: str) -> list[Block]:
-    columns = [key for key, value in rows[0][1].items() if _plain(value)]
-    cells = [
-        (label(key, kind) if key else "", [figure(row[column]) for column in columns])
-        for key, row in rows
-    ]
-    heads = [label(key, kind) for key in columns]
-    return [Table(heads, cells, caption=name)] if columns else []

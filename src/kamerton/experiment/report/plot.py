@@ -11,19 +11,6 @@ _MOST_POINTS, _MOST_MARKED, _MOST_DOTS = 300, 40, 600
 
 
 @dataclass(frozen=True)
-class Strip:
-    """One line with a dot, placed in per cent of the drawing's width."""
-
-    low: float
-    mid: float
-    high: float
-    zero: float | None = None
-    """Where a difference of zero lies; None on a scale of shares."""
-    band: tuple[float, float] | None = None
-    """Left end and width of the band of differences of no importance."""
-
-
-@dataclass(frozen=True)
 class Scale:
     """A scale that maps values to per cent of the width, a little air at both ends."""
 
@@ -103,16 +90,6 @@ def from_zero(highest: float) -> Scale:
     """A scale from 0 to a little above the highest value."""
     high = highest * 1.05 or 1.0
     return Scale(0.0, high, tuple((value, number(value)) for value in round_values(0.0, high)))
-
-
-def strip(interval: Interval, scale: Scale, margin: float | None = None) -> Strip:
-    """The drawing of one interval; with `margin` it shows zero and the band around it."""
-    low, mid, high = scale.at(interval.low), scale.at(interval.mean), scale.at(interval.high)
-    if margin is None:
-        return Strip(low, mid, high)
-    left = scale.at(-margin)
-    band = (left, round(scale.at(margin) - left, 2))
-    return Strip(low, mid, high, zero=scale.at(0), band=band)
 
 
 def scatter(pairs: Sequence[tuple[float, float]]) -> Scatter:

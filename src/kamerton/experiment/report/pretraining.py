@@ -2,26 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from kamerton.experiment.report import plot, sections
-from kamerton.experiment.report.blocks import (
-    Block,
-    Bullets,
-    Chart,
-    Code,
-    Details,
-    Figures,
-    Learning,
-    Page,
-    Section,
-    Step,
-    Table,
-    Text,
-)
-from kamerton.experiment.report.card import Card, card_data, lineage, result, section, title
-from kamerton.experiment.report.figures import blocks_of, capital, count, duration
+from kamerton.experiment.report import blocks, card, plot, sections
+from kamerton.experiment.report.blocks import Block, Code, Section, Text
+from kamerton.experiment.report.figures import capital, count, duration, text
 from kamerton.experiment.report.material import (
     CHECKS,
     ReportInputs,
@@ -30,9 +15,8 @@ from kamerton.experiment.report.material import (
     read_run,
     scalars,
 )
-from kamerton.experiment.report.sections import text
 from kamerton.experiment.report.table import aligned, wrapped
-from kamerton.formats.jsonl import read_rows, read_text
+from kamerton.formats.jsonl import read_model, read_rows
 from kamerton.formats.pretraining import (
     CONTINUATIONS,
     PRETRAINING,
@@ -44,60 +28,63 @@ from kamerton.formats.pretraining import (
 SAME = 0.01
 """Ratios of perplexities nearer to 1 than this are called about the same."""
 _OVERFITTED = 1.005
-"""A last loss this many times the best one is told of."""
+"""A last loss this many times the best one is reported."""
 
 
 @dataclass(frozen=True)
 class PretrainedRun(Run):
-    """What the page shows, in memory."""
+    """What the report of a pretraining shows, in memory."""
 
     figures: Pretraining
     continuations: list[Continuation]
     tokenizer: dict[str, Any]
     """The tokenizer's report, as the data stage left it; empty where it left none."""
     checks: dict[str, Any]
-    """What the training's self-tests found."""
+    """Results of the training's self-tests."""
     language: str
     """Of the corpus, as the recipe says."""
 
 
 def load(inputs: ReportInputs) -> PretrainedRun:
     """Read what the stages left; continuations and the tokenizer's report may be missing."""
-    made, data = inputs.folders["pretrain"], inputs.folders.get("data")
+    trained, data = inputs.folders["pretrain"], inputs.folders.get("data")
+    said = trained / CONTINUATIONS
     return PretrainedRun(
         **vars(read_run(inputs)),
-        figures=Pretraining.model_validate_json(read_text(made / PRETRAINING)),
-        continuations=_continuations(made / CONTINUATIONS),
+        figures=read_model(trained / PRETRAINING, Pretraining),
+        continuations=read_rows(said, Continuation)
+        if said.is_file() and said.stat().st_size
+        else [],
         tokenizer=read_json(data / "tokenizer" if data else None, "report.json"),
-        checks=read_json(made, CHECKS),
+        checks=read_json(trained, CHECKS),
         language=str((inputs.recipe.get("data") or {}).get("language") or "ru"),
     )
 
 
-def _continuations(path: Path) -> list[Continuation]:
-    there = path.is_file() and path.stat().st_size
-    return read_rows(path, Continuation) if there else []
-
-
-def page(run: PretrainedRun) -> Page:
+def page(run: PretrainedRun) -> blocks.Page:
     """The whole page; it needs no script."""
-    return Page(
+    architecture = sections.figures_of(run.figures.architecture)
+    tokenizer = sections.blocks_of(run.tokenizer, "token")
+    checks = [(text("details_checks"), sections.blocks_of(run.checks, "check"))]
+    return blocks.Page(
         title=text("pretrained_title", name=run.name),
         kicker=f"{text('pretrained_kicker')} · {run.name}",
         headline=headline(run.figures) + ".",
         leads=[sentence(run.figures)],
         sections=[
-            _facts(run),
+            Section(
+                text("facts_title"),
+                [
+                    blocks.Figures(facts(run.figures), "facts"),
+                    blocks.Details(text("details_architecture"), architecture),
+                ],
+            ),
             *_learning(run),
             *_loss(run.figures),
             *_perplexity(run.figures),
-            *_tokenizer(run),
+            *([Section(text("tokenizer_title"), tokenizer)] if tokenizer else []),
             *sections.lineage(run),
-            sections.rerun(
-                run,
-                text("pretrained_rerun_note"),
-                [(text("details_checks"), blocks_of(run.checks, "check"))],
-            ),
+            sections.rerun(run, text("pretrained_rerun_note"), checks),
             sections.notes(notes(run.figures)),
         ],
     )
@@ -109,42 +96,37 @@ def table(run: PretrainedRun) -> str:
     return f"{plain_table(run.figures)}\n\n{wrapped(outcome)}\n"
 
 
-def card(run: PretrainedRun) -> Card:
+def model_card(run: PretrainedRun) -> card.Card:
     """The model card."""
     figures, end = run.figures, last(run.figures)
     settings = dict(scalars(figures.architecture)) | dict(scalars(run.recipe.get("pretrain") or {}))
-    results = []
+    metric, results = "perplexity per character", []
     if end:
-        metric, value = "perplexity per character", math.exp(end.nats_per_character)
-        results.append(result(run.name, "held_out", "held-out texts", metric, value))
-    outcome = f"**{headline(figures)}.** {sentence(figures)}"
-    return Card(
-        card_data(run, run.language, "transformers", ["pretrained"], results),
+        results.append(("held_out", metric, math.exp(end.nats_per_character)))
+    tags = ["pretrained"]
+    intro = text("pretrained_card_intro", parameters=count(figures.parameters))
+    said = []
+    if learning := learning_of(run):
+        # As text: nothing in a continuation is markup.
+        lines = [f"{prompt} → {texts[-1] or ''}" for prompt, texts in learning.prompts]
+        code = Code("\n".join(" ".join(line.split()) for line in lines), "indented")
+        at = Text(text("learnt_at", step=learning.steps[-1][1]))
+        said = [Section(text("learning_title"), [at, code])]
+    return card.Card(
+        card.card_data(run, run.language, "transformers", tags, "held-out texts", results),
         [
-            title(run.name),
-            Section(
-                "", [Text(text("pretrained_card_intro", parameters=count(figures.parameters)))]
+            card.title(run.name),
+            Section("", [Text(intro), Text(f"**{headline(figures)}.** {sentence(figures)}")]),
+            card.section("card_use", Text(text("pretrained_card_use"))),
+            card.section(
+                "card_training", blocks.Bullets([f"`{k}`: {v}" for k, v in settings.items()])
             ),
-            Section("", [Text(outcome)]),
-            section("card_use", Text(text("pretrained_card_use"))),
-            section("card_training", Bullets([f"`{k}`: {v}" for k, v in settings.items()])),
-            section("card_results", Code(plain_table(figures))),
-            *_last_continuations(run),
-            section("card_limits", Bullets(notes(figures))),
-            lineage(run),
+            card.section("card_results", Code(plain_table(figures))),
+            *said,
+            card.section("card_limits", blocks.Bullets(notes(figures))),
+            card.lineage(run),
         ],
     )
-
-
-def _last_continuations(run: PretrainedRun) -> list[Section]:
-    """What the kept model goes on to say, as text: nothing in it is markup."""
-    learning = learning_of(run)
-    if learning is None:
-        return []
-    lines = [f"{prompt} → {texts[-1] or ''}" for prompt, texts in learning.prompts]
-    code = Code("\n".join(" ".join(line.split()) for line in lines), "indented")
-    at = Text(text("learnt_at", step=learning.steps[-1].name))
-    return [Section(text("learning_title"), [at, code])]
 
 
 def per_character(nats: float) -> str:
@@ -214,13 +196,7 @@ def facts(figures: Pretraining) -> list[tuple[str, str]]:
     return [(text(f"fact_{key}"), value) for key, value in values.items() if value]
 
 
-def _facts(run: PretrainedRun) -> Section:
-    architecture = sections.figures_of(run.figures.architecture)
-    shown = Details(text("details_architecture"), architecture)
-    return Section(text("facts_title"), [Figures(facts(run.figures), "facts"), shown])
-
-
-def learning_of(run: PretrainedRun) -> Learning | None:
+def learning_of(run: PretrainedRun) -> blocks.Learning | None:
     """Every prompt with its continuations in the order of the steps; None where there are none.
 
     Of a step that a resumed run made twice, the later continuation counts.
@@ -234,70 +210,57 @@ def learning_of(run: PretrainedRun) -> Learning | None:
         for e in run.figures.evaluations
     }
     prompts = dict.fromkeys(one.prompt for one in run.continuations)
-    return Learning(
-        [Step(step, count(step), measured.get(step, "")) for step in steps],
-        [(p, [continued.get((p, step)) for step in steps]) for p in prompts],
+    return blocks.Learning(
+        [(step, count(step), measured.get(step, "")) for step in steps],
+        [(prompt, [continued.get((prompt, step)) for step in steps]) for prompt in prompts],
     )
 
 
 def _learning(run: PretrainedRun) -> list[Section]:
     learning = learning_of(run)
-    if learning is None:
-        return []
-    return [Section(text("learning_title"), [Text(text("learning_note")), learning])]
+    note = Text(text("learning_note"))
+    return [Section(text("learning_title"), [note, learning])] if learning else []
 
 
 def _loss(figures: Pretraining) -> list[Section]:
     """Training and held-out loss, in nats for each token."""
     held_out = [(float(e.step), e.loss) for e in figures.evaluations]
     train = [(float(step), loss) for step, loss in figures.loss if math.isfinite(loss)]
-    lines = plot.curve(
+    curve = plot.curve(
         [(text("line_train"), "train", train), (text("line_held_out"), "held", held_out)]
     )
-    if lines is None:
-        return []
-    chart = Chart(lines, text("loss_curve_name"), text("loss_curve_unit"), text("axis_steps"))
-    return [Section(text("loss_curve_title"), [chart])]
+    return [Section(text("loss_curve_title"), [_chart(curve, "loss_curve")])] if curve else []
 
 
-def perplexity_curve(figures: Pretraining) -> plot.Curve | None:
-    """Held-out perplexity per character, and that of the n-gram model as a level line."""
-    model = [(float(e.step), math.exp(e.nats_per_character)) for e in figures.evaluations]
-    if not model:
-        return None
-    series: list[tuple[str, str, plot.Points]] = [(text("line_model"), "held", model)]
-    if figures.ngram_nats_per_character is not None:
-        level = math.exp(figures.ngram_nats_per_character)
-        name = text("line_ngram", order=figures.ngram_order)
-        series.append((name, "ngram", [(0.0, level), (model[-1][0], level)]))
-    return plot.curve(series, ratios=True)
+def _chart(curve: plot.Curve, key: str) -> blocks.Chart:
+    return blocks.Chart(curve, text(f"{key}_name"), text(f"{key}_unit"), text("axis_steps"))
 
 
 def _perplexity(figures: Pretraining) -> list[Section]:
-    lines = perplexity_curve(figures)
-    if lines is None:
+    """Held-out perplexity per character, and that of the n-gram model as a level line."""
+    evaluations = figures.evaluations
+    model = [(float(e.step), math.exp(e.nats_per_character)) for e in evaluations]
+    series: list[tuple[str, str, plot.Points]] = [(text("line_model"), "held", model)]
+    if model and figures.ngram_nats_per_character is not None:
+        level = math.exp(figures.ngram_nats_per_character)
+        name = text("line_ngram", order=figures.ngram_order)
+        series.append((name, "ngram", [(0.0, level), (model[-1][0], level)]))
+    curve = plot.curve(series, ratios=True)
+    if curve is None:
         return []
-    rows = [
-        (
-            count(e.step),
-            [f"{e.loss:.4f}", f"{e.nats_per_character:.4f}", per_character(e.nats_per_character)],
-        )
-        for e in figures.evaluations
-    ]
+    rows = []
+    for e in evaluations:
+        nats = e.nats_per_character
+        rows.append((count(e.step), [f"{e.loss:.4f}", f"{nats:.4f}", per_character(nats)]))
     columns = [text(f"column_{name}") for name in ("loss", "nats", "perplexity")]
-    evaluations = Table(columns, rows, corner=text("column_step"), look="numbers")
+    table = blocks.Table(columns, rows, corner=text("column_step"), look="numbers")
     against = against_ngram(figures)
-    blocks: list[Block] = [
+    shown: list[Block] = [
         *([Text(against)] if against else []),
-        Chart(lines, text("perplexity_name"), text("perplexity_unit"), text("axis_steps")),
-        Details(text("details_evaluations"), [evaluations]),
+        _chart(curve, "perplexity"),
+        blocks.Details(text("details_evaluations"), [table]),
     ]
-    return [Section(text("perplexity_title"), blocks)]
-
-
-def _tokenizer(run: PretrainedRun) -> list[Section]:
-    blocks = blocks_of(run.tokenizer, "token")
-    return [Section(text("tokenizer_title"), blocks)] if blocks else []
+    return [Section(text("perplexity_title"), shown)]
 
 
 def notes(figures: Pretraining) -> list[str]:
@@ -316,11 +279,11 @@ def notes(figures: Pretraining) -> list[str]:
 def plain_table(figures: Pretraining) -> str:
     """The figures of the run, and the perplexity per character at the last evaluation."""
     rows = [(text("pretrained_table_head"), ""), *facts(figures)]
-    column = text("column_perplexity")
+    ngram, column = figures.ngram_nats_per_character, text("column_perplexity")
     for evaluation in figures.evaluations[-1:]:
-        name = f"{column}, {text('line_model')}"
-        rows.append((name, per_character(evaluation.nats_per_character)))
-    if figures.ngram_nats_per_character is not None:
-        name = f"{column}, {text('line_ngram', order=figures.ngram_order)}"
-        rows.append((name, per_character(figures.ngram_nats_per_character)))
+        value = per_character(evaluation.nats_per_character)
+        rows.append((f"{column}, {text('line_model')}", value))
+    if ngram is not None:
+        name = text("line_ngram", order=figures.ngram_order)
+        rows.append((f"{column}, {name}", per_character(ngram)))
     return aligned(rows)

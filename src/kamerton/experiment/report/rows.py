@@ -1,61 +1,37 @@
 """The report of rows: held-out loss or choices before and after, and the form of the answers."""
 
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from kamerton.experiment.compare import RIGHT
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.report import plot, sections, words
+from kamerton.experiment.metrics import RIGHT
+from kamerton.experiment.report import plot, rows_run, sections
 from kamerton.experiment.report.blocks import (
     Block,
     Claim,
     Page,
-    Question,
     ScatterPlot,
     Section,
     Table,
     Text,
 )
-from kamerton.experiment.report.card import Card, card_data, compared_card, result
-from kamerton.experiment.report.figures import (
-    blocks_of,
-    capital,
-    figure,
-    label,
-    p_value,
-    short,
-    signed,
-)
-from kamerton.experiment.report.rows_run import (
-    NAMES,
-    RowsRun,
-    figures_of,
-    form_only,
-    harm,
-    headline,
-    of_choices,
-    of_form,
-    perplexity,
-    ratio,
-    side_effects,
-    verdict_sentence,
-)
-from kamerton.experiment.report.sections import HeldOutSet, Outcome, text
+from kamerton.experiment.report.card import Card, card_data, compared_card
+from kamerton.experiment.report.figures import capital, figure, label, p_value, short, signed, text
+from kamerton.experiment.report.rows_run import NAMES, RowsRun, figures_of, perplexity
+from kamerton.experiment.report.sections import HeldOutSet, Outcome
 from kamerton.experiment.report.table import aligned, plain_table, share
 from kamerton.experiment.rows import SETS
 from kamerton.formats.language import language_of
-from kamerton.formats.losses import LossRow
-from kamerton.formats.scores import Cell, Comparison, Sample, Summary
+from kamerton.formats.scores import Cell, Comparison, Summary
 
 
 def outcome(run: RowsRun) -> Outcome:
     """The verdict on what was declared, and on the form of the answers."""
     return Outcome(
-        headline=headline(run.summary),
-        verdict=verdict_sentence(run),
-        harm=harm(run.summary),
+        headline=rows_run.headline(run.summary),
+        verdict=rows_run.verdict_sentence(run),
+        harm=rows_run.harm(run.summary),
         sets=held_out_sets(run),
         notes=notes(run),
         table=tables(run.summary),
@@ -65,131 +41,119 @@ def outcome(run: RowsRun) -> Outcome:
 
 def page(run: RowsRun) -> Page:
     """The whole page, the verdict first."""
-    kind = "brief" if run.briefed else "form"
-    loss = [c for c in words.primary(run.summary) if c.criterion == LIKELIHOOD][:1]
-    choices = of_choices(run.summary)
-    about = "choices_compared" if choices and not loss else f"{kind}_rows_compared"
+    kind, sets = "brief" if run.briefed else "form", held_out_sets(run)
+    loss = [c for c in run.summary.comparisons if c.criterion == LIKELIHOOD][:1]
+    choices = rows_run.of_choices(run.summary)
+    about = text("choices_compared" if choices and not loss else f"{kind}_rows_compared")
+    whole = "arm_whole" if run.method == "full" else "arm_tuned"
     return sections.compared_page(
         run,
         outcome(run),
         leads=[
             *(capital(figures_of(c, run.summary)) + "." for c in [*loss, *choices]),
-            *(f"{sentence}." for sentence in side_effects(run)),
+            *(f"{sentence}." for sentence in rows_run.side_effects(run)),
         ],
         evidence=[
-            sections.compared(text(about), arms(run), held_out_sets(run)),
-            *_loss(run, loss),
+            sections.compared(run, about, sets, whole),
+            *(_loss(run, one) for one in loss),
             *_choices(run, choices),
             *_preferences(run.training),
             *_form(run, kind),
         ],
-        answers=_answers(run, kind),
-        checks=blocks_of(run.checks, "check"),
+        answers=sections.answers(
+            run.samples,
+            lambda sample: float(all(score >= RIGHT for score in sample.scores.values())),
+            # The recipe's prompts, then those whose form differs.
+            lambda question: (question.held_out != "prompts", not question.differs),
+            sets,
+            (f"{kind}_answers_note", f"{kind}_whole", f"{kind}_faulty"),
+        ),
+        checks=sections.blocks_of(run.checks, "check"),
     )
 
 
 def card(run: RowsRun) -> Card:
     """The model card."""
-    own = [c for c in run.summary.cells if (c.arm, c.held_out) == (run.name, "rows")]
-    results = [result(run.name, c.held_out, "held-out rows", *_hub_metric(c)) for c in own]
+    tuned = [c for c in run.summary.cells if (c.arm, c.held_out) == (run.name, "rows")]
     language = language_of(sample.question for sample in run.samples)
     library = "transformers" if run.method == "full" else "peft"
-    tags = [run.method, run.objective]
-    data = card_data(run, language, library, tags, results, run.base)
+    tags, results = [run.method, run.objective], [_result(cell) for cell in tuned]
+    data = card_data(run, language, library, tags, "held-out rows", results, run.base)
     intro = text("rows_card_intro", base=run.base, method=run.method, objective=run.objective)
     return compared_card(run, outcome(run), data, intro, text("rows_card_use"))
 
 
-def _hub_metric(cell: Cell) -> tuple[str, float]:
-    """Of the likelihood its perplexity, which hubs know, and of choices their loss."""
+def _result(cell: Cell) -> tuple[str, str, float]:
+    """Set, metric and value: of the likelihood its perplexity, which hubs know."""
     mean = cell.score.mean
     if cell.criterion == LIKELIHOOD:
-        return "perplexity", math.exp(-mean)
-    return ("choice_loss", -mean) if cell.criterion == CHOICE else (cell.criterion, mean)
-
-
-def arms(run: RowsRun) -> list[tuple[str, str]]:
-    """Every arm with what it is, in words."""
-    whole = run.method == "full"
-    return [
-        (arm, text("arm_whole") if whole and arm == run.name else what)
-        for arm, what in sections.arms(run)
-    ]
+        return cell.held_out, "perplexity", math.exp(-mean)
+    if cell.criterion == CHOICE:
+        return cell.held_out, "choice_loss", -mean
+    return cell.held_out, cell.criterion, mean
 
 
 def held_out_sets(run: RowsRun) -> list[HeldOutSet]:
     """The sets that have prompts."""
-    sets: list[HeldOutSet] = []
-    for held_out in SETS:
-        groups = {s.question_id: s.group for s in run.samples if s.held_out == held_out}
-        key = "asked_prompts" if held_out == "prompts" else "asked_set"
-        if groups:
-            sets.append(sections.counted(held_out, len(groups), len(set(groups.values())), key))
-    return sets
+    asked = ((sample.held_out, sample.question_id, sample.group) for sample in run.samples)
+    return sections.held_out_sets(SETS, asked)
 
 
-def _claim(
-    comparison: Comparison,
-    run: RowsRun,
-    drawn: tuple[plot.Scale, float, tuple[str, str], str],
-    values: dict[str, object],
-) -> Claim:
-    """A declared hypothesis; `drawn` is scale, margin, figure with interval, and the unit."""
-    name = NAMES[comparison.criterion]
-    test = text(
-        f"{name}_test",
-        p=p_value(comparison.p),
-        p_holm=p_value(comparison.p_holm),
-        sign=p_value(comparison.mcnemar_p),
-        groups=comparison.groups,
-        **values,
+def _claim(one: Comparison, run: RowsRun) -> Claim:
+    """A declared hypothesis; one group has no interval."""
+    name, effect, margin = NAMES[one.criterion], one.effect, run.settings.loss_margin
+    planned: dict[str, object] = {"margin": margin, "detectable": f"{one.detectable:.3f}"}
+    scale = plot.around_zero([effect], margin)
+    if one.criterion == PREFERRED:
+        margin, scale = run.settings.margin, plot.differences([effect])
+        planned = {"margin": round(100 * margin), "detectable": round(100 * one.detectable)}
+        mean, interval = sections.shown_in_points(effect)
+    else:
+        if one.criterion == LIKELIHOOD:
+            planned["factor"] = short(math.exp(-one.detectable))
+            ratio = rows_run.ratio(effect)
+            mean, interval = f"× {ratio['ratio']}", f"{ratio['low']} … {ratio['high']}"
+        else:
+            mean, interval = signed(effect.mean), f"{signed(effect.low)} … {signed(effect.high)}"
+        interval = interval if one.groups > 1 else ""
+    p, p_holm, sign = map(p_value, (one.p, one.p_holm, one.mcnemar_p))
+    return sections.claim(
+        one,
+        scale,
+        margin,
+        (mean, interval),
+        sentence=figures_of(one, run.summary),
+        counts=text(f"{name}_counts", **one.model_dump()),
+        test=text(f"{name}_test", p=p, p_holm=p_holm, sign=sign, groups=one.groups, **planned),
+        unit=text(f"{name}_axis"),
     )
-    counts = text(f"{name}_counts", **comparison.model_dump())
-    plots = sections.drawn(comparison, *drawn)
-    return sections.claim(comparison, plots, figures_of(comparison, run.summary), counts, test)
 
 
-def _loss(run: RowsRun, declared: Sequence[Comparison]) -> list[Section]:
+def _loss(run: RowsRun, declared: Comparison) -> Section:
     """The verdict on held-out loss, in nats for each token, and each answer as a dot."""
-    if not declared:
-        return []
-    one, margin = declared[0], run.settings.loss_margin
-    factor = ratio(one.effect)
-    interval = f"{factor['low']} … {factor['high']}" if one.groups > 1 else ""
-    shown = f"× {factor['ratio']}", interval
-    scale = plot.around_zero([one.effect], margin)
-    detectable = {"detectable": f"{one.detectable:.3f}", "factor": short(math.exp(-one.detectable))}
-    claim = _claim(
-        one, run, (scale, margin, shown, text("loss_axis")), {"margin": margin, **detectable}
-    )
-    scatter = plot.scatter([(row.before, row.after) for row in run.losses])
+    dots = plot.scatter([(row.before, row.after) for row in run.losses])
     note = text("dots_note")
-    if scatter.left_out:
-        note += " " + text("dots_left_out", count=scatter.left_out)
-    dots = ScatterPlot(
-        scatter, text("dots_title"), note, across=text("dots_before"), up=text("dots_after")
+    if dots.left_out:
+        note += " " + text("dots_left_out", count=dots.left_out)
+    # Over all held-out tokens long answers count for more.
+    tokens = sum(row.tokens for row in run.losses) or 1
+    before = sum(row.tokens * row.before for row in run.losses) / tokens
+    after = sum(row.tokens * row.after for row in run.losses) / tokens
+    by_tokens = text(
+        "loss_by_tokens",
+        tokens=short(tokens),
+        before=f"{before:.3f}",
+        after=f"{after:.3f}",
+        perplexity_before=perplexity(before),
+        perplexity_after=perplexity(after),
     )
     blocks: list[Block] = [
         Text(text("loss_note", alpha=run.settings.alpha), "quiet"),
-        claim,
-        dots,
-        Text(text("loss_by_tokens", **_by_tokens(run.losses)), "quiet"),
+        _claim(declared, run),
+        ScatterPlot(dots, text("dots_title"), note, text("dots_before"), text("dots_after")),
+        Text(by_tokens, "quiet"),
     ]
-    return [Section(text("loss_title"), blocks)]
-
-
-def _by_tokens(rows: Sequence[LossRow]) -> dict[str, str]:
-    """Figures over all held-out tokens, where long answers count for more."""
-    tokens = sum(row.tokens for row in rows) or 1
-    before = sum(row.tokens * row.before for row in rows) / tokens
-    after = sum(row.tokens * row.after for row in rows) / tokens
-    return {
-        "tokens": short(tokens),
-        "before": f"{before:.3f}",
-        "after": f"{after:.3f}",
-        "perplexity_before": perplexity(before),
-        "perplexity_after": perplexity(after),
-    }
+    return Section(text("loss_title"), blocks)
 
 
 def _choices(run: RowsRun, declared: Sequence[Comparison]) -> list[Section]:
@@ -197,27 +161,7 @@ def _choices(run: RowsRun, declared: Sequence[Comparison]) -> list[Section]:
     if not declared:
         return []
     note = Text(text("choices_note", alpha=run.settings.alpha), "quiet")
-    claims = [(_of_nats if c.criterion == CHOICE else _of_pairs)(c, run) for c in declared]
-    return [Section(text("choices_title"), [note, *claims])]
-
-
-def _of_nats(one: Comparison, run: RowsRun) -> Claim:
-    margin, gain = run.settings.loss_margin, one.effect
-    scale = plot.around_zero([gain], margin)
-    interval = f"{signed(gain.low)} … {signed(gain.high)}" if one.groups > 1 else ""
-    values: dict[str, object] = {"margin": margin, "detectable": f"{one.detectable:.3f}"}
-    drawn = scale, margin, (signed(gain.mean), interval), text("choices_axis")
-    return _claim(one, run, drawn, values)
-
-
-def _of_pairs(one: Comparison, run: RowsRun) -> Claim:
-    margin, scale = run.settings.margin, plot.differences([one.effect])
-    values: dict[str, object] = {
-        "margin": round(100 * margin),
-        "detectable": round(100 * one.detectable),
-    }
-    drawn = scale, margin, sections.shown_in_points(one), text("pairs_axis")
-    return _claim(one, run, drawn, values)
+    return [Section(text("choices_title"), [note, *(_claim(c, run) for c in declared)])]
 
 
 def _preferences(training: dict[str, Any]) -> list[Section]:
@@ -239,33 +183,14 @@ def _preferences(training: dict[str, Any]) -> list[Section]:
 def _form(run: RowsRun, kind: str) -> list[Section]:
     """Scores of the form of the answers, and the differences."""
     formal, margin = run.formal, run.settings.margin
-    shown = []
+    parts = []
     if formal.cells:
         scores = sections.scores(formal, run.settings.primary)
-        shown.append(Section(text(f"{kind}_title"), [Text(text("form_note"), "quiet"), scores]))
-    others = [c for c in formal.comparisons if c.family == "secondary"]
-    if others:
-        note = Text(text("form_compared_note", margin=round(100 * margin)), "quiet")
-        plots = sections.secondary(others, margin)
-        shown.append(Section(text(f"{kind}_compared_title"), [note, plots]))
-    return shown
-
-
-def _answers(run: RowsRun, kind: str) -> list[Section]:
-    """All prompts with their answers: the recipe's own, then those whose form differs first."""
-    by_prompt: dict[str, list[Sample]] = defaultdict(list)
-    for sample in run.samples:
-        by_prompt[sample.question_id].append(sample)
-    questions = sorted(
-        map(_question, by_prompt.values()), key=lambda q: (q.held_out != "prompts", not q.differs)
-    )
-    labels = (text(f"{kind}_{key}") for key in ("answers_note", "whole", "faulty"))
-    return sections.answers(questions, held_out_sets(run), *labels)
-
-
-def _question(samples: list[Sample]) -> Question:
-    right = [all(score >= RIGHT for score in sample.scores.values()) for sample in samples]
-    return sections.question(samples, right, len(set(right)) > 1)
+        parts.append(Section(text(f"{kind}_title"), [Text(text("form_note"), "quiet"), scores]))
+    if others := [c for c in formal.comparisons if c.family == "secondary"]:
+        title = text(f"{kind}_compared_title")
+        parts.append(sections.secondary(others, title, "form_compared_note", margin))
+    return parts
 
 
 def notes(run: RowsRun) -> list[str]:
@@ -286,7 +211,7 @@ def notes(run: RowsRun) -> list[str]:
         sentences += [text(f"note_{key}") for key in keys]
         sentences.append(text("note_tokens", tokens=run.settings.answer_tokens))
         sentences.append(sections.repeats(run.summary))
-    if form := of_form(run.summary):
+    if form := rows_run.of_form(run.summary):
         points = round(100 * max(c.detectable for c in form))
         sentences.append(text("note_form_detectable", points=points))
     if run.passed_over:
@@ -301,31 +226,21 @@ def tables(summary: Summary) -> str:
         for criterion in (LIKELIHOOD, CHOICE, PREFERRED)
     )
     parts = []
-    if loss:
-        perplexities = [perplexity(-cell.score.mean) for cell in loss]
-        rows = [_nats_row("loss_row", loss), [text("perplexity_row"), *perplexities]]
-        parts.append(_table("loss_table_head", loss, rows))
-    if choices:
-        rows = [_nats_row("choices_row", choices)]
-        if pairs:
-            rows.append([text("pairs_row"), *map(share, pairs)])
-        parts.append(_table("choices_table_head", choices, rows))
-    form = form_only(summary)
-    if form.cells:
-        parts.append(plain_table(form))
-    return "\n\n".join(parts)
+    for name, cells in (("loss", loss), ("choices", choices)):
+        if cells:
+            rows = [[text(f"{name}_table_head"), *(cell.arm for cell in cells)]]
+            rows.append([text(f"{name}_row"), *map(_nats, cells)])
+            if cells is loss:
+                rows.append([text("perplexity_row"), *(perplexity(-c.score.mean) for c in cells)])
+            elif pairs:
+                rows.append([text("pairs_row"), *map(share, pairs)])
+            parts.append(aligned(rows))
+    form = rows_run.form_only(summary)
+    return "\n\n".join([*parts, *([plain_table(form)] if form.cells else [])])
 
 
-def _table(head: str, cells: Sequence[Cell], rows: list[list[str]]) -> str:
-    return aligned([[text(head), *(cell.arm for cell in cells)], *rows])
-
-
-def _nats_row(key: str, cells: Sequence[Cell]) -> list[str]:
-    """The losses, with their intervals where there are some: not of what is known by definition."""
-    row = [text(key)]
-    for cell in cells:
-        score = cell.score
-        interval = f" [{-score.high:.3f}-{-score.low:.3f}]"
-        known = cell.groups < 2 or score.low == score.high
-        row.append(f"{-score.mean:.3f}" + ("" if known else interval))
-    return row
+def _nats(cell: Cell) -> str:
+    """A loss, with its interval where it has one: not where it holds by definition."""
+    score = cell.score
+    exact = cell.groups < 2 or score.low == score.high
+    return f"{-score.mean:.3f}" + ("" if exact else f" [{-score.high:.3f}-{-score.low:.3f}]")

@@ -7,17 +7,17 @@ beyond its interval: which length is better, no rule here knows.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kamerton import stats
 from kamerton.experiment import likelihood
+from kamerton.experiment.criteria import ADVERT, FORM, TABLE
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
-from kamerton.experiment.metrics import ADVERT, FORM, OF_ROWS
 from kamerton.experiment.prompts import prompts
 from kamerton.experiment.report import words
-from kamerton.experiment.report.figures import capital, in_points, percent, short, signed
+from kamerton.experiment.report.figures import capital, in_points, percent, short, signed, text
 from kamerton.experiment.report.material import (
     CHECKS,
     ComparedRun,
@@ -25,25 +25,23 @@ from kamerton.experiment.report.material import (
     read_compared,
     read_json,
 )
-from kamerton.formats.language import say
 from kamerton.formats.losses import ChoiceRow, LossRow
-from kamerton.formats.scores import Comparison, Interval, Summary, Verdict
+from kamerton.formats.scores import Comparison, Interval, Summary
 from kamerton.formats.serving import BASE
 
 NAMES = {LIKELIHOOD: "loss", CHOICE: "choices", PREFERRED: "pairs"}
 """How the texts of a declared hypothesis begin."""
 _FAMILIES = {"form": FORM, "brief": ADVERT}
-_DIRECTIONS: tuple[Verdict, ...] = ("better", "worse")
 
 
 @dataclass(frozen=True)
 class RowsRun(ComparedRun):
-    """What the page shows, in memory."""
+    """What the report of rows shows, in memory."""
 
     losses: list[LossRow]
     choices: list[ChoiceRow]
     checks: dict[str, Any]
-    """What the training's self-tests found."""
+    """Results of the training's self-tests."""
     passed_over: int
     """Prompts that the server had no room for."""
 
@@ -57,20 +55,20 @@ class RowsRun(ComparedRun):
         """What was learnt, as the training says, else the recipe."""
         return self._of_training("objective", "sft")
 
+    def _of_training(self, key: str, default: str) -> str:
+        tune = self.recipe.get("tune") or {}
+        return str(self.training.get(key) or tune.get(key) or default)
+
     @property
     def criteria(self) -> list[str]:
         """What the answers were scored by: that of briefs only where there were some."""
         scored = {name for sample in self.samples for name in sample.scores}
-        return [name for name in OF_ROWS if name in scored]
+        return [name for name in TABLE if name in scored]
 
     @property
     def briefed(self) -> bool:
         """Whether answers were held against briefs."""
         return any(name in ADVERT for name in self.criteria)
-
-    def _of_training(self, key: str, default: str) -> str:
-        tune = self.recipe.get("tune") or {}
-        return str(self.training.get(key) or tune.get(key) or default)
 
     @property
     def formal(self) -> Summary:
@@ -100,13 +98,14 @@ def of_choices(summary: Summary) -> list[Comparison]:
 
 def of_form(summary: Summary) -> list[Comparison]:
     """The comparisons of the answers' form, and of how they follow their briefs."""
-    return [c for c in summary.comparisons if c.criterion in OF_ROWS]
+    return [c for c in summary.comparisons if c.criterion in (*FORM, *ADVERT)]
 
 
 def form_only(summary: Summary) -> Summary:
-    """The summary of those alone."""
-    cells = [cell for cell in summary.cells if cell.criterion in OF_ROWS]
-    return summary.model_copy(update={"cells": cells, "comparisons": of_form(summary)})
+    """The summary of what answers were scored by, and nothing of what training left."""
+    cells = [cell for cell in summary.cells if cell.criterion not in NAMES]
+    others = [c for c in summary.comparisons if c.criterion not in NAMES]
+    return summary.model_copy(update={"cells": cells, "comparisons": others})
 
 
 def perplexity(loss: float) -> str:
@@ -126,56 +125,58 @@ def ratio(effect: Interval) -> dict[str, str]:
     return {name: short(math.exp(-value)) for name, value in values.items()}
 
 
+def change(comparison: Comparison) -> dict[str, str]:
+    """The effect on a declared hypothesis with its interval, in its units, for the texts."""
+    effect = comparison.effect
+    if comparison.criterion == PREFERRED:
+        return in_points(effect)
+    return nats(effect) | (ratio(effect) if comparison.criterion == LIKELIHOOD else {})
+
+
 def figures_of(comparison: Comparison, summary: Summary) -> str:
-    """What was measured of a declared hypothesis, as a clause."""
-    return _measured(comparison, summary) + words.too_few(comparison)
+    """What was measured of a declared hypothesis, as a clause; one group has no interval."""
+    if comparison.criterion not in NAMES:
+        return words.figures(comparison, summary)
+    written: Callable[[float], str] = {
+        LIKELIHOOD: lambda mean: perplexity(-mean),
+        CHOICE: lambda mean: f"{-mean:.3f}",
+        PREFERRED: percent,
+    }[comparison.criterion]
+    means = {side: written(mean) for side, mean in words.means(comparison, summary).items()}
+    alone = comparison.groups < 2 and comparison.criterion != PREFERRED
+    return _say("figures_alone" if alone else "figures", comparison, means) + words.too_few(
+        comparison
+    )
 
 
-def _measured(comparison: Comparison, summary: Summary) -> str:
-    """One group has no interval."""
-    alone = "" if comparison.groups > 1 else "_alone"
-    means, moved = words.means(comparison, summary), nats(comparison.effect)
-    if comparison.criterion == LIKELIHOOD:
-        shown = {side: perplexity(-mean) for side, mean in means.items()}
-        return _say(f"loss_figures{alone}", comparison, shown | moved | ratio(comparison.effect))
-    if comparison.criterion == CHOICE:
-        shown = {side: f"{-mean:.3f}" for side, mean in means.items()}
-        return _say(f"choices_figures{alone}", comparison, shown | moved)
-    shown = {side: percent(mean) for side, mean in means.items()}
-    return _say("pairs_figures", comparison, shown | in_points(comparison.effect))
-
-
-def _say(key: str, comparison: Comparison, values: dict[str, str]) -> str:
-    return say(
-        f"experiment.{key}",
+def _say(part: str, comparison: Comparison, means: Mapping[str, str] = {}) -> str:
+    return text(
+        f"{NAMES[comparison.criterion]}_{part}",
         arm=comparison.arm,
         against=comparison.against,
         rows=comparison.questions,
         groups=comparison.groups,
-        **values,
+        **change(comparison),
+        **means,
     )
 
 
 def headline(summary: Summary) -> str:
     """The findings alone, in one line, or why none is claimed."""
     if not summary.claims_verdict:
-        return words.silence(summary)
+        return capital(words.no_claims(summary.why_no_verdict))
     findings = [
-        say(f"experiment.{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        text(f"{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        if c.criterion in NAMES
+        else words.finding(c)
         for c in words.primary(summary)
-    ]
-    findings = findings or [say("experiment.loss_missing")]
-    proved = [clause for direction in _DIRECTIONS for clause in _proved(summary, direction)]
-    return capital("; ".join(findings + proved))
-
-
-def _proved(summary: Summary, verdict: Verdict) -> Iterator[str]:
-    """Of the form, then of the briefs, one clause that names all criteria with this verdict."""
-    proved = [c.criterion for c in of_form(summary) if c.verdict == verdict]
-    for family, criteria in _FAMILIES.items():
-        names = [words.criterion(name) for name in proved if name in criteria]
-        if names:
-            yield say(f"experiment.{family}_{verdict}", names=", ".join(names))
+    ] or [text("loss_missing")]
+    for verdict in ("better", "worse"):
+        proved = [c.criterion for c in of_form(summary) if c.verdict == verdict]
+        for family, criteria in _FAMILIES.items():
+            if names := ", ".join(words.criterion(name) for name in proved if name in criteria):
+                findings.append(text(f"{family}_{verdict}", names=names))
+    return capital("; ".join(findings))
 
 
 def verdict_sentence(run: RowsRun) -> str:
@@ -187,32 +188,30 @@ def verdict_sentence(run: RowsRun) -> str:
 
 def harm(summary: Summary) -> list[str]:
     """One sentence for everything that is proved worse."""
-    values: dict[str, Callable[[Interval], dict[str, str]]] = {
-        LIKELIHOOD: ratio,
-        CHOICE: nats,
-        PREFERRED: in_points,
-    }
-    declared = [
-        _say(f"{NAMES[c.criterion]}_harm", c, values[c.criterion](c.effect))
-        for c in words.primary(summary)
-        if c.verdict == "worse"
-    ]
-    return declared + words.harm(form_only(summary))
+    of_training = (c for c in summary.comparisons if c.criterion in NAMES and c.verdict == "worse")
+    return [*(_say("harm", c) for c in of_training), *words.harm(form_only(summary))]
 
 
 def side_effects(run: RowsRun) -> list[str]:
     """What broke in the answers, without full stops; none where they kept their form."""
-    items = [_broken_item(c, run.summary) for c in broken(run.summary)]
-    voted = of_choices(run.summary)
+    voted, form = of_choices(run.summary), of_form(run.summary)
     better = any(c.verdict == "better" for c in voted)
+    items = []
+    for one in broken(run.summary):
+        item = text(
+            "kept_item",
+            criterion=words.criterion(one.criterion),
+            **words.in_percent(one, run.summary),
+        )
+        items.append(item if one.verdict == "worse" else text("kept_unproved", item=item))
     sentences = []
     if items:
         key = "kept_worse_but_votes" if better else "kept_worse"
-        sentences.append(say(f"experiment.{key}", list="; ".join(items)))
+        sentences.append(text(key, list="; ".join(items)))
     if voted and (length := _length(run)):
         sentences.append(length)
-    if better and not of_form(run.summary):
-        sentences.append(say("experiment.kept_unknown"))
+    if better and not form:
+        sentences.append(text("kept_unknown"))
     return sentences
 
 
@@ -221,22 +220,14 @@ def broken(summary: Summary) -> list[Comparison]:
     return [c for c in of_form(summary) if c.effect.high < 0 and c.verdict != "equivalent"]
 
 
-def _broken_item(comparison: Comparison, summary: Summary) -> str:
-    means = {k: percent(mean) for k, mean in words.means(comparison, summary).items()}
-    name = words.criterion(comparison.criterion)
-    item = say("experiment.kept_item", criterion=name, **means, **in_points(comparison.effect))
-    proved = comparison.verdict == "worse"
-    return item if proved else say("experiment.kept_unproved", item=item)
-
-
 def _length(run: RowsRun) -> str:
     """How the mean length changed; empty where its interval holds 0."""
-    before, after, change = lengths(run)
-    if change is None or change.low <= 0 <= change.high:
+    before, after, longer = lengths(run)
+    if longer is None or longer.low <= 0 <= longer.high:
         return ""
-    values = {"effect": change.mean, "low": change.low, "high": change.high}
+    values = {"effect": longer.mean, "low": longer.low, "high": longer.high}
     moved = {name: signed(value, 1) for name, value in values.items()}
-    return say("experiment.kept_length", of_arm=f"{after:.1f}", of_against=f"{before:.1f}", **moved)
+    return text("kept_length", of_arm=f"{after:.1f}", of_against=f"{before:.1f}", **moved)
 
 
 def lengths(run: RowsRun) -> tuple[float, float, Interval | None]:

@@ -35,4 +35,8 @@ def _made(inputs: ReportInputs) -> tuple[Page, Card, str]:
             return rows.page(compared), rows.card(compared), closing_words(rows.outcome(compared))
         case "corpus":
             trained = pretraining.load(inputs)
-            return pretraining.page(trained), pretraining.card(trained), pretraining.table(trained)
+            return (
+                pretraining.page(trained),
+                pretraining.model_card(trained),
+                pretraining.table(trained),
+            )

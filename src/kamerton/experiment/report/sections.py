@@ -1,48 +1,26 @@
 """The sections that several kinds of run share."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
-from kamerton.experiment.report import plot, words
-from kamerton.experiment.report.blocks import (
-    Answer,
-    Answers,
-    Block,
-    Bullets,
-    Cell,
-    Claim,
-    Code,
-    Details,
-    Figures,
-    Page,
-    PlotRow,
-    Plots,
-    Question,
-    Score,
-    ScoreRow,
-    Scores,
-    Section,
-    Span,
-    Table,
-    Term,
-    Terms,
-    Text,
-    Times,
-)
-from kamerton.experiment.report.figures import capital, duration, in_points
+from kamerton.experiment.metrics import RIGHT
+from kamerton.experiment.report import blocks, plot, words
+from kamerton.experiment.report.blocks import Block, Section, Text
+from kamerton.experiment.report.figures import capital, duration, figure, in_points, label, text
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
-from kamerton.experiment.report.table import wrapped
-from kamerton.formats import scores as formats
-from kamerton.formats.language import say
-from kamerton.formats.manifest import Manifest, StageName
-from kamerton.formats.scores import Comparison, Sample, Summary
+from kamerton.experiment.report.table import grid, wrapped
+from kamerton.formats.manifest import StageName
+from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Summary
 from kamerton.formats.serving import BASE, RAG
 
 HeldOutSet = tuple[str, str, str]
 """Held-out set, what it tests, and how many questions it has."""
+_COUNTED = {"safety": "asked_safety", "prompts": "asked_prompts"}
+"""Texts of the counts, where they are not `asked_set`."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +38,10 @@ class Outcome:
     criteria: Sequence[str]
 
 
-def text(key: str, /, **values: object) -> str:
-    """A text of the experiment in the language in force."""
-    return say(f"experiment.{key}", **values)
-
-
 def closing_words(outcome: Outcome) -> str:
     """What ends a run in the terminal: the table, what became worse, and the verdict."""
-    texts = [*outcome.harm, f"{text('verdict_label')}: {outcome.verdict}"]
-    return "\n\n".join([outcome.table, *map(wrapped, texts)]) + "\n"
+    sentences = [*outcome.harm, f"{text('verdict_label')}: {outcome.verdict}"]
+    return "\n\n".join([outcome.table, *map(wrapped, sentences)]) + "\n"
 
 
 def compared_page(
@@ -78,14 +51,14 @@ def compared_page(
     evidence: Sequence[Section],
     answers: Sequence[Section],
     checks: Sequence[Block] = (),
-) -> Page:
+) -> blocks.Page:
     """The page of a comparison, the verdict first."""
     details = (
         ("details_training", figures_of(run.training)),
         ("details_checks", checks),
         ("details_parity", figures_of(run.parity)),
     )
-    return Page(
+    return blocks.Page(
         title=text("title", name=run.name),
         kicker=f"{text('kicker')} · {run.name}",
         headline=f"{outcome.headline}.",
@@ -97,151 +70,161 @@ def compared_page(
             *feedback(run),
             *answers,
             *lineage(run),
-            rerun(run, text("rerun_note"), [(text(key), blocks) for key, blocks in details]),
+            rerun(run, text("rerun_note"), [(text(key), shown) for key, shown in details]),
             notes(outcome.notes, outcome.criteria),
         ],
     )
 
 
-def arms(run: ComparedRun) -> list[tuple[str, str]]:
-    """Every arm with what it is, in words."""
-    return [(arm, _arm(arm, run)) for arm in run.summary.arms]
-
-
-def _arm(arm: str, run: ComparedRun) -> str:
-    if arm.endswith(RAG):
-        return text("arm_rag", arm=arm.removesuffix(RAG))
-    if arm == BASE:
-        return text("arm_base", base=run.base)
-    return text("arm_tuned" if arm == run.name else "arm_other")
+def held_out_sets(
+    order: Iterable[str], questions: Iterable[tuple[str, str, str]]
+) -> list[HeldOutSet]:
+    """The sets that have questions; of each question its set, id and group."""
+    groups: dict[str, dict[str, str]] = defaultdict(dict)
+    for held_out, question_id, group in questions:
+        groups[held_out][question_id] = group
+    sets: list[HeldOutSet] = []
+    for name in order:
+        if of := groups[name]:
+            counts = {"questions": len(of), "groups": len(set(of.values()))}
+            key = _COUNTED.get(name, "asked_set")
+            sets.append((name, text(f"about_{name}"), text(key, **counts)))
+    return sets
 
 
 def compared(
-    about: str, run_arms: Sequence[tuple[str, str]], sets: Sequence[HeldOutSet]
+    run: ComparedRun, about: str, sets: Sequence[HeldOutSet], tuned: str = "arm_tuned"
 ) -> Section:
-    """What was compared with what, and on which held-out sets."""
-    blocks: list[Block] = [
-        Text(about),
-        Terms([Term(arm, what) for arm, what in run_arms], "arm"),
-    ]
-    if sets:
-        blocks.append(Terms([Term(text(f"set_{name}"), what, note=n) for name, what, n in sets]))
-    return Section(text("compared_title"), blocks)
+    """What was compared with what, and on which held-out sets; `tuned` says what the run made."""
 
+    def what(arm: str) -> str:
+        if arm.endswith(RAG):
+            return text("arm_rag", arm=arm.removesuffix(RAG))
+        if arm == BASE:
+            return text("arm_base", base=run.base)
+        return text(tuned if arm == run.name else "arm_other")
 
-def counted(held_out: str, questions: int, groups: int, key: str) -> HeldOutSet:
-    """A held-out set with its counts in words."""
-    return held_out, text(f"about_{held_out}"), text(key, questions=questions, groups=groups)
+    arms = [blocks.Term(arm, what(arm)) for arm in run.summary.arms]
+    terms = [blocks.Term(text(f"set_{name}"), about_set, note=n) for name, about_set, n in sets]
+    shown: list[Block] = [Text(about), blocks.Terms(arms, "arm")]
+    return Section(text("compared_title"), [*shown, *([blocks.Terms(terms)] if terms else [])])
 
 
 def claim(
     comparison: Comparison,
-    plots: Plots,
+    scale: plot.Scale,
+    margin: float,
+    shown: tuple[str, str],
     sentence: str,
     counts: str,
     test: str,
-) -> Claim:
-    """A declared hypothesis with its verdict."""
+    unit: str = "",
+) -> blocks.Claim:
+    """A declared hypothesis with its verdict; `shown` are the difference and its interval."""
     code = words.verdict_code(comparison.verdict)
-    return Claim(
+    row = blocks.PlotRow(comparison.effect, mean=shown[0], interval=shown[1], look=code)
+    return blocks.Claim(
         title=f"{comparison.arm} {text('against')} {comparison.against}",
-        code=code,
-        verdict=text(f"verdict_{code}"),
-        plots=plots,
+        verdict=code,
+        plots=blocks.Plots([row], scale, unit, margin),
         sentence=capital(sentence) + ".",
         counts=counts,
         test=test,
     )
 
 
-def drawn(
-    comparison: Comparison,
-    scale: plot.Scale,
-    margin: float,
-    shown: tuple[str, str],
-    unit: str = "",
-) -> Plots:
-    """One difference on its scale; `shown` is the figure and its interval."""
-    look = words.verdict_code(comparison.verdict)
-    strip = plot.strip(comparison.effect, scale, margin)
-    return Plots([PlotRow(strip, mean=shown[0], interval=shown[1], look=look)], scale, unit)
-
-
-def shown_in_points(comparison: Comparison) -> tuple[str, str]:
+def shown_in_points(effect: Interval) -> tuple[str, str]:
     """A difference in points, and its interval."""
-    moved = in_points(comparison.effect)
-    return moved["effect"], f"{moved['low']} … {moved['high']}"
+    points = in_points(effect)
+    return points["effect"], f"{points['low']} … {points['high']}"
 
 
-def secondary(comparisons: Sequence[Comparison], margin: float) -> Plots:
+def secondary(comparisons: Sequence[Comparison], title: str, note: str, margin: float) -> Section:
     """The differences of a family on one scale, each with its verdict."""
     scale = plot.differences([c.effect for c in comparisons])
-    rows = []
-    for one in comparisons:
-        code, (mean, interval) = words.verdict_code(one.verdict), shown_in_points(one)
-        badge = code, text(f"verdict_{code}")
-        strip = plot.strip(one.effect, scale, margin)
-        rows.append(PlotRow(strip, words.criterion(one.criterion), mean, interval, badge, code))
-    return Plots(rows, scale)
+    rows = [
+        blocks.PlotRow(
+            c.effect,
+            words.criterion(c.criterion),
+            *shown_in_points(c.effect),
+            verdict=words.verdict_code(c.verdict),
+        )
+        for c in comparisons
+    ]
+    quiet = Text(text(note, margin=round(100 * margin)), "quiet")
+    return Section(title, [quiet, blocks.Plots(rows, scale, margin=margin)])
 
 
-def scores(summary: Summary, primary: str) -> Scores:
+def scores(summary: Summary, primary: str) -> blocks.Scores:
     """The table of all cells: arms as columns, criteria of each held-out set as rows."""
-    cells: dict[str, dict[str, dict[str, formats.Cell]]] = defaultdict(lambda: defaultdict(dict))
-    for cell in summary.cells:
-        cells[cell.held_out][cell.criterion][cell.arm] = cell
     groups = [
         (
             text(f"set_{held_out}"),
             [
-                ScoreRow(
+                blocks.ScoreRow(
                     words.criterion(criterion),
-                    [_score(by_arm.get(arm)) for arm in summary.arms],
+                    list(map(_score, cells)),
                     text("primary") if criterion == primary else "",
                 )
-                for criterion, by_arm in rows.items()
+                for criterion, cells in rows.items()
             ],
         )
-        for held_out, rows in cells.items()
+        for held_out, rows in grid(summary).items()
     ]
-    return Scores(text("column_criterion"), summary.arms, groups)
+    return blocks.Scores(text("column_criterion"), summary.arms, groups)
 
 
-def _score(cell: formats.Cell | None) -> Score | None:
+def _score(cell: Cell | None) -> blocks.Score | None:
     if cell is None:
         return None
     low, mean, high = (round(100 * v) for v in (cell.score.low, cell.score.mean, cell.score.high))
-    return Score(str(mean), f"{low}–{high}", round(100 * cell.score.mean, 1))
+    return blocks.Score(str(mean), f"{low}–{high}", round(100 * cell.score.mean, 1))
 
 
 def feedback(run: ComparedRun) -> list[Section]:
     """What a judge model and people said later, a section each."""
     sections = []
     for one in run.feedback:
-        blocks: list[Block] = [Text(one.about, "quiet")]
+        shown: list[Block] = [Text(one.about, "quiet")]
         for verdict, *doubts in one.verdicts:
-            blocks += [Text(f"{verdict}."), *([Bullets(doubts, "quiet")] if doubts else [])]
-        sections.append(Section(one.title, blocks))
+            shown += [Text(f"{verdict}."), *([blocks.Bullets(doubts, "quiet")] if doubts else [])]
+        sections.append(Section(one.title, shown))
     return sections
 
 
-def question(samples: Sequence[Sample], right: Sequence[bool], differs: bool) -> Question:
-    """What every arm answered to one question, and why it scored below 1."""
-    answers = [
-        Answer(s.arm, s.answer.strip(), mark, list(map(words.reason, s.why.values())))
-        for s, mark in zip(samples, right, strict=True)
-    ]
-    first = samples[0]
-    return Question(first.question, answers, first.held_out, first.reference, differs)
-
-
 def answers(
-    questions: Sequence[Question], sets: Sequence[HeldOutSet], note: str, right: str, wrong: str
+    samples: Iterable[Sample],
+    mark: Callable[[Sample], float],
+    order: Callable[[blocks.Question], tuple[object, ...]],
+    sets: Sequence[HeldOutSet],
+    labels: tuple[str, str, str],
 ) -> list[Section]:
-    """All questions with their answers; `right` and `wrong` stand above those that are."""
+    """All questions with their answers, in `order`, and why an answer scored below 1.
+
+    `mark` is an answer's score; `labels` are the keys of a note, and of what stands above answers
+    that are right, and above those that are wrong.
+    """
+    by_question: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_question[sample.question_id].append(sample)
+    questions = []
+    for of_arms in by_question.values():
+        first, marks = of_arms[0], [mark(sample) for sample in of_arms]
+        given = [
+            blocks.Answer(
+                s.arm, s.answer.strip(), m >= RIGHT, list(map(words.reason, s.why.values()))
+            )
+            for s, m in zip(of_arms, marks, strict=True)
+        ]
+        differs = max(marks) > min(marks)
+        questions.append(
+            blocks.Question(first.question, given, first.held_out, first.reference, differs)
+        )
     if not questions:
         return []
-    shown = Answers(questions, [held_out for held_out, _, _ in sets], right, wrong)
+    note, right, wrong = map(text, labels)
+    questions.sort(key=order)
+    shown = blocks.Answers(questions, [name for name, _, _ in sets], right, wrong)
     return [Section(text("answers_title"), [Text(note, "quiet"), shown])]
 
 
@@ -257,65 +240,45 @@ def lineage(run: Run) -> list[Section]:
     if not run.manifests:
         return []
     whole = sum(m.seconds for m in run.manifests.values())
-    spans = [
-        Span(stage_name(name), _time(m), round(100 * m.seconds / (whole or 1.0), 2))
-        for name, m in run.manifests.items()
-    ]
+    times, rows = [], []
+    for stage, manifest in run.manifests.items():
+        name, time = stage_name(stage), duration(manifest.seconds)
+        time = text("time_resumed", time=time) if manifest.resumed else time
+        times.append((name, time, round(100 * manifest.seconds / (whole or 1.0), 2)))
+        parents = [(stage_name(parent), hash12) for parent, hash12 in manifest.parents.items()]
+        cells: list[blocks.Cell] = [[("", manifest.hash)], parents, str(len(manifest.outputs))]
+        rows.append((name, cells))
     total = Text(text("times_total", total=duration(whole)), "quiet")
     columns = [text(key) for key in ("hash", "made_from", "files")]
-    rows: list[tuple[str, list[Cell]]] = [
-        (
-            stage_name(stage),
-            [
-                [("", m.hash)],
-                [(stage_name(parent), hash12) for parent, hash12 in m.parents.items()],
-                str(len(m.outputs)),
-            ],
-        )
-        for stage, m in run.manifests.items()
-    ]
-    blocks: list[Block] = [
-        Text(text("lineage_note"), "quiet"),
-        Table(columns, rows, corner=text("stage")),
-    ]
+    table = blocks.Table(columns, rows, corner=text("stage"))
+    shown: list[Block] = [Text(text("lineage_note"), "quiet"), table]
     if run.sources:
-        terms = [Term(name, codes=[digest]) for name, digest in run.sources]
-        blocks.append(Details(text("sources_title"), [Terms(terms)]))
+        terms = [blocks.Term(name, codes=[digest]) for name, digest in run.sources]
+        shown.append(blocks.Details(text("sources_title"), [blocks.Terms(terms)]))
     return [
-        Section(text("times_title"), [Times(spans), total]),
-        Section(text("lineage_title"), blocks),
+        Section(text("times_title"), [blocks.Times(times), total]),
+        Section(text("lineage_title"), shown),
     ]
-
-
-def _time(manifest: Manifest) -> str:
-    time = duration(manifest.seconds)
-    return text("time_resumed", time=time) if manifest.resumed else time
 
 
 def rerun(run: Run, note: str, figures: Sequence[tuple[str, Sequence[Block]]]) -> Section:
     """The command, and details behind a click: `figures`, the software, the whole recipe."""
     recipe = yaml.safe_dump(run.recipe, allow_unicode=True, sort_keys=False)
+    versions = [blocks.Figures(list(run.versions.items()))] if run.versions else []
     details = [
         *figures,
-        (text("details_versions"), [Figures(list(run.versions.items()))] if run.versions else []),
-        (text("details_recipe"), [Code(recipe)]),
+        (text("details_versions"), versions),
+        (text("details_recipe"), [blocks.Code(recipe)]),
     ]
-    shown = [Details(title, blocks) for title, blocks in details if blocks]
-    return Section(text("rerun_title"), [Code(run.command), Text(note, "quiet"), *shown])
-
-
-def figures_of(report: dict[str, object]) -> list[Block]:
-    """A stage's figures, as they stand in its file."""
-    return [Figures([(k.replace("_", " "), v) for k, v in scalars(report)])] if report else []
+    shown = [blocks.Details(title, inner) for title, inner in details if inner]
+    return Section(text("rerun_title"), [blocks.Code(run.command), Text(note, "quiet"), *shown])
 
 
 def notes(sentences: Sequence[str], criteria: Sequence[str] = ()) -> Section:
     """What a reader should mind, and what each criterion measures."""
-    blocks: list[Block] = [Bullets(sentences)]
-    if criteria:
-        rules = [Term(words.criterion(name), text(f"rule_{name}")) for name in criteria]
-        blocks.append(Terms(rules))
-    return Section(text("notes_title"), blocks)
+    rules = [blocks.Term(words.criterion(name), text(f"rule_{name}")) for name in criteria]
+    shown: list[Block] = [blocks.Bullets(sentences)]
+    return Section(text("notes_title"), [*shown, *([blocks.Terms(rules)] if rules else [])])
 
 
 def repeats(summary: Summary) -> str:
@@ -324,3 +287,46 @@ def repeats(summary: Summary) -> str:
         return text("note_not_repeated")
     repeated = summary.repeated_answers
     return text("note_changed", changed=summary.changed_answers, repeated=repeated)
+
+
+def figures_of(report: dict[str, Any]) -> list[Block]:
+    """A stage's figures, as they stand in its file."""
+    pairs = [(key.replace("_", " "), value) for key, value in scalars(report)]
+    return [blocks.Figures(pairs)] if report else []
+
+
+def blocks_of(report: Mapping[str, Any], kind: str) -> list[Block]:
+    """Scalars as figures, lists of scalars as tokens, mappings or lists of one form as tables.
+
+    What has another form (deeper than two levels) is left out: it stands in the file.
+    """
+    pairs: list[tuple[str, str]] = []
+    tables: list[Block] = []
+    lists: list[Block] = []
+    for key, value in report.items():
+        name = label(key, kind)
+        if _plain(value):
+            pairs.append((name, figure(value)))
+            continue
+        if not value or not isinstance(value, dict | list):
+            continue
+        names = list(value) if isinstance(value, dict) else [""] * len(value)
+        entries = list(value.values()) if isinstance(value, dict) else value
+        if all(isinstance(e, dict) and e.keys() == entries[0].keys() for e in entries):
+            columns = [column for column, entry in entries[0].items() if _plain(entry)]
+            rows = [
+                (label(row, kind) if row else "", [figure(entry[column]) for column in columns])
+                for row, entry in zip(names, entries, strict=True)
+            ]
+            heads = [label(column, kind) for column in columns]
+            tables += [blocks.Table(heads, rows, caption=name)] if columns else []
+        elif isinstance(value, dict):
+            of = ((k, v) for k, v in value.items() if _plain(v))
+            pairs += [(f"{name}: {label(k, kind)}", figure(v)) for k, v in of]
+        elif all(map(_plain, entries)):
+            lists += [blocks.Heading(name), blocks.Tokens([str(entry) for entry in entries])]
+    return [*([blocks.Figures(pairs)] if pairs else []), *tables, *lists]
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, str | int | float)

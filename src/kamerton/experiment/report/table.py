@@ -5,8 +5,8 @@ import io
 import textwrap
 from collections.abc import Callable, Sequence
 
+from kamerton.experiment.report.figures import text
 from kamerton.experiment.report.words import criterion
-from kamerton.formats.language import say
 from kamerton.formats.scores import Cell, Summary
 
 Rows = Sequence[Sequence[str]]
@@ -64,16 +64,27 @@ FORMS: dict[str, Callable[[Rows], str]] = {
 }
 
 
+def grid(summary: Summary) -> dict[str, dict[str, list[Cell | None]]]:
+    """Held-out set, then criterion, to the cells of all arms in their order."""
+    cells = {(c.held_out, c.criterion, c.arm): c for c in summary.cells}
+    rows: dict[str, dict[str, list[Cell | None]]] = {}
+    for held_out, name in dict.fromkeys((c.held_out, c.criterion) for c in summary.cells):
+        of_arms = [cells.get((held_out, name, arm)) for arm in summary.arms]
+        rows.setdefault(held_out, {})[name] = of_arms
+    return rows
+
+
 def plain_table(summary: Summary) -> str:
     """Arms as columns, criteria of each held-out set as rows; means with intervals."""
-    cells = {(c.held_out, c.criterion, c.arm): c for c in summary.cells}
-    places = dict.fromkeys((c.held_out, c.criterion) for c in summary.cells)
-    rows = [[say("experiment.table_head"), *summary.arms]]
-    for held_out, name in places:
-        scores = [cells.get((held_out, name, arm)) for arm in summary.arms]
-        title = f"{say(f'experiment.set_{held_out}')}: {criterion(name)}"
-        rows.append([title, *(share(cell) if cell else "" for cell in scores)])
-    return aligned(rows)
+    rows = [
+        [
+            f"{text(f'set_{held_out}')}: {criterion(name)}",
+            *(share(cell) if cell else "" for cell in cells),
+        ]
+        for held_out, criteria in grid(summary).items()
+        for name, cells in criteria.items()
+    ]
+    return aligned([[text("table_head"), *summary.arms], *rows])
 
 
 def share(cell: Cell) -> str:
@@ -82,6 +93,6 @@ def share(cell: Cell) -> str:
     return f"{mean} [{low}-{high}]"
 
 
-def wrapped(text: str) -> str:
+def wrapped(sentence: str) -> str:
     """A text in lines that fit a terminal."""
-    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
+    return textwrap.fill(sentence, WIDTH, break_on_hyphens=False)

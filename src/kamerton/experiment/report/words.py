@@ -1,43 +1,35 @@
 """The verdict of a comparison in words: the same sentences on page, card and terminal."""
 
-from typing import Literal
-
 from kamerton.experiment.compare import interval_of
-from kamerton.experiment.report.figures import capital, in_points, percent
-from kamerton.formats.language import say
-from kamerton.formats.scores import Comparison, Summary, Verdict
+from kamerton.experiment.report.figures import capital, in_points, percent, text
+from kamerton.formats.scores import Comparison, Summary
 from kamerton.formats.serving import RAG
 
-_CODES: dict[Verdict, str] = {
-    "better": "better",
-    "worse": "worse",
-    "equivalent": "equivalent",
-    "not enough evidence": "unclear",
-}
 
-
-def verdict_code(verdict: Verdict) -> str:
+def verdict_code(verdict: str) -> str:
     """One word for keys and CSS classes."""
-    return _CODES[verdict]
+    return "unclear" if verdict == "not enough evidence" else verdict
 
 
 def criterion(name: str) -> str:
     """A criterion as a reader calls it."""
-    return say(f"experiment.criterion_{name}")
+    return text(f"criterion_{name}")
 
 
-def change(comparison: Comparison) -> Literal["tuning", "retrieval", "other"]:
-    """What differs between the two arms of a comparison."""
-    arm, against = comparison.arm, comparison.against
-    if arm == against + RAG:
-        return "retrieval"
-    return "tuning" if arm.endswith(RAG) == against.endswith(RAG) else "other"
+def reason(code: str, prefix: str = "reason") -> str:
+    """The text of a code, or of `code: value`."""
+    name, _, value = code.partition(": ")
+    return text(f"{prefix}_{name}", value=value)
 
 
 def finding(comparison: Comparison) -> str:
     """The verdict of one comparison as a clause: `tuning helped`."""
-    key = f"experiment.{change(comparison)}_{verdict_code(comparison.verdict)}"
-    return say(key, arm=comparison.arm, against=comparison.against)
+    arm, against = comparison.arm, comparison.against
+    if arm == against + RAG:
+        change = "retrieval"
+    else:
+        change = "tuning" if arm.endswith(RAG) == against.endswith(RAG) else "other"
+    return text(f"{change}_{verdict_code(comparison.verdict)}", arm=arm, against=against)
 
 
 def means(comparison: Comparison, summary: Summary) -> dict[str, float]:
@@ -50,91 +42,70 @@ def means(comparison: Comparison, summary: Summary) -> dict[str, float]:
     }
 
 
+def in_percent(comparison: Comparison, summary: Summary) -> dict[str, str]:
+    """Mean score of both arms in per cent, and the difference in points, for the texts."""
+    shares = {side: percent(mean) for side, mean in means(comparison, summary).items()}
+    return shares | in_points(comparison.effect)
+
+
+def _compared(comparison: Comparison) -> dict[str, str]:
+    """What was compared by what, under the names of the texts."""
+    return {
+        "arm": comparison.arm,
+        "against": comparison.against,
+        "criterion": criterion(comparison.criterion),
+        "held_out": text(f"on_{comparison.held_out}"),
+    }
+
+
 def figures(comparison: Comparison, summary: Summary) -> str:
-    """What was measured, as a clause."""
-    measured = say(
-        "experiment.figures",
-        held_out=say(f"experiment.on_{comparison.held_out}"),
-        arm=comparison.arm,
-        against=comparison.against,
-        criterion=criterion(comparison.criterion),
-        **{name: percent(mean) for name, mean in means(comparison, summary).items()},
-        **in_points(comparison.effect),
-    )
-    return measured + cut(comparison, summary.max_tokens) + too_few(comparison)
-
-
-def cut(comparison: Comparison, limit: int | None) -> str:
-    """How many answers of each side the length limit cut, as the end of a clause."""
-    shares = (comparison.cut or 0.0, comparison.cut_against or 0.0)
-    if limit is None or not any(shares):
-        return ""
-    return say(
-        "experiment.figures_cut",
-        limit=limit,
-        arm=comparison.arm,
-        against=comparison.against,
-        cut=percent(shares[0]),
-        cut_against=percent(shares[1]),
-    )
+    """What was measured, as a clause; it ends with the share of answers that were cut."""
+    names = _compared(comparison)
+    clause = text("figures", **names, **in_percent(comparison, summary))
+    cut, cut_against = comparison.cut or 0.0, comparison.cut_against or 0.0
+    if summary.max_tokens is not None and (cut or cut_against):
+        shares = {"cut": percent(cut), "cut_against": percent(cut_against)}
+        clause += text("figures_cut", limit=summary.max_tokens, **names, **shares)
+    return clause + too_few(comparison)
 
 
 def too_few(comparison: Comparison) -> str:
     """That so few groups can show no difference, as the end of a clause; empty where they can."""
     if comparison.verdict != "not enough evidence" or not comparison.groups_needed:
         return ""
-    return say(
-        "experiment.figures_too_few",
-        groups=comparison.groups,
-        groups_needed=comparison.groups_needed,
-    )
+    needed = comparison.groups_needed
+    return text("figures_too_few", groups=comparison.groups, groups_needed=needed)
 
 
 def primary(summary: Summary) -> list[Comparison]:
-    """The declared hypotheses, in the order in which they are told."""
+    """The declared hypotheses, in their order."""
     return [c for c in summary.comparisons if c.family == "primary"]
 
 
 def headline(summary: Summary) -> str:
     """The findings alone, in one line, or why none is claimed."""
     if not summary.claims_verdict:
-        return silence(summary)
-    findings = dict.fromkeys(finding(comparison) for comparison in primary(summary))
-    return capital("; ".join(findings) or say("experiment.nothing_compared"))
+        return capital(no_claims(summary.why_no_verdict))
+    findings = dict.fromkeys(map(finding, primary(summary)))
+    return capital("; ".join(findings) or text("nothing_compared"))
 
 
-def silence(summary: Summary) -> str:
-    """Why no verdict is claimed."""
-    return capital(say("experiment.no_claims", why=reason(summary.why_no_verdict, "why")))
+def no_claims(why: str) -> str:
+    """That no verdict is claimed, and why, by the code of the reason."""
+    return text("no_claims", why=reason(why, "why"))
 
 
 def verdict_sentence(summary: Summary) -> str:
     """The whole verdict in one sentence, with its figures."""
-    measured = [(c, figures(c, summary)) for c in primary(summary)]
+    clauses = [(finding(c), figures(c, summary)) for c in primary(summary)]
     if not summary.claims_verdict:
-        parts = [headline(summary), *(text for _, text in measured)]
+        parts = [headline(summary), *(measured for _, measured in clauses)]
     else:
-        parts = [f"{finding(c)}: {text}" for c, text in measured]
-    return capital("; ".join(parts) or say("experiment.nothing_compared")) + "."
+        parts = [f"{found}: {measured}" for found, measured in clauses]
+    return capital("; ".join(parts) or text("nothing_compared")) + "."
 
 
 def harm(summary: Summary) -> list[str]:
     """One sentence for everything that is proved worse, in either family."""
-    return [
-        say(
-            "experiment.harm",
-            arm=c.arm,
-            against=c.against,
-            criterion=criterion(c.criterion),
-            held_out=say(f"experiment.on_{c.held_out}"),
-            **in_points(c.effect),
-        )
-        for c in summary.comparisons
-        if c.verdict == "worse"
-    ]
-
-
-def reason(code: str, prefix: str = "reason") -> str:
-    """The text of a code, or of `code: value`."""
-    name, _, value = code.partition(": ")
-    return say(f"experiment.{prefix}_{name}", value=value)
+    worse = (c for c in summary.comparisons if c.verdict == "worse")
+    return [text("harm", **_compared(c), **in_points(c.effect)) for c in worse]

@@ -322,3 +322,6 @@ def _signature(settings: _Settings, revision: str, layer: int, room: int) -> str
         f"|idf:{'refs' if settings.idf else 'no'}|rescale:{rescale}|window:{room}"
         f"|lang:{languages}|transformers:{version('transformers')}"
     )
+
+
+SCORERS = {"bertscore": bertscore()}

@@ -82,3 +82,14 @@ def _scorer(name: str, make: Make) -> Scorer:
         return 0.0 if math.isnan(found) else found
 
     return Scorer(name, score, BOUNDS, additive=Additive(rows, value))
+
+
+SCORERS = {
+    scorer.name: scorer
+    for scorer in (
+        bleu("bleu", "13a"),
+        bleu("bleu_intl", "intl"),
+        chrf("chrf", 0),
+        chrf("chrf++", 2),
+    )
+}

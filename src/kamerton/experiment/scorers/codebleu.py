@@ -236,3 +236,6 @@ def _combined(parts: Sequence[float | None], settings: _Settings) -> float | Non
     both = [(w, p) for w, p in zip(settings.weights, parts, strict=True) if p is not None]
     weight = math.fsum(w for w, _ in both)
     return math.fsum(w * part for w, part in both) / weight if weight else None
+
+
+SCORERS = {one.name: one for one in (codebleu(), codebleu(convention="published"))}

@@ -4,6 +4,7 @@ from unicodedata import normalize
 
 from kamerton.experiment.scorers.scored import (
     Answers,
+    Example,
     References,
     Scored,
     Scorer,
@@ -65,10 +66,17 @@ def edit_similarity(answers: Answers, references: References) -> Scored:
     return Scored(items, mean(items), signature)
 
 
-EXACT = Scorer("exact_match", exact, (0.0, 1.0))
-EXACT_WORDS = Scorer("exact_words", exact_words, (0.0, 1.0))
-CONTAINS = Scorer("contains", contained, (0.0, 1.0))
-EDIT = Scorer("edit_similarity", edit_similarity, (0.0, 1.0))
+SCORERS = {
+    "exact_match": Scorer("exact_match", exact, (0.0, 1.0)),
+    "exact_words": Scorer("exact_words", exact_words, (0.0, 1.0)),
+    "contains": Scorer("contains", contained, (0.0, 1.0)),
+    "edit_similarity": Scorer(
+        "edit_similarity",
+        edit_similarity,
+        (0.0, 1.0),
+        example=Example("kitten", "sitting", 1 - 3 / 7, "Levenshtein 1966"),
+    ),
+}
 
 
 def _plain(text: str) -> str:

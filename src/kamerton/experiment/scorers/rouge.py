@@ -86,3 +86,10 @@ def _porter() -> Any:
     from nltk.stem.porter import PorterStemmer
 
     return PorterStemmer()
+
+
+SCORERS = {
+    scorer.name: scorer
+    for stemmer in (False, True)
+    for scorer in (rouge("rouge1", stemmer), rouge("rouge2", stemmer), rouge("rougeL", stemmer))
+}

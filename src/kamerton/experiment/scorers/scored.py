@@ -44,6 +44,16 @@ class Additive:
 
 
 @dataclass(frozen=True)
+class Example:
+    """An answer whose value is known by hand; `kamerton selfcheck` reckons it."""
+
+    answer: str
+    reference: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
 class Scorer:
     """One measure of answers against references."""
 
@@ -56,6 +66,7 @@ class Scorer:
     """Present where the corpus value is no mean of the items."""
     languages: tuple[str, ...] = ()
     """The only languages that it is meant for; empty: any."""
+    example: Example | None = None
 
     @property
     def corpus_is_mean(self) -> bool:

@@ -32,6 +32,7 @@ def _plus(setting: Setting) -> int:
 CHECKS: dict[str, Check] = {
     "sacrebleu": Check(texts.check_sacrebleu, _one),
     "rouge": Check(texts.check_rouge, _one),
+    "examples": Check(texts.check_examples, _one),
     "codebleu": Check(texts.check_codebleu, _one),
     "bertscore": Check(texts.check_bertscore, _one),
     "pass_at_k": Check(programs.check_pass_at_k, _one),

@@ -115,6 +115,15 @@ def _from_library() -> float:
     return farthest(ours, theirs)
 
 
+def check_examples(setting: Setting, tell: Tell) -> Iterator[Comparison]:
+    """The example that a scorer brings, reckoned by hand."""
+    for scorer in SCORERS.values():
+        if (example := scorer.example) is not None:
+            found = figure(scorer.score([example.answer], [[example.reference]]))
+            yield close(f"example_{scorer.name}", found, example.value, 1e-6, example.source)
+    tell(1)
+
+
 def check_codebleu(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """The Java pairs of the paper and the Python pairs of codebleu's tests, as published there.
 

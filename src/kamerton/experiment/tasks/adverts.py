@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
-from kamerton.experiment.compare import RIGHT, judged
-from kamerton.experiment.metrics import ADVERT
+from kamerton.experiment.compare import judged
+from kamerton.experiment.metrics import RIGHT
+from kamerton.experiment.metrics.advert import ADVERT
 from kamerton.experiment.metrics.context import Context
 from kamerton.experiment.metrics.role_marks import role_marks
 from kamerton.experiment.metrics.script import script

@@ -6,7 +6,7 @@ from kamerton.experiment.ask.evaluate import Results
 from kamerton.experiment.report import evaluation, plot
 from kamerton.experiment.report.blocks import Page, ScoreRow, Scores, Section, Text
 from kamerton.experiment.report.evaluation import percent, share_with_interval
-from kamerton.experiment.report.sections import text
+from kamerton.experiment.report.figures import text
 from kamerton.formats.language import say
 from kamerton.formats.scores import Interval
 

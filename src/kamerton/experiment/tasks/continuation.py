@@ -21,7 +21,7 @@ from kamerton.experiment.report.blocks import (
     Text,
 )
 from kamerton.experiment.report.evaluation import share_with_interval
-from kamerton.experiment.report.sections import text
+from kamerton.experiment.report.figures import text
 from kamerton.experiment.tasks.maths.grading import AnswerRow
 from kamerton.experiment.tasks.maths.text import looped
 from kamerton.experiment.tasks.perplexity import TXT

@@ -13,8 +13,7 @@ from kamerton.experiment.ask.evaluate import Report, Results, Scoring
 from kamerton.experiment.ask.scoring import Likelihood, Part, Scored, Text, Tokens
 from kamerton.experiment.report import evaluation, plot
 from kamerton.experiment.report.blocks import Page
-from kamerton.experiment.report.figures import decimal
-from kamerton.experiment.report.sections import text
+from kamerton.experiment.report.figures import decimal, text
 from kamerton.experiment.scorers.likelihood_rows import TextRow, score_perplexity
 from kamerton.experiment.tasks.tables import IDS, Columns, read_table
 from kamerton.experiment.tasks.task import Options, Task

@@ -2,10 +2,10 @@
 
 import pytest
 
+from kamerton.experiment.criteria import JUDGED
 from kamerton.experiment.judge.pairs import Pair
 from kamerton.experiment.judge.prompts import asked
 from kamerton.experiment.judge.reading import read
-from kamerton.experiment.judge.settings import CRITERIA
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_what_names_no_winner_is_unrated_with_its_reason(text: str, why: str) ->
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("criterion", JUDGED)
 def test_prompts_show_both_answers_in_either_order_and_no_arm(
     language: str, criterion: str
 ) -> None:

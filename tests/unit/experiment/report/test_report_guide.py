@@ -170,11 +170,11 @@ def test_figures_in_words() -> None:
     assert (figures.duration(491), figures.duration(3723)) == ("8:11", "1:02:03")
 
 
-def test_a_strip_lies_inside_the_drawing_and_the_scale_holds_all() -> None:
+def test_an_interval_lies_inside_the_drawing_and_the_scale_holds_all() -> None:
     wide = [Interval(mean=0.1, low=-0.3, high=0.4), Interval(mean=0, low=-0.01, high=0.01)]
     scale = plot.differences(wide)
     assert (scale.low, scale.high) == (-0.5, 0.5)
-    drawn = plot.strip(wide[0], scale, margin=0.05)
-    assert 0 <= drawn.low < drawn.mid < drawn.high <= 100
-    assert drawn.zero == 50.0
+    low, mean, high = (scale.at(v) for v in (wide[0].low, wide[0].mean, wide[0].high))
+    assert 0 <= low < mean < high <= 100
+    assert scale.at(0) == 50.0
     assert [label for _, label in scale.ticks()] == ["−50", "−25", "0", "+25", "+50"]

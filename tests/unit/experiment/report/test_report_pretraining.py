@@ -12,10 +12,10 @@ from pages import alone, visible
 
 from kamerton.experiment.report import pretraining as pretraining_report
 from kamerton.experiment.report.blocks import Figures, Table, html
-from kamerton.experiment.report.figures import blocks_of
 from kamerton.experiment.report.plot import curve
 from kamerton.experiment.report.pretraining import PretrainedRun, last, learning_of, load
 from kamerton.experiment.report.run import ReportInputs, report
+from kamerton.experiment.report.sections import blocks_of
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.pretraining import Continuation, Pretraining
 
@@ -74,14 +74,14 @@ def test_every_prompt_is_a_row_and_every_evaluation_a_column(tmp_path: Path) -> 
     run = load(made(tmp_path))
     found = learning_of(run)
     assert found is not None
-    assert [step.step for step in found.steps] == list(range(0, 1500, 100))
+    assert [step for step, _, _ in found.steps] == list(range(0, 1500, 100))
     assert [prompt for prompt, _ in found.prompts] == PROMPTS
     assert {len(texts) for _, texts in found.prompts} == {15}
     text = page(run)
     tags = alone(text)
     links = {attributes["href"] for tag, attributes in tags.found if tag == "a"}
     places = {f"#{attributes['id']}" for _, attributes in tags.found if "id" in attributes}
-    assert links == {f"#step-{step.step}" for step in found.steps} <= places
+    assert links == {f"#step-{step}" for step, _, _ in found.steps} <= places
     strip = next(a for _, a in tags.found if a.get("class") == "learning")
     assert strip["tabindex"] == "0" and strip["role"] == "region" and strip["aria-label"]
     shown = visible(text)

@@ -38,22 +38,24 @@ def page(run: RowsRun) -> str:
     return html(rows_report.page(run))
 
 
-def made(folder: Path, gain: float = 0.4, swapped: bool = False) -> ReportInputs:
+def made(folder: Path, gain: float = 0.4, swapped: bool = False, primary: str = "") -> ReportInputs:
     """Finished stages of a rows trip; `swapped`: the tuned model is the one that babbles."""
 
     def says(arm: str, turns: list[dict[str, str]]) -> tuple[str, str]:
         clean = (arm == "ru") != swapped
         return (tuned_says if clean else base_says)(turns[-1]["content"])
 
-    known = rows()
+    known, chosen = rows(), {"primary": primary} if primary else {}
+    recipe = RECIPE | {"experiment": RECIPE["experiment"] | chosen}
+    settings = ExperimentSettings.model_validate(recipe["experiment"])
     data, tune = write(folder, known, losses(known, gain))
     with answering(["base", "ru"], says) as server:
-        compare_rows(SETTINGS, "ru", data, tune, server.url, folder / "compare", seed=3)
+        compare_rows(settings, "ru", data, tune, server.url, folder / "compare", seed=3)
     stages = {name: folder / name for name in ("check", "data", "tune", "export", "compare")}
     for name, manifest in manifests(*stages).items():
         manifest.write(stages[name])
     command = "kamerton run recipes/ru/recipe.yaml"
-    return ReportInputs("rows", "ru", RECIPE, command, {n: str(f) for n, f in stages.items()})
+    return ReportInputs("rows", "ru", recipe, command, {n: str(f) for n, f in stages.items()})
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,14 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> ReportInputs:
 def written(inputs: ReportInputs, out: Path) -> dict[str, str]:
     report(inputs, out)
     return {path.name: path.read_text() for path in out.iterdir()}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_verdict_that_rests_on_a_scorer_is_told_as_one(tmp_path: Path, swapped: bool) -> None:
+    told = written(made(tmp_path / "run", 0.4, swapped, "chrf"), tmp_path / "report")
+    finding = "Tuning made it worse" if swapped else "Tuning helped"
+    assert f"<h1>{finding}" in told["report.html"] and "chrF" in told["table.txt"]
+    assert "chrF" in told["model_card.md"] and f"{finding};" in told["table.txt"]
 
 
 def test_the_door_chooses_the_page_of_rows(inputs: ReportInputs, tmp_path: Path) -> None:

@@ -56,14 +56,14 @@ Filter = Callable[[str, Limits], bool]
 
 def drops(text: str, limits: Limits) -> list[Drop]:
     """All that is dropped from one repaired text, in order, nothing twice."""
-    found: list[Drop] = []
+    dropped: list[Drop] = []
     for match in _PARAGRAPH.finditer(text):
         rule = next((name for name, bad in PARAGRAPH.items() if bad(match[0], limits)), None)
         if rule:
-            found.append(Drop(match.start(), match.end(), rule))
+            dropped.append(Drop(match.start(), match.end(), rule))
         elif _foreign_letter(limits.language).search(match[0]):
-            found += foreign_sentences(match[0], match.start(), limits)
-    return found
+            dropped += foreign_sentences(match[0], match.start(), limits)
+    return dropped
 
 
 def foreign_sentences(paragraph: str, offset: int, limits: Limits) -> Iterator[Drop]:
@@ -127,10 +127,10 @@ def _other_language(paragraph: str, limits: Limits) -> bool:
     """Letters that only the neighbours' alphabets have: Ukrainian, Belarusian, Serbian, Kazakh."""
     if limits.language != "ru":
         return False
-    found = len(_NEIGHBOURS.findall(paragraph))
+    letters = len(_NEIGHBOURS.findall(paragraph))
     return (
-        found > _A_NAME
-        and found > _NEIGHBOURLY * sum(map(str.isalpha, paragraph))
+        letters > _A_NAME
+        and letters > _NEIGHBOURLY * sum(map(str.isalpha, paragraph))
         and not is_old(paragraph)
     )
 

@@ -35,8 +35,8 @@ verse, lists and texts of one paragraph a line next to none."""
 
 def line_ends(text: str) -> Iterator[Edit]:
     """Line ends of Windows and old Macs, page breaks, and Unicode's own line ends."""
-    for found in _RETURN.finditer(text):
-        yield Edit(found.start(), found.end(), "\n")
+    for match in _RETURN.finditer(text):
+        yield Edit(match.start(), match.end(), "\n")
 
 
 def page_marks(text: str) -> Iterator[Edit]:
@@ -44,11 +44,11 @@ def page_marks(text: str) -> Iterator[Edit]:
 
     A line that holds nothing else goes whole, so that no paragraph ends there.
     """
-    for found in _MARK.finditer(text):
-        start, end = found.start(), found.start(2)
+    for match in _MARK.finditer(text):
+        start, end = match.start(), match.start(2)
         if start == 0 or text[start - 1] == "\n":
             # The indentation stays: it tells where a paragraph begins.
-            start, end = (start, found.end()) if found[3] else (found.end(1), found.end(2))
+            start, end = (start, match.end()) if match[3] else (match.end(1), match.end(2))
         yield Edit(start, end, "")
 
 
@@ -130,12 +130,12 @@ def _joint(line: str, after: str) -> tuple[str, int]:
 
 def spaces(text: str) -> Iterator[Edit]:
     """Runs of spaces of any kind to one; none at the beginning and the end of a line."""
-    for found in _SPACES.finditer(text):
-        first = found.start() == 0 or text[found.start() - 1] == "\n"
-        last = found.end() == len(text) or text[found.end()] == "\n"
+    for match in _SPACES.finditer(text):
+        first = match.start() == 0 or text[match.start() - 1] == "\n"
+        last = match.end() == len(text) or text[match.end()] == "\n"
         new = "" if first or last else " "
-        if found[0] != new:
-            yield Edit(found.start(), found.end(), new)
+        if match[0] != new:
+            yield Edit(match.start(), match.end(), new)
 
 
 # Not ",,слово": that is a quotation mark of old typewriters.
@@ -149,9 +149,9 @@ _RULER = re.compile(r"(?m)^[ \t]*([-_*=~.]{5,})[ \t]*$")
 
 def repeated(text: str) -> Iterator[Edit]:
     """`!!!!!` to `!!!`, `.....` to `...`, `,,` to `,`; lines drawn of marks go."""
-    found = [*_REPEATED.finditer(text), *_RULER.finditer(text)]
+    matches = [*_REPEATED.finditer(text), *_RULER.finditer(text)]
     last = 0
-    for match in sorted(found, key=lambda m: (m.start(), -m.end())):
+    for match in sorted(matches, key=lambda m: (m.start(), -m.end())):
         if match.start() < last:
             continue
         last = match.end()
@@ -162,8 +162,8 @@ def repeated(text: str) -> Iterator[Edit]:
 
 def dashes(text: str) -> Iterator[Edit]:
     """Hyphens, double hyphens and bullets that stand for a dash: one long dash."""
-    found = {m.start(): m for m in (*_INNER.finditer(text), *_DIALOGUE.finditer(text))}
-    for _, match in sorted(found.items()):
+    by_start = {m.start(): m for m in (*_INNER.finditer(text), *_DIALOGUE.finditer(text))}
+    for _, match in sorted(by_start.items()):
         mark = match[0].strip()
         if mark in ("-", "–") and (_glued(text, match) or _minus(text, match)):
             continue
@@ -186,12 +186,12 @@ def _minus(text: str, match: "re.Match[str]") -> bool:
 
 def quotes(text: str) -> Iterator[Edit]:
     """Straight quotation marks in pairs within a line: « and », the inner pair first."""
-    left, found = text, dict[int, str]()
+    left, marks = text, dict[int, str]()
     while '"' in left and (inner := list(filter(_russian, _QUOTED.finditer(left)))):
         new = {m.start(): "«" for m in inner} | {m.end() - 1: "»" for m in inner}
         left = edited(left, [Edit(at, at + 1, mark) for at, mark in sorted(new.items())])
-        found |= new
-    yield from (Edit(at, at + 1, mark) for at, mark in sorted(found.items()))
+        marks |= new
+    yield from (Edit(at, at + 1, mark) for at, mark in sorted(marks.items()))
 
 
 def _russian(quoted: "re.Match[str]") -> bool:

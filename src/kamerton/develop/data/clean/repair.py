@@ -62,7 +62,7 @@ def restore(text: str, changes: Sequence[Change]) -> str:
 
 def preview(text: str, rules: Sequence[str]) -> dict[str, int]:
     """Characters that each rule alone would replace or cut."""
-    found = {}
+    touched = {}
     for name in rules:
-        found[name] = sum(edit.end - edit.start for edit in RULES[name](text))
-    return found
+        touched[name] = sum(edit.end - edit.start for edit in RULES[name](text))
+    return touched

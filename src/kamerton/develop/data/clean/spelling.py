@@ -62,21 +62,21 @@ def _decoded(line: str) -> str:
 
 def hidden(text: str) -> Iterator[Edit]:
     """Soft hyphens, zero-width and control characters go; so does a line end that parts a word."""
-    for found in _HIDDEN.finditer(text):
-        parts = _SOFT in found[1] and text[max(0, found.start() - 1) : found.start()].isalpha()
-        yield Edit(found.start(), found.end(2) if parts and found[2] else found.end(1), "")
+    for match in _HIDDEN.finditer(text):
+        parts = _SOFT in match[1] and text[max(0, match.start() - 1) : match.start()].isalpha()
+        yield Edit(match.start(), match.end(2) if parts and match[2] else match.end(1), "")
 
 
 def box_letter(text: str) -> Iterator[Edit]:
     """`╕` in a Russian word is і of a lost codepage, today's и."""
-    for found in _BOX.finditer(text) if "╕" in text else ():
-        yield Edit(found.start(), found.end(), "и" * len(found[0]))
+    for match in _BOX.finditer(text) if "╕" in text else ():
+        yield Edit(match.start(), match.end(), "и" * len(match[0]))
 
 
 def hash_hyphen(text: str) -> Iterator[Edit]:
     """`#` between Russian letters is a hyphen: "Из#за"."""
-    for found in _HASH.finditer(text) if "#" in text else ():
-        yield Edit(found.start(), found.end(), "-")
+    for match in _HASH.finditer(text) if "#" in text else ():
+        yield Edit(match.start(), match.end(), "-")
 
 
 def look_alikes(text: str) -> Iterator[Edit]:
@@ -170,10 +170,10 @@ def pre_reform(text: str) -> Iterator[Edit]:
     """Every word of an old text that is spelt otherwise today."""
     if not is_old(text):
         return
-    for found in _WORD.finditer(text):
-        modern = modernised(found[0])
-        if modern != found[0]:
-            yield Edit(found.start(), found.end(), modern)
+    for match in _WORD.finditer(text):
+        modern = modernised(match[0])
+        if modern != match[0]:
+            yield Edit(match.start(), match.end(), modern)
 
 
 @lru_cache(maxsize=50_000)

@@ -128,11 +128,11 @@ class Card(BaseModel):
 
 def rules(documents: Sequence[Cleaned], which: str) -> list[Rule]:
     """Repairs or drops summed over all documents, the costliest first."""
-    found: dict[str, list[tuple[str, Count]]] = {}
+    by_rule: dict[str, list[tuple[str, Count]]] = {}
     for document in documents:
         for name, count in getattr(document, which).items():
-            found.setdefault(name, []).append((document.id, count))
-    summed = [_rule(name, of) for name, of in found.items()]
+            by_rule.setdefault(name, []).append((document.id, count))
+    summed = [_rule(name, of) for name, of in by_rule.items()]
     return sorted(summed, key=lambda rule: (-rule.characters, rule.name))
 
 
@@ -152,30 +152,30 @@ def _rule(name: str, of: list[tuple[str, Count]]) -> Rule:
     )
 
 
-def contained(found: Duplicates) -> list[tuple[str, float, dict[str, float]]]:
+def contained(duplicates: Duplicates) -> list[tuple[str, float, dict[str, float]]]:
     """Texts inside others: those that went whole, then those told in part, the most first."""
     whole = [
         (t.dropped, t.similarity, {t.kept: t.similarity})
-        for t in found.dropped
+        for t in duplicates.dropped
         if t.level == "contained"
     ]
-    part = [(c.id, round(c.share, 3), c.within) for c in found.partly_contained]
+    part = [(c.id, round(c.share, 3), c.within) for c in duplicates.partly_contained]
     return whole + sorted(part, key=lambda of: (-of[1], of[0]))
 
 
-def near_counts(found: Duplicates) -> dict[str, int]:
+def near_counts(duplicates: Duplicates) -> dict[str, int]:
     """Documents by how many of their paragraphs went as near duplicates, the most first."""
-    return dict(Counter(t.dropped for t in found.dropped if t.level == "near").most_common())
+    return dict(Counter(t.dropped for t in duplicates.dropped if t.level == "near").most_common())
 
 
 def letters(texts: Iterable[str]) -> dict[str, int]:
     """Cyrillic, Latin and other letters of all texts."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for text in texts:
         every = sum(map(str.isalpha, text))
         cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
-        found += Counter(cyrillic=cyrillic, latin=latin, other=every - cyrillic - latin)
-    return dict(found)
+        counts += Counter(cyrillic=cyrillic, latin=latin, other=every - cyrillic - latin)
+    return dict(counts)
 
 
 def works(accounts: Sequence[Account], splits: Mapping[str, str]) -> list[Work]:

@@ -76,10 +76,10 @@ def clean(document: Document, settings: CorpusSettings, folder: Path) -> Cleaned
     tracked, changes = repair(document.text, settings.repair)
     masked, hidden, private, personal = _private(tracked, settings)
     limits = Limits(language=settings.language, **settings.drop.model_dump())
-    found = sorted([*drops(masked.text, limits), *private], key=lambda d: (d.start, -d.end))
-    found = _without_overlaps(found)
+    gone = sorted([*drops(masked.text, limits), *private], key=lambda d: (d.start, -d.end))
+    gone = _without_overlaps(gone)
     logged = blackened(document.text, changes, hidden, tracked.origin) if hidden else tuple(changes)
-    log = Log(document.id, logged, tuple(found), tuple(hidden))
+    log = Log(document.id, logged, tuple(gone), tuple(hidden))
     write(folder, log, masked.text)
     return _measured(document, masked, log, personal, settings)
 
@@ -107,10 +107,10 @@ def _private(
     return tracked, [], gone if settings.privacy.action == "drop" else [], personal
 
 
-def _without_overlaps(found: Sequence[Drop]) -> list[Drop]:
+def _without_overlaps(dropped: Sequence[Drop]) -> list[Drop]:
     """Without what lies inside another: a dropped paragraph has no sentences left to drop."""
     kept: list[Drop] = []
-    for drop in found:
+    for drop in dropped:
         start = max(drop.start, kept[-1].end) if kept else drop.start
         if start < drop.end:
             kept.append(Drop(start, drop.end, drop.rule))
@@ -163,22 +163,22 @@ def naive_loss(text: str, language: str) -> int:
     return sum(drop.end - drop.start for drop in naive_drops(lines.text, language))
 
 
-def pieces(tracked: Tracked, found: Sequence[Drop]) -> "NDArray[np.int64]":
+def pieces(tracked: Tracked, dropped: Sequence[Drop]) -> "NDArray[np.int64]":
     """The runs of text between line ends and drops, with what they were in the source."""
     import numpy as np
 
     sums = np.concatenate([[0], np.cumsum(tracked.touched)])
     rows = []
-    for start, end in _spans(tracked.text, found):
+    for start, end in _spans(tracked.text, dropped):
         first, last = int(tracked.origin[start]), int(tracked.origin[end])
         rows.append((start, end, last - first, int(sums[last] - sums[first])))
     return np.array(rows, np.int64).reshape(-1, 4)
 
 
-def _spans(text: str, found: Sequence[Drop]) -> list[tuple[int, int]]:
+def _spans(text: str, dropped: Sequence[Drop]) -> list[tuple[int, int]]:
     """Starts and ends of what is left, without blanks around it."""
     spans, at = [], 0
-    for drop in [*found, Drop(len(text), len(text), "")]:
+    for drop in [*dropped, Drop(len(text), len(text), "")]:
         place = at
         for line in text[at : drop.start].split("\n"):
             if stripped := line.strip():
@@ -205,14 +205,14 @@ def _seen(text: str) -> str:
     return repr(shown[:_SHOWN])
 
 
-def _drop_counts(tracked: Tracked, found: Sequence[Drop]) -> dict[str, Count]:
+def _drop_counts(tracked: Tracked, dropped: Sequence[Drop]) -> dict[str, Count]:
     """Characters are those of the source: with them kept, repaired and dropped add up.
 
     Samples go into the card, so there are none of personal data.
     """
     counts = {}
-    for rule in dict.fromkeys(drop.rule for drop in found):
-        of = [drop for drop in found if drop.rule == rule]
+    for rule in dict.fromkeys(drop.rule for drop in dropped):
+        of = [drop for drop in dropped if drop.rule == rule]
         longest = sorted(of, key=lambda d: (d.start - d.end, d.start))[:SAMPLES]
         samples = tuple(tracked.text[d.start : d.end][:_SHOWN] for d in longest if rule != PERSONAL)
         lost = sum(int(tracked.origin[d.end] - tracked.origin[d.start]) for d in of)

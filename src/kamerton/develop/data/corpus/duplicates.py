@@ -62,25 +62,25 @@ def duplicates(
 
 
 def _exact(documents: Mapping[str, Cleaned]) -> list[Duplicate]:
-    found = near.repeats((name, document.words) for name, document in documents.items())
-    return [Duplicate("exact", name, kept, 1.0, "first_name") for name, kept in found.items()]
+    repeats = near.repeats((name, document.words) for name, document in documents.items())
+    return [Duplicate("exact", name, kept, 1.0, "first_name") for name, kept in repeats.items()]
 
 
 def _contained(
     documents: Mapping[str, Cleaned], settings: DuplicateSettings, gone: set[str], folder: Path
 ) -> list[Duplicate]:
     """Whole texts inside others, the most contained first; the rest is measured without them."""
-    found: list[Duplicate] = []
+    whole: list[Duplicate] = []
     while True:
         left = {name: document for name, document in documents.items() if name not in gone}
         shares = _shares(left, settings.whole, folder)
         if not shares:
-            return found
+            return whole
         went: set[str] = set()
         for share in sorted(shares, key=lambda s: (s.share, -left[s.id].read, s.id), reverse=True):
             if went.isdisjoint(share.within):  # else it is measured again, without what went
                 kept = max(share.within, key=lambda n: (share.within[n], n), default="")
-                found.append(
+                whole.append(
                     Duplicate("contained", share.id, kept, round(share.share, 3), "inside")
                 )
                 went.add(share.id)
@@ -91,20 +91,20 @@ def _shares(documents: Mapping[str, Cleaned], least: float, folder: Path) -> lis
     """Texts of which at least `least` stands in others; short ones are measured, not estimated."""
     sampled = {name: document.runs for name, document in documents.items()}
     read = lru_cache(maxsize=_TEXTS_AT_HAND)(lambda name: _runs(documents[name], folder))
-    found = [
+    measured = [
         share if len(sampled[share.id]) >= _ENOUGH else _measured(share, read)
         for share in near.containments(sampled, least / 2)
     ]
-    return [share for share in found if share.share >= least]
+    return [share for share in measured if share.share >= least]
 
 
 def _measured(share: Containment, read: Callable[[str], "Hashes"]) -> Containment:
     """All runs of a text, not the few of its sample, against the texts that share one of these."""
     import numpy as np
 
-    own = read(share.id)
-    inside = {name: np.isin(own, read(name)) for name in share.within}
-    anywhere = np.logical_or.reduce([np.zeros(len(own), bool), *inside.values()])
+    runs = read(share.id)
+    inside = {name: np.isin(runs, read(name)) for name in share.within}
+    anywhere = np.logical_or.reduce([np.zeros(len(runs), bool), *inside.values()])
     within = {name: float(of.mean()) for name, of in inside.items()}
     return Containment(share.id, float(anywhere.mean()), within)
 

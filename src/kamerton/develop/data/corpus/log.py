@@ -108,13 +108,13 @@ def blackened(
     secret = np.zeros(len(source) + 1, np.int64)
     for of in masked:
         secret[origin[of.start] + 1 : origin[of.start + of.length] + 1] = 1
-    before, step, found = np.cumsum(secret), track(source), []
+    before, step, hidden = np.cumsum(secret), track(source), []
     for change in changes:
         ends = [(step.origin[e.start], step.origin[e.end]) for e in change.edits]
         hide = [bool(before[end] > before[start]) for start, end in ends]
-        found.append(_black(change, hide))
+        hidden.append(_black(change, hide))
         step = apply(step, change.edits)
-    return tuple(found)
+    return tuple(hidden)
 
 
 def _black(change: Change, hide: Sequence[bool]) -> Change:

@@ -95,9 +95,9 @@ def survey(settings: CorpusSettings, home: Path) -> Sources:
     """
     check_size(settings.vocabulary)
     table = settings.rights.table
-    known = rights.read_table(home / table) if table else rights.RightsTable()
+    rights_table = rights.read_table(home / table) if table else rights.RightsTable()
     sizes = dict(sorted((d.id, len(d.text)) for d in read_source(settings, home)))
-    judged = rights.decide(list(sizes), settings.rights, known)
+    judged = rights.decide(list(sizes), settings.rights, rights_table)
     kept, dropped = rights.allowed(judged, settings.rights)
     if not kept:
         raise InputError("develop.corpus_nothing_free", where=source_of(settings))
@@ -111,13 +111,13 @@ def preview(settings: CorpusSettings, home: Path) -> list[Cost]:
     naive rule "drop every sentence with a letter of another alphabet" stands beside them.
     Duplicates are not in it: what they cost shows only when all texts are compared.
     """
-    found: list[Cost] = []
+    every: list[Cost] = []
     total = sum(survey(settings, home).sizes.values())
     with progress(say("develop.corpus_preview"), total, say("develop.characters")) as bar:
         for document in read_source(settings, home):
-            found += costs(document, settings)
+            every += costs(document, settings)
             bar.update(len(document.text))
-    return sorted(found, key=lambda c: (-c.characters, c.rule, c.document))
+    return sorted(every, key=lambda c: (-c.characters, c.rule, c.document))
 
 
 def costs(document: Document, settings: CorpusSettings) -> Iterable[Cost]:
@@ -148,12 +148,12 @@ def prepare(settings: CorpusSettings, home: Path, out: Path, seed: int) -> None:
     chosen = (d for d in read_source(settings, home) if d.id in wanted)
     total = sum(sources.sizes[name] for name in wanted)
     cleaned = sorted(_clean_all(chosen, settings, logs, total), key=lambda d: d.id)
-    found = duplicates(cleaned, settings.duplicates, logs)
-    accounted = accounts(cleaned, found.dropped)
+    repeated = duplicates(cleaned, settings.duplicates, logs)
+    accounted = accounts(cleaned, repeated.dropped)
     for right in sources.dropped:  # protected works: read, and dropped whole
         size = sources.sizes[right.id]
         accounted.append(Account(right.id, size, 0, 0, {"rights": size}, 0))
-    _write(cleaned, found, sources, accounted, settings, out, seed)
+    _write(cleaned, repeated, sources, accounted, settings, out, seed)
 
 
 def read_source(settings: CorpusSettings, home: Path) -> Iterator[Document]:
@@ -192,7 +192,7 @@ def _clean_all(
 
 def _write(
     cleaned: list[Cleaned],
-    found: Duplicates,
+    repeated: Duplicates,
     sources: Sources,
     accounted: list[Account],
     settings: CorpusSettings,
@@ -200,16 +200,16 @@ def _write(
     seed: int,
 ) -> None:
     left = {a.id: a.kept + a.repaired for a in accounted}
-    works = texts.related(sources.works, found.partly_contained, settings.duplicates.contained)
+    works = texts.related(sources.works, repeated.partly_contained, settings.duplicates.contained)
     held_out = texts.held_out_works(left, works, settings.held_out, seed)
-    rows = texts.texts(cleaned, found.dropped, works, held_out, out / CHANGES)
+    rows = texts.texts(cleaned, repeated.dropped, works, held_out, out / CHANGES)
     write_rows(out / texts.FILE, rows)
     write_json(out / "accounts.json", [asdict(account) for account in accounted])
-    write_json(out / "duplicates.json", asdict(found))
+    write_json(out / "duplicates.json", asdict(repeated))
     write_json(out / "rights.json", [asdict(r) for r in (*sources.kept, *sources.dropped)])
     documents = read_rows(out / texts.FILE, texts.CorpusText)
     packed, tried = _pack(documents, settings, out, seed)
-    figures = _card(cleaned, found, sources, accounted, documents, packed, tried, settings, out)
+    figures = _card(cleaned, repeated, sources, accounted, documents, packed, tried, settings, out)
     card.write(figures, out)
 
 
@@ -233,7 +233,7 @@ def _pack(
 
 def _card(
     cleaned: list[Cleaned],
-    found: Duplicates,
+    repeated: Duplicates,
     sources: Sources,
     accounted: list[Account],
     documents: list[texts.CorpusText],
@@ -260,9 +260,9 @@ def _card(
         repairs=card.rules(cleaned, "repairs"),
         drops=card.rules(cleaned, "drops"),
         personal={rule.name: rule.times for rule in card.rules(cleaned, "personal")},
-        exact=[(t.dropped, t.kept) for t in found.dropped if t.level == "exact"],
-        contained=card.contained(found),
-        near=card.near_counts(found),
+        exact=[(t.dropped, t.kept) for t in repeated.dropped if t.level == "exact"],
+        contained=card.contained(repeated),
+        near=card.near_counts(repeated),
         works=works,
         naive_most=sorted(works, key=lambda w: (-w.naive / max(1, w.read), w.id)),
         paragraph_lengths=histogram([end - start for d in documents for start, end in d.lines]),

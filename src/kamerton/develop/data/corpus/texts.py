@@ -47,10 +47,10 @@ def texts(
         if document.id in whole:
             continue
         work = works.get(document.id, document.id)
-        found = _text(document, gone, folder)
-        if found[0]:
+        written = _text(document, gone, folder)
+        if written[0]:
             split: Literal["train", "held_out"] = "held_out" if work in held_out else "train"
-            text, gaps, lines = found
+            text, gaps, lines = written
             yield CorpusText(
                 id=document.id, work=work, split=split, text=text, gaps=gaps, lines=lines
             )

@@ -236,7 +236,7 @@ def measure(
 
     size = tokenizer.get_vocab_size()
     used = np.zeros(size, np.int64)
-    found: list[tuple[str, int, int]] = []
+    sizes: list[tuple[str, int, int]] = []
     differences: list[Difference] = []
     letters: Counter[str] = Counter()
     total = sum(len(text.document.text) for text in texts)
@@ -245,7 +245,7 @@ def measure(
             for ids in text.ids:
                 used += np.bincount(ids, minlength=size)
             characters = len(text.document.text)
-            found.append((text.document.split, characters, sum(map(len, text.ids))))
+            sizes.append((text.document.split, characters, sum(map(len, text.ids))))
             differences += _difference(text, tokenizer)
             letters.update(text.document.text)
             bar.update(characters)
@@ -260,9 +260,9 @@ def measure(
         # BPE begins with each character on its own: one without tokens has none in any word.
         unknown=sum(n for letter, n in letters.items() if not tokenizer.encode(letter).ids),
         longest=sorted(whole, key=lambda t: (-len(t), t))[:_SHOWN],
-        splits={s: _fertility(s, found) for s in sorted({of[0] for of in found}, reverse=True)},
-        round_trip=len(found) - len(differences),
-        texts=len(found),
+        splits={s: _fertility(s, sizes) for s in sorted({of[0] for of in sizes}, reverse=True)},
+        round_trip=len(sizes) - len(differences),
+        texts=len(sizes),
         differences=differences[:_SHOWN],
     )
 
@@ -282,8 +282,8 @@ def _difference(text: EncodedText, tokenizer: Any) -> list[Difference]:
     return []
 
 
-def _fertility(split: str, found: Sequence[tuple[str, int, int]]) -> Fertility:
-    sizes = [(characters, tokens) for name, characters, tokens in found if name == split]
+def _fertility(split: str, every: Sequence[tuple[str, int, int]]) -> Fertility:
+    sizes = [(characters, tokens) for name, characters, tokens in every if name == split]
     characters, tokens = (sum(column) for column in zip(*sizes, strict=True))
     ratio = round(characters / max(1, tokens), 4)
     return Fertility(

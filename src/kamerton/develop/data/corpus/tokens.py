@@ -48,12 +48,12 @@ def encode(documents: Sequence[CorpusText], tokenizer: Any) -> list[EncodedText]
     # A text may hold "<eos>" itself: there it is five characters and no mark.
     tokenizer.encode_special_tokens = True
     total = sum(len(document.text) for document in documents)
-    found = []
+    encoded = []
     with progress(say("develop.corpus_encoding"), total, say("develop.characters")) as bar:
         for document in documents:
-            found.append(_encoded(document, tokenizer))
+            encoded.append(_encoded(document, tokenizer))
             bar.update(len(document.text))
-    return found
+    return encoded
 
 
 def _encoded(document: CorpusText, tokenizer: Any) -> EncodedText:

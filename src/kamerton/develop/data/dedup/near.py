@@ -70,13 +70,13 @@ def repeats(hashes: Iterable[tuple[str, str]]) -> dict[str, str]:
     An empty value is a text without words: it repeats nothing.
     """
     first: dict[str, str] = {}
-    found = {}
+    repeated = {}
     for name, value in hashes:
         if value in first:
-            found[name] = first[value]
+            repeated[name] = first[value]
         elif value:
             first[value] = name
-    return found
+    return repeated
 
 
 NEAR_WORDS = 3
@@ -124,12 +124,12 @@ def pairs(
     def shingles_of(row: int) -> frozenset[int]:
         return frozenset(hashes_of[row].tolist())
 
-    found = []
+    near_pairs = []
     for one, other in proposed:
         similarity = jaccard(shingles_of(one), shingles_of(other))
         if similarity >= threshold:
-            found.append((one, other, similarity))
-    return found
+            near_pairs.append((one, other, similarity))
+    return near_pairs
 
 
 def jaccard(one: frozenset[int], other: frozenset[int]) -> float:
@@ -221,10 +221,10 @@ def _within(
             break
         codes.append(owners[:-step][same] * len(names) + owners[step:][same])
     pairs, counts = np.unique(np.concatenate([np.zeros(0, np.int64), *codes]), return_counts=True)
-    found: dict[int, dict[str, float]] = {}
+    shares: dict[int, dict[str, float]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         ends = divmod(pair, len(names))
         for one, other in (ends, ends[::-1]):
             if count >= _LEAST_SHARE * sizes[one]:
-                found.setdefault(one, {})[names[other]] = float(count / sizes[one])
-    return found
+                shares.setdefault(one, {})[names[other]] = float(count / sizes[one])
+    return shares

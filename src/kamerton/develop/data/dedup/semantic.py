@@ -53,7 +53,7 @@ def pairs(vectors: "Vectors", threshold: float) -> list[tuple[int, int, float]]:
     """
     import numpy as np
 
-    found: list[tuple[int, int, float]] = []
+    near_pairs: list[tuple[int, int, float]] = []
     for top in range(0, len(vectors), _BLOCK):
         for left in range(top, len(vectors), _BLOCK):
             cosines = vectors[top : top + _BLOCK] @ vectors[left : left + _BLOCK].T
@@ -61,8 +61,8 @@ def pairs(vectors: "Vectors", threshold: float) -> list[tuple[int, int, float]]:
                 cosines[np.tril_indices(len(cosines))] = -1
             ones, others = np.nonzero(cosines >= threshold)
             values = cosines[ones, others].tolist()
-            found += zip((ones + top).tolist(), (others + left).tolist(), values, strict=True)
-    return sorted(found)
+            near_pairs += zip((ones + top).tolist(), (others + left).tolist(), values, strict=True)
+    return sorted(near_pairs)
 
 
 def _cosines(vectors: "Vectors", total: int, seed: int) -> "NDArray[np.float64]":

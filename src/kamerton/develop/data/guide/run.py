@@ -31,8 +31,8 @@ def sources(settings: GuideSettings, folder: Path) -> list[Path]:
     named = [settings.catalogue, settings.phrasings, settings.questions, settings.safety]
     files = [folder / path for path in named if path]
     if settings.documents:
-        found = (folder / settings.documents).rglob("*")
-        files += sorted(p for p in found if p.suffix.lower() in index.SUFFIXES)
+        documents = (folder / settings.documents).rglob("*")
+        files += sorted(p for p in documents if p.suffix.lower() in index.SUFFIXES)
     return files
 
 
@@ -103,8 +103,8 @@ def _read(settings: GuideSettings, folder: Path) -> Corpus:
     else:
         raise InputError("develop.no_source")
     if settings.documents:
-        found = index.read_passages(folder / settings.documents, settings.context_tokens)
-        corpus = Corpus(corpus.facts, corpus.passages + found, corpus.names)
+        passages = index.read_passages(folder / settings.documents, settings.context_tokens)
+        corpus = Corpus(corpus.facts, corpus.passages + passages, corpus.names)
     return corpus
 
 

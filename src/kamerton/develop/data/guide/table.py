@@ -68,7 +68,7 @@ def derived_key(answer: str, questions: Sequence[str]) -> tuple[str, ...]:
     repeats its question. A stand-in, and `init` shows it: a column `key` is the better way.
     """
     given = {word for question in questions for word in words(question)}
-    names = [found.group() for found in _NAME.finditer(answer) if _is_key(found.group(), given)]
+    names = [match.group() for match in _NAME.finditer(answer) if _is_key(match.group(), given)]
     if names:
         return tuple(dict.fromkeys(names))
     left = [word for word in words(answer) if _is_key(word, given)]

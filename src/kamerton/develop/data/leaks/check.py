@@ -57,7 +57,7 @@ class Report(BaseModel):
     """Rows of both files, prompts and answers compared, runs left out, texts of each kind."""
 
 
-def report(found: Iterable[tuple[bool, Leak]], checked: dict[str, int]) -> Report:
+def report(leaks: Iterable[tuple[bool, Leak]], checked: dict[str, int]) -> Report:
     """Leaks, each after whether it blocks, in the order of the held-out ids."""
 
     def order(pair: tuple[bool, Leak]) -> tuple[object, ...]:
@@ -65,7 +65,7 @@ def report(found: Iterable[tuple[bool, Leak]], checked: dict[str, int]) -> Repor
         row = natural(leak.held_out), leak.held_out, SIDES.index(leak.side)
         return *row, leak.level, natural(leak.seen_in), leak.seen_in, leak.similarity
 
-    ordered = sorted(set(found), key=order)
+    ordered = sorted(set(leaks), key=order)
     return Report(
         blocking=[leak for blocks, leak in ordered if blocks],
         printed=[leak for blocks, leak in ordered if not blocks],
@@ -130,13 +130,13 @@ def check(
     kinds += [(kind, texts.others(kind, said)) for kind, said in others.items()]
     words = levels.words_seen(rows)
     left_out = texts.template(texts.runs(words), len(rows))
-    found = [*_train(_looked_at(asked, rule), rows, words, left_out, rule)]
-    found += _groups(train, held_out) if tests == "group" else []
+    leaks = [*_train(_looked_at(asked, rule), rows, words, left_out, rule)]
+    leaks += _groups(train, held_out) if tests == "group" else []
     for kind, said in kinds:
-        found += _index(asked, said) if kind == INDEX else _other(kind, asked, said, left_out, rule)
+        leaks += _index(asked, said) if kind == INDEX else _other(kind, asked, said, left_out, rule)
     checked = {"train": len(train), "held_out": len(held_out), "template_runs": len(left_out)}
     checked |= {f"{side}s": sum(one.side == side for one in asked) for side in SIDES}
-    return report(found, checked | {kind: len(said) for kind, said in kinds if said})
+    return report(leaks, checked | {kind: len(said) for kind, said in kinds if said})
 
 
 def _looked_at(asked: Sequence[Asked], rule: _Rule) -> list[Asked]:
@@ -200,7 +200,7 @@ def _with_meaning(
 ) -> dict[str, Hits]:
     if rule.semantic is None:
         return hits
-    done = {number for found in hits.values() for number in found}
+    done = {number for level_hits in hits.values() for number in level_hits}
     return hits | {"semantic": levels.semantic(asked, seen, rule.semantic, done)}
 
 
@@ -214,7 +214,7 @@ def _leaks(
 ) -> Found:
     """The strongest level of each side."""
     for number, one in enumerate(asked):
-        level = next((level for level, found in hits.items() if number in found), None)
+        level = next((level for level, level_hits in hits.items() if number in level_hits), None)
         if level is not None:
             blocks = level != "semantic" or rule.tests == "group"
             if level == "exact" and one.side == "answer":

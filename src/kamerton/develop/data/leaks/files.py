@@ -82,12 +82,12 @@ def _tables(place: Path) -> Iterator[tuple[str, Row]]:
     if not place.is_dir():
         yield from read_table(place)
         return
-    found = sorted(path for path in place.rglob("*") if path.is_file() and kind(path) in READERS)
-    if not found:
+    tables = sorted(path for path in place.rglob("*") if path.is_file() and kind(path) in READERS)
+    if not tables:
         known = " ".join(READERS)
         raise InputError("develop.leaks_no_tables", where=str(place), known=known)
-    parts = [path for path in found if "test" in re.split("[^a-z]+", path.name.lower())]
-    for path in parts or found:
+    parts = [path for path in tables if "test" in re.split("[^a-z]+", path.name.lower())]
+    for path in parts or tables:
         yield from read_table(path)
 
 

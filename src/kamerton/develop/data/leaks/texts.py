@@ -101,11 +101,11 @@ def runs(words: Words, size: int = GRAM) -> Runs:
     return Runs(hashes[first], rows[first])
 
 
-def template(found: Runs, total: int) -> "Hashes":
+def template(of: Runs, total: int) -> "Hashes":
     """Runs of a template: `common` ones among `total` rows."""
     import numpy as np
 
-    hashes, counts = np.unique(found.hashes, return_counts=True)
+    hashes, counts = np.unique(of.hashes, return_counts=True)
     return hashes[(counts >= FEWEST) & (counts > COMMON * total)]
 
 
@@ -128,22 +128,22 @@ def without(words: Words, left_out: "Hashes") -> Words:
     return Words(words.hashes[kept], words.texts[kept], words.rows[kept])
 
 
-def shares(own: Words, known: Runs) -> Iterator[tuple[int, int, float]]:
-    """Rows of `own` that share a run with a known row: row, the known row, the share.
+def shares(held_out: Words, seen_runs: Runs) -> Iterator[tuple[int, int, float]]:
+    """Held-out rows that share a run with a seen row: row, the seen row, the share.
 
-    The share is of the own row's runs, in that single known row which has most of them, the first
-    of equals.
+    The share is of the held-out row's runs, in that single seen row which has most of them, the
+    first of equals.
     """
     import numpy as np
 
-    asked = runs(own)
+    asked = runs(held_out)
     totals = np.bincount(asked.rows) if len(asked.rows) else np.zeros(0, np.int64)
-    low, high = known.spans(asked.hashes)
+    low, high = seen_runs.spans(asked.hashes)
     hit = np.flatnonzero(high > low)
     hit = hit[np.argsort(asked.rows[hit], kind="stable")]
     ends = np.flatnonzero(np.diff(asked.rows[hit])) + 1
     for places in np.split(hit, ends) if len(hit) else []:
-        spans: Sequence[Numbers] = [known.rows[low[p] : high[p]] for p in places]
+        spans: Sequence[Numbers] = [seen_runs.rows[low[p] : high[p]] for p in places]
         rows, counts = np.unique(np.concatenate(spans), return_counts=True)
         row, best = int(asked.rows[places[0]]), int(counts.argmax())
         yield row, int(rows[best]), float(counts[best] / totals[row])
@@ -205,13 +205,15 @@ def asked(rows: Iterable[ChatRow], sides: Sequence[Side], tests: Tests) -> list[
     A prompt is all user turns: a last turn such as "Why?" asks nothing alone. In `phrasing` sets
     it is the question without the passage before it. An answer is the last assistant turn.
     """
-    found: dict[tuple[str, Side, str], Asked] = {}
+    by_text: dict[tuple[str, Side, str], Asked] = {}
     for row in rows:
         for one in (_asked(row, side, tests) for side in sides):
             if one.words:
                 key = one.id, one.side, one.words
-                found[key] = min(found.get(key, one), one, key=lambda same: same.text)
-    return [found[key] for key in sorted(found, key=lambda k: (natural(k[0]), k[1] != "prompt", k))]
+                by_text[key] = min(by_text.get(key, one), one, key=lambda same: same.text)
+    return [
+        by_text[key] for key in sorted(by_text, key=lambda k: (natural(k[0]), k[1] != "prompt", k))
+    ]
 
 
 def _asked(row: ChatRow, side: Side, tests: Tests) -> Asked:
@@ -220,9 +222,15 @@ def _asked(row: ChatRow, side: Side, tests: Tests) -> Asked:
     question = question_of(text) if side == "prompt" else text
     if tests == "phrasing":
         text = question
-    words, own = normal(text), normal(question)
-    short = own.count(" ") + 1 < LEAST
-    return Asked(row.id, side, text, words, (words,) if short or own == words else (words, own))
+    words, question_words = normal(text), normal(question)
+    short = question_words.count(" ") + 1 < LEAST
+    return Asked(
+        row.id,
+        side,
+        text,
+        words,
+        (words,) if short or question_words == words else (words, question_words),
+    )
 
 
 def seen(rows: Iterable[ChatRow], tests: Tests) -> list[Seen]:
@@ -230,23 +238,23 @@ def seen(rows: Iterable[ChatRow], tests: Tests) -> list[Seen]:
 
     In `phrasing` sets only questions count, without the passages before them.
     """
-    found: dict[object, Seen] = {}
+    different: dict[object, Seen] = {}
     for row in sorted(rows, key=lambda row: (natural(row.id), row.id)):
         prompts, answers = _turns(row, "user"), _turns(row, "assistant")
         if tests == "phrasing":
             prompts, answers = tuple(map(question_of, prompts)), ()
         same = tuple(map(normal, prompts)), tuple(map(normal, answers))
-        found.setdefault(same, Seen(row.id, prompts, answers))
-    return list(found.values())
+        different.setdefault(same, Seen(row.id, prompts, answers))
+    return list(different.values())
 
 
 def systems(rows: Iterable[ChatRow]) -> list[Seen]:
     """The different system turns of training rows, each with the first row that has it."""
-    found: dict[str, Seen] = {}
+    different: dict[str, Seen] = {}
     for row in sorted(rows, key=lambda row: (natural(row.id), row.id)):
         for text in _turns(row, "system"):
-            found.setdefault(text, Seen(row.id, (text,), (text,)))
-    return list(found.values())
+            different.setdefault(text, Seen(row.id, (text,), (text,)))
+    return list(different.values())
 
 
 def others(kind: str, texts: Sequence[str]) -> list[Seen]:

@@ -100,9 +100,9 @@ def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsS
         raise InputError("develop.rows_no_group", where=origin, column=source.group)
     row_id, origin_name = f"{number}.{place}", f"{source.name}: {place}"
     group = row_id if group is None else str(group)
-    system, known = settings.system, named.NAMED.get(source.name)
-    if known and known.pair and not source.form:
-        return forms.pair(row, known.pair, row_id, origin_name, system=system, group=group)
+    system, set_of_rows = settings.system, named.NAMED.get(source.name)
+    if set_of_rows and set_of_rows.pair and not source.form:
+        return forms.pair(row, set_of_rows.pair, row_id, origin_name, system=system, group=group)
     form = forms.form_of(row, origin, source.form)
     return forms.to_chat(
         row, form, row_id, origin_name, system=system, input_as=settings.input_as, group=group
@@ -112,23 +112,23 @@ def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsS
 def reasons(rows: Sequence[Sourced], settings: RowsSettings, seed: int) -> Reasons:
     """All rows that go. What one level takes, the next does not see."""
     ordered = sorted(rows, key=lambda r: (not r.held_out, r.row.id))
-    found = {r.row.id: why for r in ordered if (why := unfit(r.row, settings))}
+    gone = {r.row.id: why for r in ordered if (why := unfit(r.row, settings))}
     for level in (_exact_duplicates, _near_duplicates, _semantic_duplicates):
-        left = [r.row for r in ordered if r.row.id not in found]
-        found |= level(left, settings, seed)
-    return found
+        left = [r.row for r in ordered if r.row.id not in gone]
+        gone |= level(left, settings, seed)
+    return gone
 
 
 def private(row: ChatRow, settings: RowsSettings) -> tuple[ChatRow, int]:
     """The row with personal data masked where the recipe says so, and how much was found."""
     kinds = settings.privacy.find
-    found = [find(m.content, kinds) for m in row.messages] if kinds else []
-    count = sum(map(len, found))
+    personal = [find(m.content, kinds) for m in row.messages] if kinds else []
+    count = sum(map(len, personal))
     if not count or settings.privacy.action != "mask":
         return row, count
     messages = [
         m.model_copy(update={"content": masked(m.content, of)})
-        for m, of in zip(row.messages, found, strict=True)
+        for m, of in zip(row.messages, personal, strict=True)
     ]
     return row.model_copy(update={"messages": messages}), count
 
@@ -174,11 +174,11 @@ def _semantic_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: 
 
 def _later(rows: Sequence[ChatRow], pairs: Sequence[tuple[int, int, float]], level: str) -> Reasons:
     """Of each pair the later row goes, unless the earlier one has gone itself."""
-    found: Reasons = {}
+    gone: Reasons = {}
     for one, other, _ in pairs:
-        if rows[one].id not in found and rows[other].id not in found:
-            found[rows[other].id] = f"{level}: {rows[one].id}"
-    return found
+        if rows[one].id not in gone and rows[other].id not in gone:
+            gone[rows[other].id] = f"{level}: {rows[one].id}"
+    return gone
 
 
 def _text(row: ChatRow) -> str:

@@ -71,11 +71,11 @@ def _ratings(
     path: Path, objective: Form, settings: RowsSettings, seed: int
 ) -> Iterator[tuple[TrainingRow, bool]]:
     read = [check_row(row, FeedbackRow, f"{path}:{line}") for line, row in read_objects(path)]
-    found = feedback.convert(read, objective, settings.held_out, seed)
-    if not found.train:
+    converted = feedback.convert(read, objective, settings.held_out, seed)
+    if not converted.train:
         raise InputError("develop.rated_nothing", where=str(path), objective=objective)
-    yield from ((row, False) for row in found.train)
-    yield from ((row, True) for row in found.held_out)
+    yield from ((row, False) for row in converted.train)
+    yield from ((row, True) for row in converted.held_out)
 
 
 def _ready(path: Path, objective: Form) -> Iterator[TrainingRow]:
@@ -85,8 +85,8 @@ def _ready(path: Path, objective: Form) -> Iterator[TrainingRow]:
         if objective == "kto":
             if not row.keys() >= _OWN:
                 raise InputError("develop.rated_other_form", where=where, objective=objective)
-            told = {k: v for k, v in row.items() if k in KtoRow.model_fields and v is not None}
-            yield check_row({"id": name, **told, "origin": where}, KtoRow, where)
+            fields = {k: v for k, v in row.items() if k in KtoRow.model_fields and v is not None}
+            yield check_row({"id": name, **fields, "origin": where}, KtoRow, where)
         elif forms.detect(row) != "preference":
             raise InputError("develop.rated_other_form", where=where, objective=objective)
         else:

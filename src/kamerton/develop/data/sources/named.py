@@ -79,12 +79,12 @@ def load(
     InputError: an unknown set or part, files or columns that are missing, too few rows for
     `sample_sizes`, the package `datasets` missing, no answer of the hub.
     """
-    known = NAMED.get(name_or_folder)
-    place = copy if known else Path(name_or_folder)
+    listed = NAMED.get(name_or_folder)
+    place = copy if listed else Path(name_or_folder)
     if place is not None and not place.exists():
-        key = "documents.missing" if known else "develop.read_unknown_set"
+        key = "documents.missing" if listed else "develop.read_unknown_set"
         raise InputError(key, where=str(place), names=", ".join(NAMED))
-    of = known or _PLAIN
+    of = listed or _PLAIN
     parts = ALL_PARTS if of.sampled else of.parts
     if split not in parts:
         values = {"part": split, "known": ", ".join(parts)}

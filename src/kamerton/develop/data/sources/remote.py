@@ -88,12 +88,12 @@ def parse_git(source: str) -> Commit:
 
     InputError where no commit is named in full: a branch or tag is another text tomorrow.
     """
-    found = _SOURCE.fullmatch(source)
-    if found is None or not _COMMIT.fullmatch(found["commit"].lower()):
-        named = found["commit"] if found else ""
+    match = _SOURCE.fullmatch(source)
+    if match is None or not _COMMIT.fullmatch(match["commit"].lower()):
+        named = match["commit"] if match else ""
         raise InputError("develop.read_needs_commit", where=source, commit=named)
-    folder = (found["folder"] or "").strip("/")
-    return Commit(source, found["url"], found["commit"].lower(), folder)
+    folder = (match["folder"] or "").strip("/")
+    return Commit(source, match["url"], match["commit"].lower(), folder)
 
 
 def checkout(commit: Commit, target: Path) -> None:

@@ -61,19 +61,19 @@ def key(name: str) -> str:
     return " ".join(name.casefold().split())
 
 
-def check_fields(text: str, known: set[str], where: str) -> None:
-    """InputError where `str.format` could not fill `text` from the `known` names alone."""
+def check_fields(text: str, names: set[str], where: str) -> None:
+    """InputError where `str.format` could not fill `text` from the `names` names alone."""
     try:
         parts = list(Formatter().parse(text))
     except ValueError as error:
         raise InputError("develop.synth_bad_braces", where=where, why=str(error)) from error
     for _, name, form, conversion in parts:
-        if name is not None and (name not in known or form or conversion):
+        if name is not None and (name not in names or form or conversion):
             raise InputError(
                 "develop.synth_bad_placeholder",
                 where=where,
                 name="{" + name + "}",
-                known=", ".join(sorted(known)),
+                known=", ".join(sorted(names)),
             )
 
 
@@ -101,10 +101,10 @@ def briefs(choices: Choices, counts: Counts, seed: int) -> list[Brief]:
     the choices are too few.
     """
     train, test = _split_products(choices, counts, seed)
-    found = list(_drawn(train, choices, "train", counts, seed))
-    found += _drawn(test, choices, "test", counts, seed)
-    seeds_apart(found)
-    return found
+    drawn = list(_drawn(train, choices, "train", counts, seed))
+    drawn += _drawn(test, choices, "test", counts, seed)
+    seeds_apart(drawn)
+    return drawn
 
 
 def seeds_apart(briefs: Sequence[Brief]) -> None:

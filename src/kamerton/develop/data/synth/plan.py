@@ -89,8 +89,8 @@ def template(name: str, language: str) -> str:
     """The template `name`, checked."""
     folder = files("kamerton.develop.data.synth") / "templates"
     text = (folder / f"{name}.{language}.txt").read_text("utf-8").strip()
-    known = {"teacher_user": FIELDS | LIMITS, "client_user": FIELDS}.get(name, set())
-    check_fields(text, known, f"{name}.{language}.txt")
+    fields = {"teacher_user": FIELDS | LIMITS, "client_user": FIELDS}.get(name, set())
+    check_fields(text, fields, f"{name}.{language}.txt")
     return text
 
 

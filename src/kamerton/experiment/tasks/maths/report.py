@@ -16,8 +16,7 @@ from kamerton.experiment.report.blocks import (
     Text,
 )
 from kamerton.experiment.report.evaluation import Measured, percent
-from kamerton.experiment.report.figures import decimal
-from kamerton.experiment.report.sections import text
+from kamerton.experiment.report.figures import decimal, text
 from kamerton.experiment.tasks.maths.grading import Grading, detail, lines
 
 

@@ -1,14 +1,78 @@
-"""Near duplicates: what is found is measured, and nothing near enough is missed."""
+"""Duplicates by their words: exact, near, and contained in other texts."""
 
 import random
+import subprocess
+import sys
 from itertools import combinations
 
 import numpy as np
 import pytest
 
+from kamerton.develop.data.corpus.cleaning import sampled
 from kamerton.develop.data.dedup import near
-from kamerton.develop.data.dedup.near import shingles, word_hashes
-from russian_prose import changed, paragraph
+from kamerton.develop.data.dedup.near import (
+    Containment,
+    containments,
+    normal,
+    shingles,
+    word_hashes,
+)
+from russian_prose import VOCABULARY, changed, paragraph, shouted, text
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["ЕЛКА — «зелёная»!", "елка зеленая", "  Ёлка...\nзеленая?", "ёлка, ЗЕЛЁНАЯ"],
+)
+def test_case_marks_and_yo_are_no_difference(other: str) -> None:
+    assert normal("Ёлка зелёная.") == normal(other) == "елка зеленая"
+    assert (word_hashes("Ёлка зелёная.") == word_hashes(other)).all()
+
+
+def test_other_words_and_another_order_are_a_difference() -> None:
+    one, two = word_hashes("раз два три").tolist(), word_hashes("раз три два").tolist()
+    assert sorted(one) == sorted(two) and one != two
+    assert word_hashes("раз два").tolist() != word_hashes("раздва").tolist()
+
+
+def test_the_first_stays_and_each_repeat_names_it() -> None:
+    rows = [("a", "x"), ("b", "y"), ("c", "x"), ("d", "x"), ("e", "y")]
+    assert near.repeats(rows) == {"c": "a", "d": "a", "e": "b"}
+
+
+def test_texts_without_words_repeat_nothing() -> None:
+    assert near.repeats([("a", ""), ("b", ""), ("c", normal("* * *"))]) == {}
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_runs_are_equal_where_their_words_are(size: int) -> None:
+    rng = random.Random(size)
+    words = rng.choices(VOCABULARY[:6], k=300)
+    hashes = shingles(word_hashes(" ".join(words)), size).tolist()
+    runs = [tuple(words[i : i + size]) for i in range(len(words) - size + 1)]
+    assert len(hashes) == len(runs)
+    assert len(set(zip(hashes, runs, strict=True))) == len(set(runs)) == len(set(hashes))
+
+
+def test_a_text_shorter_than_a_run_is_one_run() -> None:
+    words = word_hashes("всего три слова")
+    assert len(shingles(words, 8)) == 1
+    assert len(shingles(word_hashes("!?"), 8)) == 0
+
+
+def test_hashes_are_the_same_in_another_process() -> None:
+    program = (
+        "from kamerton.develop.data.dedup.near import *; "
+        "print(shingles(word_hashes('раз два три четыре'), 3).tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == str(shingles(word_hashes("раз два три четыре"), 3).tolist())
+
+
+def test_a_shouted_copy_has_the_same_words() -> None:
+    original = paragraph(random.Random(2))
+    assert shouted(original) != original
+    assert np.array_equal(word_hashes(original), word_hashes(shouted(original)))
 
 
 def grams(texts: list[str]) -> list[frozenset[int]]:
@@ -116,3 +180,67 @@ def test_a_candidate_is_read_once_and_in_the_order_of_the_rows() -> None:
 
     assert near.pairs(near.signatures(rows), grams, 0.5)
     assert asked == sorted(set(asked)) and len(asked) > 2
+
+
+def runs(of: str) -> set[int]:
+    return set(shingles(word_hashes(of), near.CONTAINED_WORDS).tolist())
+
+
+def brute(texts: dict[str, str], least: float) -> list[Containment]:
+    """Each text against each other one, by sets."""
+    found = []
+    for name in sorted(texts):
+        own = runs(texts[name])
+        shared = {other: own & runs(texts[other]) for other in sorted(texts) if other != name}
+        anywhere = len(set().union(*shared.values())) / len(own)
+        within = {o: len(s) / len(own) for o, s in shared.items() if len(s) >= 0.01 * len(own)}
+        if anywhere >= least:
+            found.append(Containment(name, anywhere, within))
+    return found
+
+
+def nested_corpus(seed: int) -> dict[str, str]:
+    """Novels, a draft of one, a chapter of another, and an anthology of three."""
+    rng = random.Random(seed)
+    novels = [text(rng, 30) for _ in range(4)]
+    lines = [of.split("\n") for of in novels]
+    anthology = "\n".join(line for of in lines[:3] for line in rng.sample(of, 5))
+    draft = "\n".join(lines[0][:15]) + "\n" + text(rng, 15)
+    chapter = "\n".join(lines[3][10:16])
+    names = {f"novel{i}": of for i, of in enumerate(novels)}
+    return names | {"anthology": anthology, "draft": draft, "chapter": chapter}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("least", [0.0, 0.3, 0.8])
+def test_shares_are_those_of_brute_force(seed: int, least: float) -> None:
+    texts = nested_corpus(seed)
+    hashes = {name: shingles(word_hashes(of), near.CONTAINED_WORDS) for name, of in texts.items()}
+    found, right = containments(hashes, least), brute(texts, least)
+    assert [(c.id, c.share) for c in found] == [(c.id, c.share) for c in right]
+    assert [dict(sorted(c.within.items())) for c in found] == [c.within for c in right]
+
+
+def test_samples_of_long_texts_are_near_the_whole() -> None:
+    texts = nested_corpus(1)
+    full = {name: shingles(word_hashes(of), near.CONTAINED_WORDS) for name, of in texts.items()}
+    whole = {c.id: c.share for c in containments(full, 0.0)}
+    told = {c.id: c.share for c in containments({n: sampled(r) for n, r in full.items()}, 0.0)}
+    assert {name: round(told[name], 1) for name in whole} == pytest.approx(whole, abs=0.15)
+
+
+def test_texts_that_share_nothing_and_empty_ones_are_not_told() -> None:
+    rng = random.Random(3)
+    hashes = {str(i): shingles(word_hashes(text(rng, 5)), 8) for i in range(5)}
+    hashes["empty"] = word_hashes("")
+    assert containments(hashes, 0.01) == []
+    assert containments({}, 0.5) == []
+
+
+def test_a_formula_of_very_many_texts_is_counted_for_each() -> None:
+    rng = random.Random(5)
+    formula = "в некотором царстве в некотором государстве жил да был старик"
+    hashes = {f"{i:03}": shingles(word_hashes(f"{formula} {text(rng, 1)}"), 8) for i in range(200)}
+    found = containments(hashes, 0.01)
+    assert len(found) == 200
+    assert all(0 < c.share < 0.3 for c in found)
