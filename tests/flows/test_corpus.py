@@ -1,18 +1,13 @@
 """`kamerton run novels` on the texts written for it: from raw files to packed tokens."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from command_line import kamerton
+
 NOVELS = Path(__file__).parents[2] / "recipes" / "novels" / "recipe.yaml"
-
-
-def kamerton(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "kamerton.cli.main", *arguments]
-    return subprocess.run(program, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

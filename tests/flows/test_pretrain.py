@@ -86,39 +86,23 @@ pretrain(PretrainSettings.model_validate_json(sys.argv[1]),
 """
 
 
-def start(data: Path, out: Path) -> "subprocess.Popen[str]":
-    """A run in its own process, after its first checkpoint."""
-    command = [sys.executable, "-c", SCRIPT, SMALL.model_dump_json(), data, NOVELS, out]
-    child = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
-    while newest_checkpoint(out / "checkpoints") is None and child.poll() is None:
-        time.sleep(0.02)
-    return child
-
-
-def goes_on_to_the_same(data: Path, out: Path, trained: Path) -> None:
-    pretrain(SMALL, data, NOVELS, out, seed=7, threads=1)
-    assert weights(out) == weights(trained)
-    assert (out / CONTINUATIONS).read_text() == (trained / CONTINUATIONS).read_text()
-    mine, whole = (json.loads((folder / PRETRAINING).read_text()) for folder in (out, trained))
-    assert {**mine, "seconds": 0} == {**whole, "seconds": 0}
-
-
-def test_killed_with_kill_9_it_goes_on_to_the_same_bytes(
+def test_killed_and_then_ended_politely_it_goes_on_to_the_same_bytes(
     data: Path, trained: Path, tmp_path: Path
 ) -> None:
-    child = start(data, tmp_path)
-    os.kill(child.pid, signal.SIGKILL)
-    child.communicate()
-    assert child.returncode == -signal.SIGKILL, "the run ended before it could be killed"
-    goes_on_to_the_same(data, tmp_path, trained)
-
-
-def test_ended_politely_it_saves_says_so_and_goes_on_to_the_same_bytes(
-    data: Path, trained: Path, tmp_path: Path
-) -> None:
-    child = start(data, tmp_path)
-    os.kill(child.pid, signal.SIGTERM)
-    _, told = child.communicate(timeout=60)
-    assert child.returncode == TERMINATED, told[-2000:]
+    """`kill -9` after its first checkpoint; SIGTERM after the next one, which it saves."""
+    checkpoints = tmp_path / "checkpoints"
+    command = [sys.executable, "-c", SCRIPT, SMALL.model_dump_json(), data, NOVELS, tmp_path]
+    for number, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, TERMINATED)):
+        before = newest_checkpoint(checkpoints)
+        child = subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+        while newest_checkpoint(checkpoints) == before and child.poll() is None:
+            time.sleep(0.02)
+        os.kill(child.pid, number)
+        _, told = child.communicate(timeout=60)
+        assert child.returncode == code, told[-2000:]
     assert "goes on from there" in told and "Traceback" not in told
-    goes_on_to_the_same(data, tmp_path, trained)
+    pretrain(SMALL, data, NOVELS, tmp_path, seed=7, threads=1)
+    assert weights(tmp_path) == weights(trained)
+    assert (tmp_path / CONTINUATIONS).read_text() == (trained / CONTINUATIONS).read_text()
+    mine, whole = (json.loads((out / PRETRAINING).read_text()) for out in (tmp_path, trained))
+    assert {**mine, "seconds": 0} == {**whole, "seconds": 0}

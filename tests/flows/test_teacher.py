@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from command_line import kamerton
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.serving import FILE, ServingSpec
 from serving import served
@@ -44,9 +44,10 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(folder: Path, base_url: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "kamerton.cli.main", "run", "recipe.yaml", "--only", "data"]
-    command = [*program, "--set", f"data.synth.base_url={base_url}"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    (folder / "products.yaml").write_text(PRODUCTS)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    at = f"--set=data.synth.base_url={base_url}"
+    return kamerton(folder, "run", "recipe.yaml", "--only", "data", at)
 
 
 def ledger(folder: Path) -> list[dict[str, object]]:
@@ -56,8 +57,6 @@ def ledger(folder: Path) -> list[dict[str, object]]:
 
 def test_every_text_is_in_the_ledger_and_nonsense_is_rejected(teacher: str, tmp_path: Path) -> None:
     """A random model writes nothing that the filters let through: told, kept, not asked again."""
-    (tmp_path / "products.yaml").write_text(PRODUCTS)
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
     first = run(tmp_path, teacher)
     assert first.returncode == 2 and "Traceback" not in first.stderr, first.stderr[-2000:]
     rows = ledger(tmp_path)
@@ -68,8 +67,6 @@ def test_every_text_is_in_the_ledger_and_nonsense_is_rejected(teacher: str, tmp_
 
 
 def test_a_teacher_elsewhere_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    (tmp_path / "products.yaml").write_text(PRODUCTS)
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
     done = run(tmp_path, "https://api.example.org/v1")
     assert done.returncode == 2 and "api.example.org" in done.stderr
     assert not list((tmp_path / "runs" / ".stages").glob("data-*/synth/ledger.jsonl"))

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,23 +33,18 @@ def test_the_import_contracts_are_kept() -> None:
     assert "0 broken" in found.stdout
 
 
-@pytest.mark.parametrize(
-    "command", [["--help"], ["run", "--help"], ["recipe", "ls"], ["runs", "ls"]]
-)
-def test_light_commands_load_nothing_heavy(command: list[str]) -> None:
-    script = (
-        "import sys\nfrom kamerton.cli.main import main\n"
-        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert not end.code\n"
-        f"print('LOADED', [m for m in {HEAVY} if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, *command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "LOADED []" in done.stdout, done.stdout + done.stderr
+def test_light_commands_load_nothing_heavy() -> None:
+    script = f"""
+import sys
+from kamerton.cli.main import main
+for command in (["--help"], ["run", "--help"], ["recipe", "ls"], ["runs", "ls"]):
+    try:
+        main(command)
+    except SystemExit as end:
+        assert not end.code
+    assert not (loaded := [m for m in {HEAVY} if m in sys.modules]), (command, loaded)
+"""
+    run_python(["-c", script], ROOT)
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -57,9 +53,13 @@ def test_a_platform_and_its_tests_load_alone(platform: str, tmp_path: Path) -> N
     copied(platform, tmp_path)
     modules = sorted((tmp_path / "src" / "kamerton" / platform).rglob("*.py"))
     names = [".".join(path.relative_to(tmp_path / "src").with_suffix("").parts) for path in modules]
-    script = f"import importlib\nfor name in {names}:\n    importlib.import_module(name)"
+    script = f"""
+import importlib, pytest, sys
+for name in {names}:
+    importlib.import_module(name)
+sys.exit(pytest.main(["-q", "--collect-only", "tests/unit/{platform}"]))
+"""
     run_alone(["-c", script], tmp_path)
-    run_alone(["-m", "pytest", "-q", "--collect-only", f"tests/unit/{platform}"], tmp_path)
 
 
 @pytest.mark.long
@@ -89,17 +89,22 @@ def copied(platform: str, tmp_path: Path) -> None:
 
 def run_alone(arguments: list[str], tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
+    run_python(arguments, tmp_path, environment)
+    where = run_python(["-c", "import kamerton; print(kamerton.__file__)"], tmp_path, environment)
+    assert str(tmp_path) in where, "the copy was not what was tested"
+
+
+def run_python(
+    arguments: list[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> str:
+    """Stdout of a child that must end well."""
     done = subprocess.run(
         [sys.executable, *arguments],
-        cwd=tmp_path,
+        cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    where = "import kamerton; print(kamerton.__file__)"
-    found = subprocess.run(
-        [sys.executable, "-c", where], env=environment, capture_output=True, text=True, check=True
-    )
-    assert str(tmp_path) in found.stdout, "the copy was not what was tested"
+    return done.stdout

@@ -24,7 +24,7 @@ def test_a_worker_that_cannot_run_says_why() -> None:
 def test_after_stop_no_process_begins(tmp_path: Path) -> None:
     """The watch may be about to restart it: what it starts then is ended at once."""
     base = str(write_base(tmp_path / "base.gguf"))
-    engine = LlamaCpp(LlamaCppSettings(base, context=64, threads=1)).process
+    engine = LlamaCpp(LlamaCppSettings(base, context=64)).process
     engine.stop()
     try:
         with pytest.raises(InputError):

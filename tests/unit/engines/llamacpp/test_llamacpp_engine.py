@@ -19,7 +19,7 @@ USER = {"role": "user", "content": "hello there"}
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaCpp]:
     base = write_base(tmp_path_factory.mktemp("base") / "base.gguf")
-    one = LlamaCpp(LlamaCppSettings(str(base), context=256, threads=1))
+    one = LlamaCpp(LlamaCppSettings(str(base), context=256))
     one.start()
     yield one
     one.stop()
