@@ -1,5 +1,6 @@
 """What many tests share: a tiny model, the museum recipe, and one language."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,10 @@ from tiny_model import make_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# Two workers share two processors, and products of tiny models are too short for several threads,
+# which would wait for each other and spin. What sets its threads itself is not changed by this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium")
