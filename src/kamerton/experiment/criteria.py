@@ -41,6 +41,7 @@ TABLE: dict[str, Entry] = {
     "safety": Entry("metrics.safety:safety", judged=True),
     "expectation": Entry("metrics.expectation:expectation", judged=True),
     "format": Entry("metrics.format:format_", judged=True),
+    "politeness": Entry("metrics.politeness:politeness", judged=True),
     "script": Entry("metrics.script:script"),
     "ended": Entry("metrics.ended:ended"),
     "role_marks": Entry("metrics.role_marks:role_marks"),

@@ -103,7 +103,7 @@ def question(name: str, number: int) -> Question:
 def spoiled(name: str, reference: str) -> str:
     """An answer that every criterion finds worse, as a form and beside its reference."""
     kept = "" if name == "relevance" else reference[: len(reference) // 3]
-    return f"## {kept}\n### Response:\nuser: 答案是的 nonsense"
+    return f"## {kept}\n### Response:\nuser: 答案是的 nonsense, google it"
 
 
 def compared_by(name: str) -> tuple[list[Sample], Summary, ExperimentSettings]:

@@ -3,7 +3,9 @@
 import pytest
 
 from kamerton.experiment.criteria import GUIDE, load
+from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.experiment.metrics.context import Context, context_of
+from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.matching import contains, words
 from kamerton.formats.questions import Question
 
@@ -209,3 +211,35 @@ def test_every_reference_answer_is_right_by_all_criteria() -> None:
         for criterion in map(load, GUIDE):
             found = criterion(question, question.answer, "stop", context)
             assert found is None or found == (1.0, "")
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "reason"),
+    [
+        (POMOS, "The Idol of Pomos is carved from picrolite.", ""),
+        (POMOS, "Please have a look at the label: it is picrolite.", ""),
+        (POMOS, "Who cares? Google it.", "impolite: who cares"),
+        (POMOS, "Only an idiot would ask.", "impolite: idiot*"),
+        (POMOS, "IT IS CARVED FROM PICROLITE", "shouts"),
+        (POMOS, "In the UNESCO list since 1980.", ""),
+        (POMOS, " ", "empty"),
+        (СТАТУЭТКА, "Взгляните, пожалуйста: она из известняка.", ""),
+        (СТАТУЭТКА, "Какая тебе разница?", "familiar: тебе"),
+        (СТАТУЭТКА, "Ищи сам.", "impolite: ищи сам"),
+        (СТАТУЭТКА, "Это не ваше дело.", "impolite: не ваше дело"),
+    ],
+)
+def test_politeness_is_a_rule_of_thumb(asked: Question, answer: str, reason: str) -> None:
+    assert score("politeness", asked, answer) == (float(not reason), reason)
+
+
+def test_a_rude_word_of_the_question_itself_is_no_rudeness() -> None:
+    play = POMOS.model_copy(update={"question": "Who wrote The Idiot?"})
+    assert score("politeness", play, "Dostoevsky wrote The Idiot.") == (1.0, "")
+
+
+def test_politeness_can_be_named_and_is_not_among_the_five() -> None:
+    named = ExperimentSettings(criteria=[*GUIDE, "politeness"])
+    assert "politeness" not in GUIDE and named.guide_criteria == [*GUIDE, "politeness"]
+    judge = JudgeSettings(base_url="http://127.0.0.1/v1", model="m", criteria=["politeness"])
+    assert judge.criteria == ["politeness"]
