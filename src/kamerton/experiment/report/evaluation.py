@@ -68,8 +68,8 @@ def scored_texts(digest: str) -> Term:
     return Term(text("score_texts"), codes=[digest])
 
 
-def settings(given: Mapping[str, object], prompt_tokens: int, answer_tokens: int) -> list[Term]:
+def settings(sampling: Mapping[str, object], prompt_tokens: int, answer_tokens: int) -> list[Term]:
     """How the model was asked, and the tokens of questions and answers."""
-    said = [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in given.items()]
+    codes = [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in sampling.items()]
     tokens = f"{prompt_tokens} + {answer_tokens}"
-    return [Term(text("ask_settings"), codes=said), Term(text("ask_tokens"), tokens)]
+    return [Term(text("ask_settings"), codes=codes), Term(text("ask_tokens"), tokens)]
