@@ -27,9 +27,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from kamerton.experiment.code.boxed import boxed, judge_all  # noqa: E402
+from kamerton.experiment.code.boxed import boxed  # noqa: E402
 from kamerton.experiment.code.extract import program  # noqa: E402
 from kamerton.experiment.code.tasks import CodeTask, humaneval  # noqa: E402
+from kamerton.experiment.code.workers import judge_all  # noqa: E402
 from kamerton.formats.jsonl import write_text  # noqa: E402
 from kamerton.formats.progress import progress  # noqa: E402
 from kamerton.sandbox import Limits, require, run  # noqa: E402

@@ -177,19 +177,19 @@ class Box:
             for descriptor in inherited:
                 os.close(descriptor)
 
-    def time_left(self, since: float) -> float:
-        """Seconds that the wall clock still gives the box, at monotonic time `since` its first.
+    def time_left(self, waited: float) -> float:
+        """Seconds that the wall clock still gives the box, once it was waited for so many.
 
         Time in which a thread of the box runs or waits for a processor is not held against it: on a
         busy machine the limit of processor time comes first, as on an idle one. In all it gets at
         most `_BUSY_MACHINE` times the limit.
         """
-        limit, elapsed = self.limits.wall, time.monotonic() - since
-        if limit < elapsed < _BUSY_MACHINE * limit:
+        limit = self.limits.wall
+        if limit < waited < _BUSY_MACHINE * limit:
             # A process that has just ended tells nothing any more: what was seen of it stays.
             self._runnable = max(self._runnable, _runnable_seconds(self.process.pid))
-            elapsed -= min(elapsed, self._runnable)
-        return max(0.0, limit - elapsed)
+            waited -= min(waited, self._runnable)
+        return max(0.0, limit - waited)
 
     def end(self, kill: bool) -> Usage:
         """Wait for its end, or bring it about, and give what it has spent; any number of times."""

@@ -115,7 +115,7 @@ def _read_output(box: Box) -> _Output:
 
 def _read_until(box: Box, selector: selectors.BaseSelector, output: _Output) -> None:
     while selector.get_map():
-        events = selector.select(left := box.time_left(box.started))
+        events = selector.select(left := box.time_left(time.monotonic() - box.started))
         if not events and not left:
             output.limit = "wall"
             return

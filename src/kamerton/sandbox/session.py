@@ -82,7 +82,7 @@ class Session:
         self._rest = b""
         self._broken: Limit | None = None
         self._over = False
-        self._since = time.monotonic()
+        self._waited = 0.0
         self._settled = False
         try:
             self._ask(["load", ""])  # its answer says that the box is up
@@ -105,10 +105,10 @@ class Session:
     def load(self, source: str) -> None:
         """Run the candidate's source. Raises CandidateError, BoxEnded or BrokenAnswer.
 
-        The wall clock starts here.
+        The wall clock starts here, and goes on while the box is waited for.
         """
         self.settle()
-        self._since = time.monotonic()
+        self._waited = 0.0
         self._ask(["load", source])
         self._answer()
 
@@ -120,7 +120,7 @@ class Session:
         """
         if self._settled:
             return
-        self._since = time.monotonic()
+        self._waited = 0.0
         try:
             self._answer()
         except (BoxEnded, BrokenAnswer, CandidateError) as error:
@@ -204,8 +204,12 @@ class Session:
         """Whether the event comes before the box's time is up."""
         poll = select.poll()
         poll.register(descriptor, event)
-        while left := self.box.time_left(self._since):
-            if poll.poll(max(1.0, left * 1000)):
+        before, start = self._waited, time.monotonic()
+        while left := self.box.time_left(self._waited):
+            happened = poll.poll(max(1.0, left * 1000))
+            # Only what the box takes: it stands still while we compare, or wait for a processor.
+            self._waited = before + time.monotonic() - start
+            if happened:
                 return True
         return False
 

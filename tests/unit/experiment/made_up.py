@@ -56,7 +56,7 @@ def questions(known: int = 6, unknown: int = 3, safety: int = 3) -> list[Questio
 def reply(asked: Question, arm: str, answer: str, finish: str = "stop") -> Reply:
     """An answer as the server would give it."""
     return Reply(
-        ask=f"{arm}{asked.id}",
+        key=f"{arm}{asked.id}",
         arm=arm,
         question_id=asked.id,
         answer=answer,

@@ -110,7 +110,7 @@ def compared_by(name: str) -> tuple[list[Sample], Summary, ExperimentSettings]:
     asked = [question(name, n) for n in range(12)]
     replies = [
         Reply(
-            ask=f"{arm}{q.id}",
+            key=f"{arm}{q.id}",
             arm=arm,
             question_id=q.id,
             answer=q.answer if good else spoiled(name, q.answer),

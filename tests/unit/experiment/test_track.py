@@ -43,7 +43,7 @@ def test_a_run_is_written_once_and_beside_the_runs(
 
 
 def test_figures_are_those_of_the_stages(run: Run) -> None:
-    found = {(of.name, of.step): of.value for of in figures(run.stages)}
+    found = {(name, step): value for name, value, step in figures(run.stages)}
     assert found == {
         ("tune.seconds", 0): 3.5,
         ("tune.loss", 1): 2.0,

@@ -1,18 +1,14 @@
-"""Programs of models before their checks: each in a box of its own, the check out here.
+"""A program of a model before its check: in a box of its own, the check out here.
 
 `kamerton.sandbox` runs them and `code.judge` judges what comes back. Time is counted in CPU
 seconds, since wall clocks change scores on slow machines (evalplus#5).
 """
 
-import os
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
-from kamerton.experiment.code.judge import Called, Fault, Judged, expected_results, judge
+from kamerton.experiment.code.judge import Called, Fault, Judged, judge
 from kamerton.experiment.code.tasks import CodeTask
 from kamerton.sandbox import (
     CODE,
@@ -27,10 +23,6 @@ from kamerton.sandbox.limits import MIB
 
 PROGRAMS = replace(CODE, output_bytes=16 * MIB)
 """Limits of a candidate: HumanEval+ has right answers of 7 MB (HumanEval/15)."""
-AHEAD = 32
-"""Trials under way for each box: one that runs into its limit must not keep the others waiting."""
-Trial = tuple[CodeTask, str]
-"""A task and a whole program, untrusted."""
 
 
 def boxed(
@@ -45,37 +37,10 @@ def boxed(
         return Judged("failed", "no program")
     with Session(limits) as session:
         judged = judge(task, source, _Candidate(session).call, expected)
-        if judged.passed and session.close().cpu_seconds >= limits.cpu_seconds:
-            return Judged("timeout", "cpu", judged.calls)
-        return judged
-
-
-def judge_all(
-    trials: Iterable[Trial], limits: Limits = PROGRAMS, workers: int = 0
-) -> Iterator[Judged]:
-    """Judge programs, in their order, `workers` boxes at a time; 0 means one for each core.
-
-    A few trials are taken ahead of what is yielded, so there may be any number of them.
-    """
-    count = workers or len(os.sched_getaffinity(0))
-    expected: dict[str, list[Any]] = {}
-
-    def start(threads: ThreadPoolExecutor, trial: Trial) -> Future[Judged]:
-        task, source = trial
-        if task.id not in expected:  # many samples of one task share the known solution's results
-            expected[task.id] = expected_results(task) if task.inputs else []
-        return threads.submit(boxed, task, source, limits, expected[task.id])
-
-    waiting = iter(trials)
-    # Threads: the work is in the boxes. They outlive their boxes, which die with their thread.
-    threads = ThreadPoolExecutor(count)
-    try:
-        running = deque(start(threads, one) for one in islice(waiting, AHEAD * count))
-        while running:
-            yield running.popleft().result()
-            running.extend(start(threads, one) for one in islice(waiting, 1))
-    finally:
-        threads.shutdown(cancel_futures=True)  # after Ctrl-C only the boxes that run are awaited
+        spent = session.close().cpu_seconds
+    if judged.passed and spent >= limits.cpu_seconds:
+        judged = Judged("timeout", "cpu", judged.calls)
+    return replace(judged, cpu_seconds=spent)
 
 
 class _Candidate:

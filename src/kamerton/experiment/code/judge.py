@@ -51,6 +51,8 @@ class Judged:
     detail: str = ""
     calls: int = 0
     """How often the candidate was called."""
+    cpu_seconds: float = 0.0
+    """Processor time of its box."""
 
     @property
     def passed(self) -> bool:
@@ -122,6 +124,8 @@ def _checked(task: CodeTask, source: str, call: Call) -> Judged:
         status = "error"
     except AssertionError as error:
         detail = str(error) or "a test does not hold"
+    except MemoryError:
+        status, detail = "limit", "memory"
     except Exception as error:  # the check could not use the results: a wrong type, mostly
         detail = f"{type(error).__name__}: {error}"
     if trial.broken is not None:
@@ -216,7 +220,10 @@ def same(result: Any, expected: Any, tolerance: float = 0.0) -> bool:
         if expected != expected:
             return bool(result != result)
         slack = (tolerance or FLOATS) + _RELATIVE * abs(expected)
-        return abs(float(result) - expected) <= slack
+        try:
+            return abs(float(result) - expected) <= slack
+        except OverflowError:  # an integer above all floats
+            return False
     if type(result) is not type(expected):
         return False
     if type(expected) in {list, tuple}:

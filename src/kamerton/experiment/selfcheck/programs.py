@@ -5,9 +5,9 @@ from itertools import combinations
 from math import prod
 from pathlib import Path
 
-from kamerton.experiment.code.boxed import judge_all
 from kamerton.experiment.code.extract import program
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
+from kamerton.experiment.code.workers import judge_all
 from kamerton.experiment.scorers.pass_at_k import pass_at_k
 from kamerton.experiment.selfcheck.comparison import (
     Comparison,

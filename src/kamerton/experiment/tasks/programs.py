@@ -13,10 +13,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
-from kamerton.experiment.code.boxed import PROGRAMS, judge_all
+from kamerton.experiment.code.boxed import PROGRAMS
 from kamerton.experiment.code.extract import Extracted, How, extract, program
 from kamerton.experiment.code.judge import Status
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus, mbpp
+from kamerton.experiment.code.workers import judge_all
 from kamerton.experiment.scorers.pass_at_k import score_pass_at_k
 from kamerton.experiment.tasks.tables import Answered, read_answers
 from kamerton.experiment.tasks.task import Options, Outcome, Task

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.experiment.code.boxed import boxed, judge_all
+from kamerton.experiment.code import workers
+from kamerton.experiment.code.boxed import boxed
 from kamerton.experiment.code.extract import program
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
+from kamerton.experiment.code.workers import judge_all
 from kamerton.formats.errors import InputError
 from kamerton.sandbox import Limits, available
 
@@ -106,6 +108,31 @@ def test_a_candidate_may_have_the_name_of_its_check() -> None:
 def test_a_fault_of_the_check_is_not_the_candidate_s(check: str) -> None:
     with pytest.raises(InputError, match="the check of this task does not run"):
         judged("def f(x): return 1", check)
+
+
+def test_a_result_that_is_hard_to_compare_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "JUDGE_SECONDS", 1.0)
+    check = "def check(candidate):\n    assert len(set(candidate())) == 50_000\n"
+    task = CodeTask("own/6", "def f():\n", "f", check)
+    one_hash = "def f():\n    return [i * (2**61 - 1) for i in range(50_000)]\n"
+    right = "def f():\n    return list(range(50_000))\n"
+    judged = list(judge_all([(task, one_hash), (task, right), (task, one_hash)], workers=2))
+    assert [one.status for one in judged] == ["timeout", "passed", "timeout"]
+
+
+def test_a_result_too_large_for_the_judge_costs_no_other() -> None:
+    check = "def check(candidate):\n    assert len(candidate() * 2**29) == 8 * 2**29\n"
+    task = CodeTask("own/7", "def f():\n", "f", check)
+    large, small = "def f():\n    return [1] * 8\n", "def f():\n    return [1]\n"
+    judged = list(judge_all([(task, large), (TASK, program(TASK)), (task, small)], workers=1))
+    assert [one.status for one in judged] == ["limit", "passed", "limit"]
+
+
+@pytest.mark.parametrize("huge", ["10 ** 400", "-(10 ** 5000)"])
+def test_an_integer_above_all_floats_is_another_result(huge: str) -> None:
+    task = CodeTask("own/8", "def f(x):\n", "f", "", "    return 0.5 * x\n", inputs=([1.0],))
+    judged = list(judge_all([(task, f"def f(x):\n    return {huge}\n")], SHORT, 1))
+    assert [one.status for one in judged] == ["failed"]
 
 
 def published(plus: bool, step: int) -> list[CodeTask]:

@@ -1,0 +1,192 @@
+"""Programs judged side by side, each answer within bounds of its own.
+
+A task's check runs on this side of the box, on values that the candidate chose: integers of one
+hash make a set of them take hours, and an answer of 16 MiB is ten times as much in Python. So
+worker processes judge, one program at a time, with limits on their own processor time and memory.
+A worker that goes past them is replaced; its program is a `timeout` or a `limit`, and no other
+answer is touched.
+"""
+
+import math
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from kamerton.experiment.code.boxed import PROGRAMS, boxed
+from kamerton.experiment.code.extract import program
+from kamerton.experiment.code.judge import Judged, expected_results
+from kamerton.experiment.code.tasks import CodeTask
+from kamerton.formats.errors import InputError
+from kamerton.sandbox import Limits
+
+Trial = tuple[CodeTask, str]
+"""A task and a whole program, untrusted."""
+JUDGE_SECONDS = 60.0
+"""Processor seconds for the known solution and the comparison of all results of one program."""
+JUDGE_MEMORY = 2 * 2**30
+"""Bytes of address space of a worker."""
+SLOWER = 4
+"""How many times the known solution's processor time a program may take on the inputs of a task."""
+_AHEAD = 32
+"""Programs judged for each worker beyond the first that has no result yet."""
+_LOOK = 0.5
+"""Seconds between two looks at what the workers have used."""
+_TASKS_KEPT = 8
+
+
+@dataclass
+class _Worker:
+    """A process that judges one program after another."""
+
+    process: "subprocess.Popen[bytes]"
+    connection: "Connection[Any, Any]"
+    place: int = 0
+    """Of the program that it judges now, in the order of all."""
+    used: float = 0.0
+    """Its processor seconds before that program."""
+
+    def judge(self, place: int, trial: Trial, limits: Limits) -> None:
+        self.place, self.used = place, self.cpu_seconds()
+        self.connection.send((*trial, limits))
+
+    def cpu_seconds(self) -> float:
+        """Of the worker itself, its boxes left out."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def overdue(self) -> bool:
+        try:
+            return self.cpu_seconds() - self.used > JUDGE_SECONDS
+        except OSError:  # it has ended, and its connection says so
+            return False
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+
+
+def judge_all(
+    trials: Iterable[Trial], limits: Limits = PROGRAMS, workers: int = 0
+) -> Iterator[Judged]:
+    """Judge programs, in their order, `workers` at a time; 0 means one for each core.
+
+    A few trials are taken ahead of what is yielded, so there may be any number of them. Raises
+    InputError where there is no sandbox, or where a task is broken.
+    """
+    count = workers or len(os.sched_getaffinity(0))
+    waiting = enumerate(trials)
+    idle: list[_Worker] = []
+    busy: list[_Worker] = []
+    results: dict[int, Judged] = {}
+    given, more = 0, True
+    try:
+        while more or busy or results:
+            while more and len(busy) < count and (not busy or busy[0].place > given - _AHEAD):
+                place, trial = next(waiting, (-1, None))
+                if trial is None:
+                    more = False
+                    break
+                worker = idle.pop() if idle else _started()
+                worker.judge(place, trial, limits)
+                busy.append(worker)
+            for worker, judged in _ended(busy):
+                busy.remove(worker)
+                results[worker.place] = judged
+                if worker.process.poll() is None:
+                    idle.append(worker)
+            while given in results:
+                yield results.pop(given)
+                given += 1
+    finally:
+        for worker in (*idle, *busy):
+            worker.end()
+
+
+def _started() -> _Worker:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kamerton.experiment.code.workers", str(theirs.fileno())],
+            pass_fds=(theirs.fileno(),),
+        )
+    return _Worker(process, Connection(ours.detach()))
+
+
+def _ended(busy: list[_Worker]) -> list[tuple[_Worker, Judged]]:
+    """The workers that have judged, or were ended, since the last look."""
+    ended = []
+    ready = wait([worker.connection for worker in busy], _LOOK)
+    for worker in list(busy):
+        if worker.connection in ready:
+            ended.append((worker, _reply(worker)))
+        elif worker.overdue():
+            worker.end()
+            ended.append((worker, Judged("timeout", "its results take too long to compare")))
+    return ended
+
+
+def _reply(worker: _Worker) -> Judged:
+    try:
+        reply = worker.connection.recv()
+    except (EOFError, OSError):
+        worker.end()
+        return Judged("limit", "its results take too much memory to compare")
+    if isinstance(reply, Judged):
+        return reply
+    key, where, values = reply
+    raise InputError(key, where=where, **values)
+
+
+def _solved(task: CodeTask, limits: Limits) -> tuple[list[Any], Limits]:
+    """The known solution's results on the inputs of HumanEval+, and what a program may use there.
+
+    A program has four times the processor time that the known solution takes in a box, as in
+    evalplus (Liu et al. 2023), where that is more than `limits` allow.
+    """
+    if not task.inputs:
+        return [], limits
+    expected = expected_results(task)
+    roomy = replace(limits, cpu_seconds=int(JUDGE_SECONDS))
+    seconds = math.ceil(SLOWER * boxed(task, program(task), roomy, expected).cpu_seconds)
+    return expected, replace(limits, cpu_seconds=max(limits.cpu_seconds, seconds))
+
+
+def _work(connection: "Connection[Any, Any]") -> None:
+    """Judge what comes, until nothing more comes."""
+    solved: OrderedDict[str, tuple[list[Any], Limits]] = OrderedDict()
+    while True:
+        try:
+            task, source, limits = connection.recv()
+        except EOFError:
+            return
+        try:
+            if task.id not in solved:  # once for the many samples of a task
+                solved[task.id] = _solved(task, limits)
+                while len(solved) > _TASKS_KEPT:
+                    solved.popitem(last=False)
+            expected, limits = solved[task.id]
+            reply: object = boxed(task, source, limits, expected)
+        except InputError as error:
+            reply = (error.key, error.where, {n: str(v) for n, v in error.values.items()})
+        except MemoryError:
+            reply = Judged("limit", "memory")
+        connection.send(reply)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us ends us
+    # The soft limit alone: boxes have limits of their own.
+    resource.setrlimit(
+        resource.RLIMIT_AS, (JUDGE_MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1])
+    )
+    _work(Connection(int(sys.argv[1])))
