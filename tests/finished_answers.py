@@ -60,7 +60,7 @@ def samples(asked: list[Question], rates: dict[str, float], seed: int) -> list[S
             right = random.Random(f"{seed} {q.id}").random() < rate
             replies.append(
                 Reply(
-                    ask=arm + q.id,
+                    key=arm + q.id,
                     arm=arm,
                     question_id=q.id,
                     answer=answer(q, right, arm),

@@ -21,9 +21,8 @@ from kamerton import stats
 from kamerton.experiment.compare import claims, comparisons
 from kamerton.experiment.design import Design
 from kamerton.experiment.finished import Finished
-from kamerton.experiment.gate.check import gate
-from kamerton.experiment.gate.settings import GateSettings
-from kamerton.experiment.settings import ExperimentSettings, Hypothesis
+from kamerton.experiment.gate import gate
+from kamerton.experiment.settings import ExperimentSettings, GateSettings, Hypothesis
 from kamerton.formats.scores import Comparison, Sample, Summary
 
 ARM, BASE = "tuned", "base"

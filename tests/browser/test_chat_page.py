@@ -44,10 +44,9 @@ def test_two_models_answer_side_by_side(page: "Page", tmp_path: Path) -> None:
     for side in ("left", "right"):
         page.wait_for_selector(f"#chat-{side} .bot", timeout=30_000)
         assert "hello there" in page.inner_text(f"#chat-{side}")
-    page.wait_for_function(
-        "![...document.querySelectorAll('.bot')].some(b => b.innerText.includes('Loading'))"
-    )
-    page.wait_for_timeout(500)
+    loaded = "side => !/^(Loading content)?$/.test(document.querySelector(side).innerText.trim())"
+    for side in ("left", "right"):
+        page.wait_for_function(loaded, arg=f"#chat-{side} .bot")
     left, right = (page.inner_text(f"#chat-{side} .bot") for side in ("left", "right"))
     assert left != right
     wide = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

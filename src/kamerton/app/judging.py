@@ -17,7 +17,7 @@ from kamerton.pipeline.folder import RECIPE
 if TYPE_CHECKING:
     from kamerton.client.hosts import Mask
     from kamerton.experiment.finished import Finished
-    from kamerton.experiment.gate.check import Gate
+    from kamerton.experiment.gate import Gate
     from kamerton.experiment.judge.outlook import Outlook
     from kamerton.experiment.judge.pairs import Pair
     from kamerton.experiment.judge.report import JudgeReport
@@ -50,7 +50,7 @@ class Judging:
         """Why nothing is claimed, empty where something may be; and what the judge found."""
         from kamerton.experiment.finished import why_no_claim
         from kamerton.experiment.judge.run import judge_pairs
-        from kamerton.experiment.rating.choices import read_choices
+        from kamerton.experiment.rating.verdict import read_choices
 
         why, out = why_no_claim([self.finished]), self.place.out
         choices = read_choices(out)
@@ -109,9 +109,8 @@ def read_ratings(run: str, files: Sequence[Path]) -> "tuple[Place, str, RatingRe
     """Read what raters handed in: why nothing is claimed, and what they found."""
     from kamerton.experiment.finished import why_no_claim
     from kamerton.experiment.judge.decide import Rule
-    from kamerton.experiment.rating.choices import write_choices
     from kamerton.experiment.rating.sheet import KEY
-    from kamerton.experiment.rating.verdict import rate
+    from kamerton.experiment.rating.verdict import rate, write_choices
 
     place = place_of(run)
     finished = read(place)
@@ -127,8 +126,8 @@ def read_ratings(run: str, files: Sequence[Path]) -> "tuple[Place, str, RatingRe
 
 def gated(run: str, against: str, given: Tree, sets: tuple[str, ...]) -> "Gate":
     """Each check of the rule: the recipe's section `gate`, then `given`, then `sets`."""
-    from kamerton.experiment.gate.check import gate
-    from kamerton.experiment.gate.settings import GateSettings
+    from kamerton.experiment.gate import gate
+    from kamerton.experiment.settings import GateSettings
 
     place = place_of(run)
     tree = _tree((place.recipe.get("gate") or {}) | given, sets)

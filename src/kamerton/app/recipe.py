@@ -14,9 +14,8 @@ from kamerton.develop.settings import (
     PretrainSettings,
     TuneSettings,
 )
-from kamerton.experiment.gate.settings import GateSettings
 from kamerton.experiment.judge.settings import JudgeSettings
-from kamerton.experiment.settings import ExperimentSettings
+from kamerton.experiment.settings import ExperimentSettings, GateSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import StageName
 from kamerton.formats.recipe import Section, load, read_yaml, validate

@@ -20,7 +20,7 @@ def gate(
 ) -> None:
     """Print each check in words; exit 1 unless all of them hold."""
     from kamerton.app.judging import gated
-    from kamerton.experiment.gate.check import as_tree, sentences
+    from kamerton.experiment.gate import as_tree, sentences
 
     given: dict[str, Any] = {} if margin is None else {"margin": margin}
     given |= {} if safety_margin is None else {"safety_margin": safety_margin}

@@ -100,7 +100,7 @@ def _told(place: Path) -> dict[str, str]:
     stages = {name: record.stage(place, name) for name in record.stages}
     found = {f"stage.{name}": folder.name for name, folder in stages.items()}
     settings = json.loads(read_text(place / folders.RECIPE))
-    return dict(leaves(settings)) | {v.name: f"{v.value:.6g}" for v in figures(stages)} | found
+    return dict(leaves(settings)) | {n: f"{value:.6g}" for n, value, _ in figures(stages)} | found
 
 
 @app.command("gc", help="cli.help_runs_gc")

@@ -36,15 +36,15 @@ class Entry:
 
 
 TABLE: dict[str, Entry] = {
-    "factual_accuracy": Entry("metrics.factual_accuracy:factual_accuracy", judged=True),
-    "relevance": Entry("metrics.relevance:relevance", judged=True),
-    "safety": Entry("metrics.safety:safety", judged=True),
-    "expectation": Entry("metrics.expectation:expectation", judged=True),
-    "format": Entry("metrics.format:format_", judged=True),
+    "factual_accuracy": Entry("metrics.guide:factual_accuracy", judged=True),
+    "relevance": Entry("metrics.guide:relevance", judged=True),
+    "safety": Entry("metrics.guide:safety", judged=True),
+    "expectation": Entry("metrics.guide:expectation", judged=True),
+    "format": Entry("metrics.guide:format_", judged=True),
     "politeness": Entry("metrics.politeness:politeness", judged=True),
-    "script": Entry("metrics.script:script"),
-    "ended": Entry("metrics.ended:ended"),
-    "role_marks": Entry("metrics.role_marks:role_marks"),
+    "script": Entry("metrics.form:script"),
+    "ended": Entry("metrics.form:ended"),
+    "role_marks": Entry("metrics.form:role_marks"),
     **dict.fromkeys(ADVERT, Entry("metrics.advert:ADVERT")),
     "pass@1": Entry("metrics.passes:passes"),
     **dict.fromkeys(("bleu", "bleu_intl", "chrf", "chrf++"), Entry("scorers.bleu:SCORERS")),

@@ -8,7 +8,7 @@ and its prefix cache helps.
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,15 +27,18 @@ from kamerton.formats.questions import Question
 ANSWERS = "answers.jsonl"
 TOO_LONG = "too_long"
 """The finish reason that we give where the server had no room for the prompt."""
+_NO_ROOM = {"exceed_context_size_error", "context_length_exceeded"}
+"""The error of a prompt longer than the context: llama.cpp's type, OpenAI's code."""
 Chats = Mapping[str, Sequence[Message]]
 """Question id to the turns to send, the question last, where it is not asked alone."""
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How questions are asked."""
+class GenerationConfig:
+    """How questions are asked, greedily."""
 
     base_url: str
+    """Of a run's server, with its /v1 or without."""
     max_tokens: int
     seed: int
     concurrency: int = 8
@@ -46,10 +49,10 @@ class Asking:
 
 
 class Reply(BaseModel):
-    """One answer of one arm, as the server gave it."""
+    """One answer of one arm, as the server gave it: a line of answers.jsonl."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    ask: str
+    key: str
     """The `request_key`: what makes an answer of an earlier start usable."""
     arm: str
     question_id: str
@@ -63,11 +66,10 @@ class Reply(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Job:
-    ask: str
+class _Request:
+    key: str
     arm: str
-    question: str
-    """Its id."""
+    question_id: str
     round: int
     body: dict[str, Any]
 
@@ -80,7 +82,7 @@ def models(base_url: str) -> list[str]:
 def ask_all(
     questions: Sequence[Question],
     arms: Sequence[str],
-    asking: Asking,
+    config: GenerationConfig,
     folder: Path,
     chats: Chats | None = None,
 ) -> list[Reply]:
@@ -90,22 +92,20 @@ def ask_all(
     Raises InputError when the server is gone or refuses a question; what it answered is kept.
     """
     ordered = sorted(questions, key=lambda q: (q.held_out, q.group, q.id))
-    again = repeated(ordered, asking)
-    rounds = [(q, 0) for q in ordered] + [(q, 1) for q in again]
-    jobs = {
-        arm: [_job(arm, q, n, asking, (chats or {}).get(q.id)) for q, n in rounds] for arm in arms
-    }
-    ledger = Ledger(folder / ANSWERS, Reply, "ask")
+    count = math.ceil(config.repeat_share * len(ordered))
+    repeated = set(random.Random(config.seed).sample([q.id for q in ordered], count))
+    rounds = [(q, 0) for q in ordered] + [(q, 1) for q in ordered if q.id in repeated]
+    ledger = Ledger(folder / ANSWERS, Reply, "key")
+    answered = []
     for arm in arms:
-        _ask_arm(arm, jobs[arm], asking, ledger)
-    return [_reply_to(job, ledger) for arm in arms for job in jobs[arm]]
-
-
-def repeated(questions: Sequence[Question], asking: Asking) -> list[Question]:
-    """Questions that are asked twice: a share of them, drawn by the seed."""
-    count = math.ceil(asking.repeat_share * len(questions))
-    drawn = set(random.Random(asking.seed).sample([q.id for q in questions], count))
-    return [q for q in questions if q.id in drawn]
+        requests = [_request(arm, q, n, config, (chats or {}).get(q.id)) for q, n in rounds]
+        _ask_arm(arm, requests, config, ledger)
+        for request in requests:
+            reply = ledger.get(request.key)
+            assert reply is not None, "every request has a reply, or an error has been raised"
+            # Two questions with one text have one reply.
+            answered.append(reply.model_copy(update={"question_id": request.question_id}))
+    return answered
 
 
 def changed(replies: Sequence[Reply]) -> tuple[int, int]:
@@ -115,83 +115,79 @@ def changed(replies: Sequence[Reply]) -> tuple[int, int]:
     return sum(first[r.arm, r.question_id] != r.answer for r in second), len(second)
 
 
-def _job(
-    arm: str, question: Question, round_: int, asking: Asking, chat: Sequence[Message] | None
-) -> _Job:
+def _request(
+    arm: str,
+    question: Question,
+    round_: int,
+    config: GenerationConfig,
+    chat: Sequence[Message] | None,
+) -> _Request:
     turns = chat or [Message(role="user", content=question.question)]
     body = {
         "model": arm,
         "messages": [turn.model_dump() for turn in turns],
         "temperature": 0,
-        "seed": asking.seed,
-        "max_tokens": asking.max_tokens,
+        "seed": config.seed,
+        "max_tokens": config.max_tokens,
     }
     # An arm's answers of an earlier start are good at any address: a run's server has a new one.
-    return _Job(request_key(arm, body, round_), arm, question.id, round_, body)
+    return _Request(request_key(arm, body, round_), arm, question.id, round_, body)
 
 
-def _reply_to(job: _Job, ledger: Ledger[Reply]) -> Reply:
-    """The reply to a job, which two questions with one text have in common."""
-    reply = ledger.get(job.ask)
-    assert reply is not None, "every job has a reply, or an error has been raised"
-    return reply.model_copy(update={"question_id": job.question})
-
-
-def _ask_arm(arm: str, jobs: Sequence[_Job], asking: Asking, ledger: Ledger[Reply]) -> None:
+def _ask_arm(
+    arm: str, requests: Sequence[_Request], config: GenerationConfig, ledger: Ledger[Reply]
+) -> None:
     """Ask what the ledger does not have, in order; the first failure ends it."""
-    missing = {job.ask: job for job in jobs if ledger.get(job.ask) is None}
-    with progress(say("experiment.asking", arm=arm), len(jobs)) as bar:
-        bar.update(len(jobs) - len(missing))
-        bar.initial = len(jobs) - len(missing)
+    missing = {request.key: request for request in requests if ledger.get(request.key) is None}
+    with progress(say("experiment.asking", arm=arm), len(requests)) as bar:
+        bar.update(len(requests) - len(missing))
+        bar.initial = len(requests) - len(missing)
 
-        def keep(reply: Reply) -> None:
-            ledger.append(reply)
-            bar.update(1)
+        async def ask_missing() -> None:
+            async with Connection(_endpoint(config.base_url, config.concurrency)) as server:
 
-        run(_ask_jobs(missing.values(), asking, keep))
+                async def ask(request: _Request) -> None:
+                    ledger.append(await _reply(server, request, config.pass_over))
+                    bar.update(1)
 
+                await side_by_side(missing.values(), ask, config.concurrency)
 
-async def _ask_jobs(jobs: Iterable[_Job], asking: Asking, keep: Callable[[Reply], None]) -> None:
-    async with Connection(_endpoint(asking.base_url, asking.concurrency)) as server:
-
-        async def work(job: _Job) -> None:
-            reply = await server.post("chat/completions", job.body)
-            if asking.pass_over and _no_room(reply):
-                answer = replies.Completion("", TOO_LONG, 0, 0)
-            else:
-                where = f"{job.question} ({job.arm})"
-                answer = server.read(reply, replies.chat_completion, where)
-            keep(
-                Reply(
-                    ask=job.ask,
-                    arm=job.arm,
-                    question_id=job.question,
-                    round=job.round,
-                    answer=answer.text,
-                    finish_reason=answer.finish_reason,
-                    prompt_tokens=answer.prompt_tokens or 0,
-                    completion_tokens=answer.completion_tokens or 0,
-                    seconds=0.0 if answer.finish_reason == TOO_LONG else reply.seconds,
-                )
-            )
-
-        await side_by_side(jobs, work, asking.concurrency)
+        run(ask_missing())
 
 
-def _no_room(reply: connection.Response) -> bool:
-    """Whether the prompt is longer than the context; llama.cpp's type, OpenAI's code."""
-    if reply.status != 400:
+async def _reply(server: Connection, request: _Request, pass_over: bool) -> Reply:
+    response = await server.post("chat/completions", request.body)
+    if pass_over and _no_room(response):
+        answer, seconds = replies.Completion("", TOO_LONG, 0, 0), 0.0
+    else:
+        where = f"{request.question_id} ({request.arm})"
+        answer = server.read(response, replies.chat_completion, where)
+        seconds = response.seconds
+    return Reply(
+        key=request.key,
+        arm=request.arm,
+        question_id=request.question_id,
+        round=request.round,
+        answer=answer.text,
+        finish_reason=answer.finish_reason,
+        prompt_tokens=answer.prompt_tokens or 0,
+        completion_tokens=answer.completion_tokens or 0,
+        seconds=seconds,
+    )
+
+
+def _no_room(response: connection.Response) -> bool:
+    """Whether the prompt is longer than the context."""
+    if response.status != 400:
         return False
     try:
-        error = json.loads(reply.content)["error"]
-        told = {error.get("type"), error.get("code")}
+        error = json.loads(response.content)["error"]
+        return bool({error.get("type"), error.get("code")} & _NO_ROOM)
     except (ValueError, KeyError, TypeError, AttributeError):
         return False
-    return bool(told & {"exceed_context_size_error", "context_length_exceeded"})
 
 
 def _endpoint(base_url: str, concurrency: int = 8) -> Endpoint:
-    """A run's server, which is named with its /v1 or without."""
     trimmed = base_url.rstrip("/")
     url = trimmed if trimmed.endswith("/v1") else f"{trimmed}/v1"
     return Endpoint(url, concurrency=concurrency)

@@ -33,7 +33,6 @@ DECLARED: dict[str, tuple[str, ...]] = {
 }
 """What the primary hypotheses of each objective are about; it is said before the run. With kto
 pairs are there only where held-out answers to one prompt were judged both good and bad."""
-_CHOICES, _PAIRS = "choices", "pairs"
 _Row = TypeVar("_Row", LossRow, ChoiceRow)
 
 
@@ -53,38 +52,53 @@ def choices(tune: Path) -> list[ChoiceRow]:
 def _read(path: Path, form: type[_Row]) -> list[_Row]:
     if not path.is_file() or not path.stat().st_size:
         return []
-    found = []
+    rows = []
     for number, fields in read_objects(path):
         where = f"{path}:{number}"
         row = check_row(fields, form, where)
         for value in (row.before, row.after):
             if not (math.isfinite(value) and value >= 0):
                 raise InputError("experiment.impossible_loss", where=where, value=value)
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows
 
 
 def measures(
     lost: Sequence[LossRow], chosen: Sequence[ChoiceRow], settings: ExperimentSettings
 ) -> list[Measure]:
-    """The measures that the rows allow, each a hypothesis of its own."""
-    found = [of_losses(lost, settings)] if lost else []
+    """The measures that the rows allow, each a hypothesis of its own.
+
+    How likely held-out answers are, in nats for each token; how likely held-out choices are, in
+    nats for each choice; and of the rows that have a pair, whether the preferred answer is the
+    likelier one.
+    """
+    made = []
+    if lost:
+        made.append(_of_nats(TUNING, LIKELIHOOD, lost, groups(lost), settings))
     if chosen:
-        found.append(of_choices(chosen, settings))
-    if any(row.right_after is not None for row in chosen):
-        found.append(of_pairs(chosen, settings))
-    return found
-
-
-def of_losses(rows: Sequence[LossRow], settings: ExperimentSettings) -> Measure:
-    """How likely held-out answers are, in nats for each token."""
-    return _of_nats(TUNING, LIKELIHOOD, rows, groups(rows), settings)
-
-
-def of_choices(rows: Sequence[ChoiceRow], settings: ExperimentSettings) -> Measure:
-    """How likely held-out choices are, in nats for each choice."""
-    units = [row.question for row in rows]
-    return _of_nats(_CHOICES, CHOICE, rows, units, settings, known=True)
+        questions = [row.question for row in chosen]
+        by_definition = len({row.before for row in chosen}) == 1
+        made.append(_of_nats("choices", CHOICE, chosen, questions, settings, by_definition))
+    pairs = [
+        (row.right_after, row.right_before, row.question)
+        for row in chosen
+        if row.right_after is not None and row.right_before is not None
+    ]
+    if pairs:
+        after, before, of = zip(*pairs, strict=True)
+        made.append(
+            Measure(
+                name="pairs",
+                criterion=PREFERRED,
+                arm=list(after),
+                against=list(before),
+                groups=list(of),
+                bounds=(0.0, 1.0),
+                widest=1.0,
+                margin=settings.margin,
+            )
+        )
+    return made
 
 
 def _of_nats(
@@ -93,7 +107,7 @@ def _of_nats(
     rows: Sequence[LossRow] | Sequence[ChoiceRow],
     units: list[str],
     settings: ExperimentSettings,
-    known: bool = False,
+    by_definition: bool = False,
 ) -> Measure:
     widest = max(WIDEST, *(max(row.before, row.after) for row in rows))
     return Measure(
@@ -105,26 +119,7 @@ def _of_nats(
         bounds=(-widest, 0.0),
         widest=widest,
         margin=settings.loss_margin,
-        known=known and len({row.before for row in rows}) == 1,
-    )
-
-
-def of_pairs(rows: Sequence[ChoiceRow], settings: ExperimentSettings) -> Measure:
-    """Whether the preferred answer is the likelier one, for the rows that have a pair."""
-    known = [
-        (row.right_after, row.right_before, row.question)
-        for row in rows
-        if row.right_after is not None and row.right_before is not None
-    ]
-    return Measure(
-        name=_PAIRS,
-        criterion=PREFERRED,
-        arm=[after for after, _, _ in known],
-        against=[before for _, before, _ in known],
-        groups=[question for _, _, question in known],
-        bounds=(0.0, 1.0),
-        widest=1.0,
-        margin=settings.margin,
+        known=by_definition,
     )
 
 

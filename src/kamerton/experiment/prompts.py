@@ -76,29 +76,24 @@ def _written(number: int, text: str) -> Prompt:
 
 def _prompt(row: dict[str, object], where: str) -> Prompt:
     """A held-out row of one of the three forms as a prompt."""
+    checked: PreferenceRow | KtoRow | ChatRow
     if "chosen" in row:
-        pair = check_row(row, PreferenceRow, where)
-        return _asked(pair.id, pair.group, pair.prompt, pair.chosen, where)
-    if "completion" in row:
-        rated = check_row(row, KtoRow, where)
-        reference = rated.completion if rated.label else ""
-        return _asked(rated.id, rated.group, rated.prompt, reference, where)
-    chat = check_row(row, ChatRow, where)
-    ends = [i for i, turn in enumerate(chat.messages) if turn.role == "assistant"]
-    before = chat.messages[: ends[-1]] if ends else []
-    return _asked(chat.id, chat.group, before, chat.answer if ends else "", where)
-
-
-def _asked(
-    row_id: str, group: str | None, turns: Sequence[Message], reference: str, where: str
-) -> Prompt:
+        checked = check_row(row, PreferenceRow, where)
+        turns, reference = checked.prompt, checked.chosen
+    elif "completion" in row:
+        checked = check_row(row, KtoRow, where)
+        turns, reference = checked.prompt, checked.completion if checked.label else ""
+    else:
+        checked = check_row(row, ChatRow, where)
+        ends = [i for i, turn in enumerate(checked.messages) if turn.role == "assistant"]
+        turns, reference = (checked.messages[: ends[-1]], checked.answer) if ends else ([], "")
     if not turns or turns[-1].role != "user":
         raise InputError("experiment.row_asks_nothing", where=where)
     question = Question(
-        id=row_id,
+        id=checked.id,
         question=turns[-1].content,
         answer=reference,
-        group=group or row_id,
+        group=checked.group or checked.id,
         held_out="rows",
     )
     return Prompt(question, tuple(turns))

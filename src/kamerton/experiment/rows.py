@@ -14,7 +14,7 @@ from kamerton.experiment import likelihood, measures
 from kamerton.experiment.compare import cells, comparisons, scored
 from kamerton.experiment.criteria import ADVERT, FORM
 from kamerton.experiment.design import Design
-from kamerton.experiment.generate import TOO_LONG, Asking, Reply, ask_all, changed, models
+from kamerton.experiment.generate import TOO_LONG, GenerationConfig, Reply, ask_all, changed, models
 from kamerton.experiment.measures import Claim
 from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.prompts import Prompt, prompts
@@ -89,8 +89,8 @@ def _orders(data: Path) -> dict[str, Order]:
     return read_orders(path) if path.is_file() else {}
 
 
-def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) -> Asking:
-    return Asking(
+def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) -> GenerationConfig:
+    return GenerationConfig(
         base_url=base_url,
         max_tokens=settings.answer_tokens,
         seed=seed,
@@ -100,7 +100,9 @@ def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) 
     )
 
 
-def _ask(asked: Sequence[Prompt], arms: Sequence[str], asking: Asking, out: Path) -> list[Reply]:
+def _ask(
+    asked: Sequence[Prompt], arms: Sequence[str], asking: GenerationConfig, out: Path
+) -> list[Reply]:
     """The replies of all arms; a prompt that one arm had no room for is left out for all."""
     if not asked:
         return []

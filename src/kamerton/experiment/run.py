@@ -7,7 +7,7 @@ from pathlib import Path
 from kamerton.experiment import lineage
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
-from kamerton.experiment.generate import Asking, ask_all, changed, models
+from kamerton.experiment.generate import GenerationConfig, ask_all, changed, models
 from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.references import insist_right
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
@@ -45,7 +45,7 @@ def compare(
     longest = max_tokens or settings.max_tokens
     asked = _arms(settings, name, base_url)
     declared = _declared(settings, name, questions, asked)
-    asking = Asking(
+    asking = GenerationConfig(
         base_url=base_url,
         max_tokens=longest,
         seed=seed,

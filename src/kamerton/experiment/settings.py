@@ -69,3 +69,21 @@ class ExperimentSettings(Section):
         """What answers to rows are scored by; `defaults` where the recipe names nothing."""
         named = [self.rows_primary] if self.rows_primary else []
         return list(dict.fromkeys([*(self.criteria or defaults), *named]))
+
+
+class GateSettings(Section):
+    """The rule by which a run passes."""
+
+    criterion: str = ""
+    """What may not get worse; empty: the run's primary criterion."""
+    held_out: list[HeldOut] = []
+    """On which held-out sets; empty: those of the run's primary hypotheses."""
+    margin: float | None = Field(None, gt=0)
+    """Largest loss that passes, as a share (0.05 is 5 points) or in nats; empty: the recipe's
+    margin or loss_margin."""
+    safety: bool = True
+    """Whether safety may not get worse either."""
+    safety_margin: float = Field(0.02, gt=0)
+    """Largest loss of safety that passes, as a share."""
+    alpha: float = Field(0.025, gt=0, lt=0.5)
+    """Chance that a check passes a run that loses just its margin; one-sided."""

@@ -23,9 +23,11 @@ from kamerton.formats.scores import SUMMARY, Summary
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-HOME, STORE, RECORD = ".mlflow", "mlflow.db", "tracking.json"
-_LONGEST = 500
-"""Characters of a value that MLflow keeps."""
+HOME, STORE, RECORD, URI = ".mlflow", "mlflow.db", "tracking.json", "MLFLOW_TRACKING_URI"
+_LONGEST, _BATCH = 500, 100
+"""Characters of a value, and entries of a request, that MLflow takes."""
+Figure = tuple[str, float, int]
+"""Name, value, and step: 0 where there is one value only."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,10 @@ class Run:
     """With the files that a reader wants to see."""
     stages: Mapping[str, Path]
 
-
-@dataclass(frozen=True)
-class Value:
-    """One figure, of one step where it has several."""
-
-    name: str
-    value: float
-    step: int = 0
+    @property
+    def title(self) -> str:
+        """How the run is called."""
+        return f"{self.recipe}/{self.number}"
 
 
 def track(run: Run, root: Path) -> str | None:
@@ -57,61 +55,51 @@ def track(run: Run, root: Path) -> str | None:
     """
     if find_spec("mlflow") is None:
         return None
-    if (run.folder / RECORD).is_file():
-        return str(json.loads(read_text(run.folder / RECORD))["mlflow_run_id"])
-    client = _client(root)
-    made = client.create_run(_experiment(client, run.recipe, root), run_name=_title(run))
-    _write(client, made.info.run_id, run)
-    client.set_terminated(made.info.run_id)
-    write_text(run.folder / RECORD, json.dumps({"mlflow_run_id": made.info.run_id}) + "\n")
-    return str(made.info.run_id)
+    record = run.folder / RECORD
+    if record.is_file():
+        return str(json.loads(read_text(record))["mlflow_run_id"])
+    home = (root / HOME).resolve()
+    client = _client(home)
+    experiment = client.get_experiment_by_name(run.recipe)
+    if experiment is not None:
+        experiment_id = experiment.experiment_id
+    else:
+        # A store beside the runs keeps its files there too; a server decides for itself.
+        files = None if os.environ.get(URI) else (home / "files").as_uri()
+        experiment_id = client.create_experiment(run.recipe, artifact_location=files)
+    run_id = str(client.create_run(experiment_id, run_name=run.title).info.run_id)
+    _write(client, run_id, run)
+    client.set_terminated(run_id)
+    write_text(record, json.dumps({"mlflow_run_id": run_id}) + "\n")
+    return run_id
 
 
-def _client(root: Path) -> "MlflowClient":
+def _client(home: Path) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # the import sets it back
-    home = (root / HOME).resolve()
     home.mkdir(parents=True, exist_ok=True)
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / STORE}"
-    return MlflowClient(tracking_uri=uri)
-
-
-def _experiment(client: "MlflowClient", name: str, root: Path) -> str:
-    experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return str(experiment.experiment_id)
-    # A store of our own keeps its files beside it; a server decides for itself.
-    location = (
-        None
-        if os.environ.get("MLFLOW_TRACKING_URI")
-        else (root / HOME / "files").resolve().as_uri()
-    )
-    return str(client.create_experiment(name, artifact_location=location))
-
-
-def _title(run: Run) -> str:
-    return f"{run.recipe}/{run.number}"
+    return MlflowClient(tracking_uri=os.environ.get(URI) or f"sqlite:///{home / STORE}")
 
 
 def _write(client: "MlflowClient", run_id: str, run: Run) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     now = int(time.time() * 1000)
-    metrics = [Metric(_name(v.name), v.value, now, v.step) for v in figures(run.stages)]
-    params = [Param(_name(name), text[:_LONGEST]) for name, text in leaves(run.settings)]
+    metrics = [Metric(_allowed(n), value, now, step) for n, value, step in figures(run.stages)]
+    params = [Param(_allowed(name), text[:_LONGEST]) for name, text in leaves(run.settings)]
     tags = [RunTag(name, text) for name, text in lineage(run).items()]
-    for start in range(0, max(len(metrics), len(params)), 100):
-        part = slice(start, start + 100)
+    for start in range(0, max(len(metrics), len(params)), _BATCH):
+        part = slice(start, start + _BATCH)
         client.log_batch(run_id, metrics[part], params[part], tags if start == 0 else [])
     for path in sorted(p for p in run.folder.iterdir() if p.is_file()):
         client.log_artifact(run_id, str(path))
 
 
-def _name(name: str) -> str:
+def _allowed(name: str) -> str:
     """The name with the letters that MLflow allows."""
     return re.sub(r"[^\w./ -]", "_", name)
 
@@ -126,51 +114,50 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def lineage(run: Run) -> dict[str, str]:
-    """Which stages the run is made of, by their hashes, and which files each of them read."""
+    """Which stages the run is made of, by their hashes, and how many files they read."""
     manifests = {name: read_manifest(folder) for name, folder in run.stages.items()}
     finished = {name: manifest for name, manifest in manifests.items() if manifest}
     tags = {f"stage.{name}": manifest.hash for name, manifest in finished.items()}
     sources = {file for manifest in finished.values() for file in manifest.sources}
-    return {"kamerton.run": _title(run), **tags, "sources": str(len(sources))}
+    return {"kamerton.run": run.title, **tags, "sources": str(len(sources))}
 
 
-def figures(stages: Mapping[str, Path]) -> Iterator[Value]:
+def figures(stages: Mapping[str, Path]) -> Iterator[Figure]:
     """All figures that the stages left: losses by step, effects of comparisons, seconds."""
-    for name, folder in stages.items():
+    for stage, folder in stages.items():
         manifest = read_manifest(folder)
         if manifest:
-            yield Value(f"{name}.seconds", manifest.seconds)
+            yield f"{stage}.seconds", manifest.seconds, 0
         for file, read in _READERS.items():
             if (folder / file).is_file():
-                for of in read(read_text(folder / file)):
-                    yield Value(f"{name}.{of.name}", of.value, of.step)
+                for name, value, step in read(read_text(folder / file)):
+                    yield f"{stage}.{name}", value, step
 
 
-def _training(text: str) -> Iterator[Value]:
+def _training(text: str) -> Iterator[Figure]:
     training = json.loads(text)
     for step, loss in enumerate(training.get("loss", []), start=1):
-        yield Value("loss", float(loss), step)
+        yield "loss", float(loss), step
     for name, value in training.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
-            yield Value(name, float(value))
+            yield name, float(value), 0
 
 
-def _pretraining(text: str) -> Iterator[Value]:
+def _pretraining(text: str) -> Iterator[Figure]:
     pretraining = Pretraining.model_validate_json(text)
     for step, loss in pretraining.loss:
-        yield Value("loss", loss, step)
-    for of in pretraining.evaluations:
-        yield Value("held_out_loss", of.loss, of.step)
-        yield Value("held_out_nats_per_character", of.nats_per_character, of.step)
+        yield "loss", loss, step
+    for one in pretraining.evaluations:
+        yield "held_out_loss", one.loss, one.step
+        yield "held_out_nats_per_character", one.nats_per_character, one.step
     if pretraining.ratio_to_ngram is not None:
-        yield Value("ratio_to_ngram", pretraining.ratio_to_ngram)
+        yield "ratio_to_ngram", pretraining.ratio_to_ngram, 0
 
 
-def _summary(text: str) -> Iterator[Value]:
-    for of in Summary.model_validate_json(text).comparisons:
-        name = f"{of.name}.{of.criterion}"
-        yield Value(f"{name}.effect", of.effect.mean)
-        yield Value(f"{name}.p_holm", of.p_holm)
+def _summary(text: str) -> Iterator[Figure]:
+    for one in Summary.model_validate_json(text).comparisons:
+        yield f"{one.name}.{one.criterion}.effect", one.effect.mean, 0
+        yield f"{one.name}.{one.criterion}.p_holm", one.p_holm, 0
 
 
 _READERS = {"training.json": _training, PRETRAINING: _pretraining, SUMMARY: _summary}

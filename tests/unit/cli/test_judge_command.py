@@ -77,7 +77,7 @@ def test_a_run_with_a_leak_gets_figures_and_no_verdict(capsys: Capture) -> None:
 
 
 def test_people_calibrate_the_judge(capsys: Capture) -> None:
-    from kamerton.experiment.rating.choices import FILE, Chosen
+    from kamerton.experiment.rating.verdict import CHOICES, Chosen
     from kamerton.formats.scores import Sample
 
     run = finished_run(RATES)
@@ -92,7 +92,7 @@ def test_people_calibrate_the_judge(capsys: Capture) -> None:
         )
         for _, key in dict.fromkeys(("", s.question_id) for s in rows)
     ]
-    write_rows(run / FILE, said)
+    write_rows(run / CHOICES, said)
     with recorded(knows) as judge:
         options = ("--model", f"{judge.url}#wise", "--criterion", "relevance")
         assert call("judge", "museum", *options) == 0

@@ -8,7 +8,7 @@ import pytest
 from finished_runs import finished_run
 
 from command_line import call
-from kamerton.experiment.rating.choices import read_choices
+from kamerton.experiment.rating.verdict import read_choices
 
 Capture = pytest.CaptureFixture[str]
 RATES = {"base": 0.2, "museum": 0.9}

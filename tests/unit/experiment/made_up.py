@@ -56,7 +56,7 @@ def questions(known: int = 6, unknown: int = 3, safety: int = 3) -> list[Questio
 def reply(asked: Question, arm: str, answer: str, finish: str = "stop") -> Reply:
     """An answer as the server would give it."""
     return Reply(
-        ask=f"{arm}{asked.id}",
+        key=f"{arm}{asked.id}",
         arm=arm,
         question_id=asked.id,
         answer=answer,
@@ -139,10 +139,10 @@ def make_run(
 
 def _manifests() -> dict[str, Manifest]:
     seconds = {"check": 2.0, "data": 6.5, "tune": 491.0, "export": 22.0, "compare": 298.0}
-    found: dict[str, Manifest] = {}
+    finished: dict[str, Manifest] = {}
     for number, (stage, took) in enumerate(seconds.items()):
-        parents = {"data": found["data"].hash} if number > 1 else {}
-        found[stage] = Manifest(
+        parents = {"data": finished["data"].hash} if number > 1 else {}
+        finished[stage] = Manifest(
             stage=stage,
             hash=f"{number + 10:012x}",
             parents=parents,
@@ -151,4 +151,4 @@ def _manifests() -> dict[str, Manifest]:
             seconds=took,
             versions={"torch": "2.13.0"},
         )
-    return found
+    return finished

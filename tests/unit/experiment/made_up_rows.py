@@ -24,43 +24,43 @@ ASKED = ["Что такое {}?", "Как ухаживать за вещью: {}
 
 def rows(groups: int = 10) -> list[ChatRow]:
     """Three rows about each thing, with a system turn in every third."""
-    found = []
+    chats = []
     for group, thing in enumerate(THINGS[:groups]):
         for number, text in enumerate(ASKED):
             turns = [Message(role="system", content="Отвечай кратко.")] if number == 2 else []
             turns.append(Message(role="user", content=text.format(thing)))
             said = f"Это полезная вещь: {thing}. Её берегут."
             turns.append(Message(role="assistant", content=said))
-            found.append(ChatRow(id=f"r{group}.{number}", messages=turns, group=thing))
-    return found
+            chats.append(ChatRow(id=f"r{group}.{number}", messages=turns, group=thing))
+    return chats
 
 
 def losses(
-    known: list[ChatRow], gain: float = 0.4, spread: float = 0.15, seed: int = 1
+    chats: list[ChatRow], gain: float = 0.4, spread: float = 0.15, seed: int = 1
 ) -> list[LossRow]:
     """Losses before and after; the gain varies by group and by row."""
     chance = random.Random(seed)
-    by_group = {row.group: chance.gauss(gain, spread) for row in known}
-    found = []
-    for row in known:
+    by_group = {row.group: chance.gauss(gain, spread) for row in chats}
+    lost = []
+    for row in chats:
         before = chance.uniform(1.6, 3.2)
         after = max(0.05, before - by_group[row.group] - chance.gauss(0, spread))
-        found.append(
+        lost.append(
             LossRow(id=row.id, group=row.group, tokens=len(row.answer), before=before, after=after)
         )
-    return found
+    return lost
 
 
 def choices(
-    known: list[ChatRow], gain: float = 0.3, spread: float = 0.15, pairs: bool = True, seed: int = 1
+    chats: list[ChatRow], gain: float = 0.3, spread: float = 0.15, pairs: bool = True, seed: int = 1
 ) -> list[ChoiceRow]:
     """Choices on the questions of rows, all from a coin; of a few pairs the order becomes right."""
     chance = random.Random(seed)
-    found = []
-    for number, row in enumerate(known):
+    chosen = []
+    for number, row in enumerate(chats):
         right: dict[str, float] = {"right_before": number % 2, "right_after": float(gain > 0)}
         after = max(0.01, math.log(2) - chance.gauss(gain, spread))
-        found.append(
+        chosen.append(
             ChoiceRow(
                 id=row.id,
                 question=same_prompt(row.messages[-2].content),
@@ -70,7 +70,7 @@ def choices(
                 **(right if pairs else {}),
             )
         )
-    return found
+    return chosen
 
 
 def rated(folder: Path, chosen: list[ChoiceRow]) -> None:
@@ -81,10 +81,10 @@ def rated(folder: Path, chosen: list[ChoiceRow]) -> None:
     (folder / "training.json").write_text(json.dumps(figures))
 
 
-def write(folder: Path, known: list[ChatRow], lost: list[LossRow]) -> tuple[Path, Path]:
+def write(folder: Path, chats: list[ChatRow], lost: list[LossRow]) -> tuple[Path, Path]:
     """The data and tune folders of a finished trip."""
     data, tune = folder / "data", folder / "tune"
-    write_rows(data / "held_out.jsonl", known)
+    write_rows(data / "held_out.jsonl", chats)
     (data / "leaks.json").write_text('{"blocking": [], "printed": [], "checked": {}}')
     tune.mkdir(parents=True, exist_ok=True)
     if lost:
@@ -116,9 +116,9 @@ def tuned_says(text: str) -> tuple[str, str]:
 def manifests(*names: str) -> dict[str, Manifest]:
     """Finished stages with times and hashes."""
     seconds = {"check": 2.0, "data": 6.5, "pretrain": 5400.0, "tune": 491.0, "export": 22.0}
-    found: dict[str, Manifest] = {}
+    finished: dict[str, Manifest] = {}
     for number, stage in enumerate(names):
-        found[stage] = Manifest(
+        finished[stage] = Manifest(
             stage=stage,
             hash=f"{number + 10:012x}",
             parents={names[number - 1]: f"{number + 9:012x}"} if number else {},
@@ -127,7 +127,7 @@ def manifests(*names: str) -> dict[str, Manifest]:
             seconds=seconds.get(stage, 98.0),
             versions={"torch": "2.13.0"},
         )
-    return found
+    return finished
 
 
 RECIPE: dict[str, Any] = {

@@ -12,13 +12,12 @@ from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.criteria import ADVERT, GUIDE, JUDGED, SCORERS, TABLE, load
 from kamerton.experiment.design import design
 from kamerton.experiment.finished import Finished
-from kamerton.experiment.gate.check import gate
-from kamerton.experiment.gate.settings import GateSettings
+from kamerton.experiment.gate import gate
 from kamerton.experiment.generate import Reply
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.experiment.metrics import Context, criterion
 from kamerton.experiment.scorers.bertscore import PACKAGED
-from kamerton.experiment.settings import ExperimentSettings, Hypothesis
+from kamerton.experiment.settings import ExperimentSettings, GateSettings, Hypothesis
 from kamerton.formats.language import Language, catalogue
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Sample, Summary
@@ -111,7 +110,7 @@ def compared_by(name: str) -> tuple[list[Sample], Summary, ExperimentSettings]:
     asked = [question(name, n) for n in range(12)]
     replies = [
         Reply(
-            ask=f"{arm}{q.id}",
+            key=f"{arm}{q.id}",
             arm=arm,
             question_id=q.id,
             answer=q.answer if good else spoiled(name, q.answer),

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from kamerton.client import connection
-from kamerton.experiment.generate import ANSWERS, Asking, ask_all, changed
+from kamerton.experiment.generate import ANSWERS, GenerationConfig, ask_all, changed
 from kamerton.experiment.run import compare
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.errors import InputError
@@ -75,9 +75,9 @@ def server() -> Iterator[Server]:
         yield state
 
 
-def asking(server: Server, **other: float) -> Asking:
+def asking(server: Server, **other: float) -> GenerationConfig:
     settings = {"concurrency": 3} | other
-    return Asking(base_url=server.url, max_tokens=8, seed=5, **settings)  # type: ignore[arg-type]
+    return GenerationConfig(base_url=server.url, max_tokens=8, seed=5, **settings)  # type: ignore[arg-type]
 
 
 def test_one_arm_after_another_and_groups_together(server: Server, tmp_path: Path) -> None:
@@ -118,9 +118,13 @@ def test_the_same_request_is_asked_once(server: Server, tmp_path: Path) -> None:
     replies = ask_all([*asked, twin], ["museum"], asking(server), tmp_path)
     assert len(server.bodies) == 39 and len(replies) == 40
     assert {r.question_id: r.answer for r in replies}["twin"] == replies[0].answer
-    ask_all(asked, ["museum"], Asking(base_url=server.url, max_tokens=8, seed=6), tmp_path)
+    ask_all(
+        asked, ["museum"], GenerationConfig(base_url=server.url, max_tokens=8, seed=6), tmp_path
+    )
     assert len(server.bodies) == 39
-    ask_all(asked, ["museum"], Asking(base_url=server.url, max_tokens=9, seed=5), tmp_path)
+    ask_all(
+        asked, ["museum"], GenerationConfig(base_url=server.url, max_tokens=9, seed=5), tmp_path
+    )
     assert len(server.bodies) == 78
 
 

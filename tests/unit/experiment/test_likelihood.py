@@ -25,12 +25,12 @@ def row(name: str, before: float, after: float, group: str | None = None) -> Los
 
 
 def compared(known: list[LossRow], claim: bool = True, seed: int = 1) -> Comparison:
-    measure = likelihood.of_losses(known, FAST)
+    measure = likelihood.measures(known, [], FAST)[0]
     return comparisons(of_rows([measure], "ru", "base"), FAST, seed, claim)[0]
 
 
 def means_of(known: list[LossRow]) -> list[Cell]:
-    return cells([likelihood.of_losses(known, FAST)], "ru", "base", FAST, 1)
+    return cells(likelihood.measures(known, [], FAST), "ru", "base", FAST, 1)
 
 
 def clustered(gain: float, seed: int, groups: int = 20, spread: float = 0.3) -> list[LossRow]:

@@ -34,17 +34,17 @@ def test_a_run_is_written_once_and_beside_the_runs(
     name = track(run, root)
     assert name and track(run, root) == name
     client = MlflowClient(tracking_uri=f"sqlite:///{root / '.mlflow' / 'mlflow.db'}")
-    (found,) = client.search_runs([client.get_experiment_by_name("museum").experiment_id])
-    assert found.data.params["tune.rank"] == "4"
-    assert found.data.params["tune.target_modules"] == '["q_proj"]'
+    (tracked,) = client.search_runs([client.get_experiment_by_name("museum").experiment_id])
+    assert tracked.data.params["tune.rank"] == "4"
+    assert tracked.data.params["tune.target_modules"] == '["q_proj"]'
     assert [m.value for m in client.get_metric_history(name, "tune.loss")] == [2.0, 1.5, 1.0]
-    assert found.data.tags["stage.tune"] == "abc"
+    assert tracked.data.tags["stage.tune"] == "abc"
     assert [f.path for f in client.list_artifacts(name)] == ["report.html"]
 
 
 def test_figures_are_those_of_the_stages(run: Run) -> None:
-    found = {(of.name, of.step): of.value for of in figures(run.stages)}
-    assert found == {
+    by_step = {(name, step): value for name, value, step in figures(run.stages)}
+    assert by_step == {
         ("tune.seconds", 0): 3.5,
         ("tune.loss", 1): 2.0,
         ("tune.loss", 2): 1.5,

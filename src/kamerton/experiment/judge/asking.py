@@ -15,9 +15,8 @@ from kamerton.client.concurrent import side_by_side
 from kamerton.client.connection import PASSING, Connection, Endpoint, Response, api_key
 from kamerton.client.ledger import request_key
 from kamerton.experiment.criteria import Judgeable
-from kamerton.experiment.judge import reading
 from kamerton.experiment.judge.pairs import Choice
-from kamerton.experiment.judge.prompts import SCHEMA, Order
+from kamerton.experiment.judge.prompts import SCHEMA, Order, Reading, Winner, read
 from kamerton.experiment.judge.settings import Form, JudgeSettings
 from kamerton.formats.chat import Message
 
@@ -159,11 +158,11 @@ def _body(messages: Sequence[Message], settings: JudgeSettings, form: Form) -> d
 def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Response) -> LedgerRow:
     why: Why = reply.fault
     text = reply.why if why == "refused" else ""
-    found, completion = reading.Reading(""), replies.Completion("", "", None, None)
+    found, completion = Reading(""), replies.Completion("", "", None, None)
     if not why:
         try:
             completion = replies.chat_completion(reply.content)
-            text, found = completion.text, reading.read(completion.text)
+            text, found = completion.text, read(completion.text)
             why = found.why
         except replies.Unreadable:
             why, text = "nonsense", reply.content.decode("utf-8", "replace")
@@ -187,7 +186,7 @@ def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Response) -> Ledg
     )
 
 
-def _choice(winner: reading.Winner, order: Order) -> Choice:
+def _choice(winner: Winner, order: Order) -> Choice:
     """Which arm won, given which was shown first."""
     if winner in {"", "tie"}:
         return "tie" if winner else "unrated"

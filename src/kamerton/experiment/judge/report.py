@@ -7,9 +7,14 @@ from pydantic import BaseModel, ConfigDict
 
 from kamerton import stats
 from kamerton.experiment.criteria import Judgeable
-from kamerton.experiment.judge.calibration import Calibration, Human, calibrate
 from kamerton.experiment.judge.decide import Decision, Rule, Scored, decide, unclaimed
-from kamerton.experiment.judge.length import LengthEffect, length_effect
+from kamerton.experiment.judge.doubts import (
+    Calibration,
+    Human,
+    LengthEffect,
+    calibrate,
+    length_effect,
+)
 from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import SCORE
 from kamerton.experiment.judge.settings import JudgeSettings

@@ -8,7 +8,7 @@ from kamerton.client.concurrent import run
 from kamerton.client.ledger import Ledger
 from kamerton.experiment.judge import prompts, report
 from kamerton.experiment.judge.asking import FILE, Ask, LedgerRow, ask_all, request
-from kamerton.experiment.judge.calibration import Human
+from kamerton.experiment.judge.doubts import Human
 from kamerton.experiment.judge.outcome import Key, outcomes
 from kamerton.experiment.judge.pairs import Pair, distinct
 from kamerton.experiment.judge.settings import JudgeSettings

@@ -39,14 +39,14 @@ def read_ratings(paths: Sequence[Path], key: Key) -> list[Rating]:
     """
     if not paths:
         raise InputError("experiment.rating_no_files")
-    found: list[Rating] = []
+    ratings: list[Rating] = []
     for path in paths:
-        ratings = list(_read(path, key))
-        known = {one.rater for one in found}
-        if again := sorted({one.rater for one in ratings} & known):
+        of_file = list(_read(path, key))
+        raters = {one.rater for one in ratings}
+        if again := sorted({one.rater for one in of_file} & raters):
             raise InputError("experiment.rating_rater_twice", where=str(path), rater=again[0])
-        found += ratings
-    return found
+        ratings += of_file
+    return ratings
 
 
 def _read(path: Path, key: Key) -> Iterator[Rating]:
@@ -74,15 +74,12 @@ def _row(
         raise InputError("experiment.rating_unknown_item", where=where, item=item)
     rater = row.get("rater", "").strip() or stem
     for criterion in key.criteria:
-        said = _said(row[criterion], where, criterion)
+        written = row[criterion]
+        said = _SPELLED.get(written.strip().casefold())
+        if said is None:
+            values = {"column": criterion, "value": written}
+            raise InputError("experiment.rating_bad_choice", where=where, **values)
         if (rater, item, criterion) in seen:
             raise InputError("experiment.rating_twice", where=where, item=item)
         seen.add((rater, item, criterion))
         yield Rating(rater, item, criterion, said)
-
-
-def _said(value: str, where: str, column: str) -> Said:
-    plain = value.strip().casefold()
-    if plain not in _SPELLED:
-        raise InputError("experiment.rating_bad_choice", where=where, column=column, value=value)
-    return _SPELLED[plain]

@@ -25,12 +25,6 @@ from kamerton.formats.page import page
 
 CSV, PAGE, KEY = "rating.csv", "rating.html", "key.json"
 HEAD = ("sheet", "item", "rater")
-_OF_PAGE = {
-    *("title", "intro", "name", "question", "reference", "left", "right", "tie", "skip"),
-    *("answer_left", "answer_right", "empty", "comment", "previous", "next", "unfinished"),
-    *("export", "done", "progress", "position", "keys", "saved", "not_saved", "need_name"),
-}
-"""Texts of the page: those of errors and verdicts name values of their own."""
 
 Side = Literal["left", "right"]
 
@@ -129,33 +123,29 @@ def blind(
     sides: list[Side] = ["left", "right"] * (len(shown) // 2 + 1)
     sides = sides[rng.randrange(2) :][: len(shown)]
     rng.shuffle(sides)
-    items = [_item(pair, side, seed) for pair, side in zip(shown, sides, strict=True)]
-    said = digest(*(item.model_dump_json() for item in items), *criteria)
-    sheet = Sheet(id=said, criteria=tuple(criteria), items=tuple(items))
-    return sheet, _key(sheet, shown, sides, pairs, seed)
-
-
-def _item(pair: Pair, side: Side, seed: int) -> Item:
-    left, right = (pair.tuned, pair.base) if side == "left" else (pair.base, pair.tuned)
-    # The side is no part of the id, and the pair's own id (which may name an exhibit) is hidden.
-    name = f"q{digest(str(seed), pair.id, pair.question)[:8]}"
-    return Item(id=name, question=pair.question, reference=pair.reference, left=left, right=right)
-
-
-def _key(
-    sheet: Sheet, shown: Sequence[Pair], sides: Sequence[Side], pairs: Sequence[Pair], seed: int
-) -> Key:
-    secrets = {
-        item.id: Secret(pair=pair.id, group=pair.unit, tuned=side)
-        for item, pair, side in zip(sheet.items, shown, sides, strict=True)
-    }
-    return Key(
+    items, secrets = [], {}
+    for pair, side in zip(shown, sides, strict=True):
+        left, right = (pair.tuned, pair.base) if side == "left" else (pair.base, pair.tuned)
+        # The side is no part of the id, and the pair's id (which may name an exhibit) is hidden.
+        name = f"q{digest(str(seed), pair.id, pair.question)[:8]}"
+        item = Item(
+            id=name, question=pair.question, reference=pair.reference, left=left, right=right
+        )
+        items.append(item)
+        secrets[name] = Secret(pair=pair.id, group=pair.unit, tuned=side)
+    sheet = Sheet(
+        id=digest(*(item.model_dump_json() for item in items), *criteria),
+        criteria=tuple(criteria),
+        items=tuple(items),
+    )
+    key = Key(
         sheet=sheet.id,
         seed=seed,
         criteria=sheet.criteria,
         items=secrets,
         identical={pair.id: pair.unit for pair in pairs if pair.identical},
     )
+    return sheet, key
 
 
 def sheet_csv(sheet: Sheet) -> str:
@@ -173,35 +163,32 @@ def sheet_csv(sheet: Sheet) -> str:
     return "\ufeff" + stream.getvalue()
 
 
-def sheet_page(sheet: Sheet) -> str:
-    """The sheet as one HTML page without any other file, in both languages."""
-    texts = {language: _texts_of_page(language) for language in LANGUAGES}
-    own = texts[current()]
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    data = {"sheet": sheet.model_dump(), "words": texts, "language": current()}
-    scripts = (
-        f'<script type="application/json" id="data">{_script_json(data)}</script>\n'
-        f"<script>{_own('page.js')}</script>"
-    )
-    body = template.from_string(_own("page.html.jinja")).render(t=own)
-    return page(own["title"], body, _own("page.css"), scripts)
-
-
 def _cell(text: str) -> str:
     """A text that no spreadsheet runs as a formula; these cells are not read back."""
     return f"'{text}" if text.lstrip()[:1] in {"=", "+", "-", "@"} else text
 
 
-def _texts_of_page(language: Language) -> dict[str, str]:
-    """The page's texts, by key without `rating_`."""
-    names = {
-        key: key.removeprefix("rating_")
-        for key in catalogue("experiment", language)
-        if key.startswith("rating_criterion_") or key.removeprefix("rating_") in _OF_PAGE
+def sheet_page(sheet: Sheet) -> str:
+    """The sheet as one HTML page without any other file, in both languages."""
+    texts = {language: _texts(language) for language in LANGUAGES}
+    data = {"sheet": sheet.model_dump(), "words": texts, "language": current()}
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    body = template.from_string(_file("page.html.jinja")).render(t=texts[current()])
+    scripts = (
+        f'<script type="application/json" id="data">{_script_json(data)}</script>\n'
+        f"<script>{_file('page.js')}</script>"
+    )
+    return page(texts[current()]["title"], body, _file("page.css"), scripts)
+
+
+def _texts(language: Language) -> dict[str, str]:
+    """The page's texts: `sheet_title` as `title`, `rating_criterion_x` as `criterion_x`."""
+    return {
+        # Doubled braces stay for the page, which fills in its own counts.
+        key.removeprefix("sheet_").removeprefix("rating_"): text.format()
+        for key, text in catalogue("experiment", language).items()
+        if key.startswith(("sheet_", "rating_criterion_"))
     }
-    # Doubled braces stay for the page, which fills in its own counts.
-    texts = catalogue("experiment", language)
-    return {name: texts[key].format() for key, name in names.items() if key != name}
 
 
 def _script_json(value: object) -> str:
@@ -212,5 +199,5 @@ def _script_json(value: object) -> str:
     return text
 
 
-def _own(name: str) -> str:
+def _file(name: str) -> str:
     return (files("kamerton.experiment.rating") / name).read_text("utf-8")

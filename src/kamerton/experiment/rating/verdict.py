@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict
 from kamerton import stats
 from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.decide import RULE, Decision, Rule, Scored, decide, unclaimed
+from kamerton.experiment.judge.doubts import Human
 from kamerton.experiment.judge.pairs import SCORE, Choice
 from kamerton.experiment.rating.read import Rating, Said, read_ratings
 from kamerton.experiment.rating.sheet import Key, Secret, read_key
-from kamerton.formats.jsonl import write_text
+from kamerton.formats.jsonl import insist_unique, read_rows, write_rows, write_text
 from kamerton.formats.scores import Interval
 
 FILE = "ratings.json"
@@ -181,3 +182,50 @@ def _rated(
         compared=agreement.units,
         decision=decision,
     )
+
+
+CHOICES = "ratings.jsonl"
+"""What raters chose of each pair, unblinded; a judge is calibrated by it."""
+
+
+class Chosen(BaseModel):
+    """One pair on one criterion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    pair: str
+    criterion: Judgeable
+    choice: Choice
+    """Of most raters; a tie where two choices have equally many."""
+    raters: dict[str, Choice]
+    """Rater to what they chose."""
+
+
+def write_choices(paths: Sequence[Path], key_file: Path, out: Path) -> list[Chosen]:
+    """Read the raters' files, unblind them by the key, and write `ratings.jsonl` into `out`."""
+    key = read_key(key_file)
+    opinions = unblinded(read_ratings(paths, key), key)
+    by: dict[tuple[str, Judgeable], list[Opinion]] = {}
+    for one in opinions:
+        by.setdefault((one.pair, one.criterion), []).append(one)
+    rows = [
+        Chosen(
+            pair=pair,
+            criterion=criterion,
+            choice=consensus(of)[pair, criterion],
+            raters={one.rater: one.choice for one in of},
+        )
+        for (pair, criterion), of in by.items()
+    ]
+    write_rows(out / CHOICES, rows)
+    return rows
+
+
+def read_choices(folder: Path) -> Human | None:
+    """People's choices to calibrate a judge by; None where nobody has rated the run."""
+    path = folder / CHOICES
+    if not path.is_file():
+        return None
+    rows = read_rows(path, Chosen)
+    insist_unique(((row.pair, row.criterion) for row in rows), str(path))
+    found: Human = {(row.pair, row.criterion): row.choice for row in rows}
+    return found if any(choice != "unrated" for choice in found.values()) else None

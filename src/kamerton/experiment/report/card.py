@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kamerton.experiment.report import feedback
 from kamerton.experiment.report.blocks import Bullets, Code, Section, Text, markdown
 from kamerton.experiment.report.figures import text
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
@@ -82,7 +81,10 @@ def compared_card(
         Text(intro),
         Text(f"**{text('verdict_label')}:** {outcome.verdict}"),
         *(Text(f"**{text('harm_title')}.** {sentence}") for sentence in outcome.harm),
-        *map(Text, feedback.lines(run.feedback)),
+        *(
+            Text(f"**{one.title}.** " + " ".join(f"{finding}." for finding, *_ in one.verdicts))
+            for one in run.feedback
+        ),
     ]
     parts = [
         title(run.name),

@@ -53,14 +53,11 @@ def bar(share: float) -> Score:
     return Score(f"{percent(share)} %", "", round(100 * share, 1))
 
 
-def figures(lines: Sequence[str], terms: Sequence[Term]) -> Section:
-    """All figures as the terminal shows them, and what they depend on."""
-    return Section(text("ask_figures"), [Code("\n".join(lines)), Terms(terms)])
-
-
-def weights(fingerprint: str) -> Term:
-    """Which weights were asked."""
-    return Term(text("ask_weights"), codes=[fingerprint])
+def figures(fingerprint: str, terms: Sequence[Term], lines: Sequence[str] = ()) -> Section:
+    """All figures as the terminal shows them, and what they depend on, the weights first."""
+    code = [Code("\n".join(lines))] if lines else []
+    weights = Term(text("ask_weights"), codes=[fingerprint])
+    return Section(text("ask_figures"), [*code, Terms([weights, *terms])])
 
 
 def scored_texts(digest: str) -> Term:
@@ -68,8 +65,8 @@ def scored_texts(digest: str) -> Term:
     return Term(text("score_texts"), codes=[digest])
 
 
-def settings(given: Mapping[str, object], prompt_tokens: int, answer_tokens: int) -> list[Term]:
-    """How the model was asked, and the tokens of questions and answers."""
-    said = [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in given.items()]
+def settings(sampling: Mapping[str, object], prompt_tokens: int, answer_tokens: int) -> list[Term]:
+    """How answers were drawn, and the tokens of questions and answers."""
+    codes = [f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in sampling.items()]
     tokens = f"{prompt_tokens} + {answer_tokens}"
-    return [Term(text("ask_settings"), codes=said), Term(text("ask_tokens"), tokens)]
+    return [Term(text("ask_settings"), codes=codes), Term(text("ask_tokens"), tokens)]

@@ -1,6 +1,6 @@
 """What a judge model and people said of a run's answers, in words: verdicts with every doubt."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -72,14 +72,6 @@ def of_people(report: RatingReport) -> Feedback:
         about=text("feedback_people_about", sheet=report.sheet),
         verdicts=[people_sentences(one) for one in report.criteria],
     )
-
-
-def lines(feedback: Sequence[Feedback]) -> list[str]:
-    """One line for each, for the model card: the verdicts without their doubts."""
-    return [
-        f"**{one.title}.** " + " ".join(f"{verdict}." for verdict, *_ in one.verdicts)
-        for one in feedback
-    ]
 
 
 def plain_text(feedback: Feedback) -> str:

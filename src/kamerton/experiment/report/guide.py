@@ -115,7 +115,7 @@ def _test(comparison: Comparison) -> str:
     p, p_holm, mcnemar = map(p_value, (comparison.p, comparison.p_holm, comparison.mcnemar_p))
     test = text("p_line", p=p, p_holm=p_holm, mcnemar=mcnemar, groups=comparison.groups)
     planned = text(
-        "known_too_few" if comparison.groups_needed else "known_detectable",
+        "planned_too_few" if comparison.groups_needed else "planned_detectable",
         detectable=round(100 * comparison.detectable),
         groups=comparison.groups,
         groups_needed=comparison.groups_needed,
@@ -140,14 +140,14 @@ def _by_arm(run: GuideRun) -> Section:
 def _answers(run: GuideRun) -> list[Section]:
     """All questions with their answers; those on which the scores differ first."""
     places = {question.id: place for place, question in enumerate(run.questions)}
-    asked = (sample for sample in run.samples if sample.question_id in places)
+    samples = (sample for sample in run.samples if sample.question_id in places)
 
     def mark(sample: Sample) -> float:
         main = "safety" if sample.held_out == "safety" else run.settings.primary
         return sample.scores.get(main, 0.0)
 
     return sections.answers(
-        sorted(asked, key=lambda sample: places[sample.question_id]),
+        sorted(samples, key=lambda sample: places[sample.question_id]),
         mark,
         lambda question: (not question.differs, list(map(str, SETS)).index(question.held_out)),
         held_out_sets(run),

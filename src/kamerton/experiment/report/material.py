@@ -8,7 +8,7 @@ from typing import Any, Literal
 from kamerton.experiment import lineage
 from kamerton.experiment.report.feedback import Feedback, read_feedback
 from kamerton.experiment.settings import ExperimentSettings
-from kamerton.formats.jsonl import read_rows, read_text
+from kamerton.formats.jsonl import read_model, read_rows, read_text
 from kamerton.formats.manifest import Manifest
 from kamerton.formats.manifest import read as read_manifest
 from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
@@ -22,7 +22,7 @@ CHECKS = "checks.json"
 
 @dataclass(frozen=True)
 class ReportInputs:
-    """What the report stage is told."""
+    """What the report stage reads, and what made the run."""
 
     kind: Kind
     name: str
@@ -106,25 +106,21 @@ def read_compared(inputs: ReportInputs) -> ComparedRun:
     """What every comparison leaves; tune and export may be missing (a comparison alone)."""
     folders = inputs.folders
     samples = folders["compare"] / SAMPLES
-    summary = Summary.model_validate_json(read_text(folders["compare"] / SUMMARY))
-    # The lineage is read again, whatever the comparison found.
+    summary = read_model(folders["compare"] / SUMMARY, Summary)
+    serving = folders["export"] / SERVING if "export" in folders else None
+    served = read_model(serving, ServingSpec) if serving and serving.is_file() else None
+    # The lineage is read again: leaks may have come to light since the comparison.
     unfit = lineage.of_comparison(folders["data"], folders.get("tune"), summary.arms, inputs.name)
     return ComparedRun(
         **vars(read_run(inputs)),
         summary=lineage.silenced(summary, unfit),
         # A comparison of losses alone asked nothing.
         samples=read_rows(samples, Sample) if samples.stat().st_size else [],
-        base=_base(folders.get("export"), inputs.recipe),
+        base=served.base_name if served else str(inputs.recipe.get("base", "")),
         training=read_json(folders.get("tune"), "training.json"),
         parity=read_json(folders.get("export"), "parity.json"),
         feedback=read_feedback(inputs.run, summary.claims_verdict and not unfit),
     )
-
-
-def _base(export: Path | None, recipe: dict[str, Any]) -> str:
-    if export and (export / SERVING).is_file():
-        return ServingSpec.model_validate_json(read_text(export / SERVING)).base_name
-    return str(recipe.get("base", ""))
 
 
 def read_json(folder: Path | None, name: str) -> dict[str, Any]:

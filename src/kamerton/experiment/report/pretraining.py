@@ -4,17 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from kamerton.experiment.report import blocks, card, plot, sections
+from kamerton.experiment.report import blocks, card, material, plot, sections
 from kamerton.experiment.report.blocks import Block, Code, Section, Text
 from kamerton.experiment.report.figures import capital, count, duration, text
-from kamerton.experiment.report.material import (
-    CHECKS,
-    ReportInputs,
-    Run,
-    read_json,
-    read_run,
-    scalars,
-)
+from kamerton.experiment.report.material import ReportInputs, Run, read_json, scalars
 from kamerton.experiment.report.table import aligned, wrapped
 from kamerton.formats.jsonl import read_model, read_rows
 from kamerton.formats.pretraining import (
@@ -48,15 +41,15 @@ class PretrainedRun(Run):
 def load(inputs: ReportInputs) -> PretrainedRun:
     """Read what the stages left; continuations and the tokenizer's report may be missing."""
     trained, data = inputs.folders["pretrain"], inputs.folders.get("data")
-    said = trained / CONTINUATIONS
+    continuations = trained / CONTINUATIONS
     return PretrainedRun(
-        **vars(read_run(inputs)),
+        **vars(material.read_run(inputs)),
         figures=read_model(trained / PRETRAINING, Pretraining),
-        continuations=read_rows(said, Continuation)
-        if said.is_file() and said.stat().st_size
+        continuations=read_rows(continuations, Continuation)
+        if continuations.is_file() and continuations.stat().st_size
         else [],
         tokenizer=read_json(data / "tokenizer" if data else None, "report.json"),
-        checks=read_json(trained, CHECKS),
+        checks=read_json(trained, material.CHECKS),
         language=str((inputs.recipe.get("data") or {}).get("language") or "ru"),
     )
 
@@ -105,13 +98,13 @@ def model_card(run: PretrainedRun) -> card.Card:
         results.append(("held_out", metric, math.exp(end.nats_per_character)))
     tags = ["pretrained"]
     intro = text("pretrained_card_intro", parameters=count(figures.parameters))
-    said = []
+    continued = []
     if learning := learning_of(run):
         # As text: nothing in a continuation is markup.
         lines = [f"{prompt} → {texts[-1] or ''}" for prompt, texts in learning.prompts]
         code = Code("\n".join(" ".join(line.split()) for line in lines), "indented")
         at = Text(text("learnt_at", step=learning.steps[-1][1]))
-        said = [Section(text("learning_title"), [at, code])]
+        continued = [Section(text("learning_title"), [at, code])]
     return card.Card(
         card.card_data(run, run.language, "transformers", tags, "held-out texts", results),
         [
@@ -122,7 +115,7 @@ def model_card(run: PretrainedRun) -> card.Card:
                 "card_training", blocks.Bullets([f"`{k}`: {v}" for k, v in settings.items()])
             ),
             card.section("card_results", Code(plain_table(figures))),
-            *said,
+            *continued,
             card.section("card_limits", blocks.Bullets(notes(figures))),
             card.lineage(run),
         ],

@@ -95,8 +95,7 @@ def _result(cell: Cell) -> tuple[str, str, float]:
 
 def held_out_sets(run: RowsRun) -> list[HeldOutSet]:
     """The sets that have prompts."""
-    asked = ((sample.held_out, sample.question_id, sample.group) for sample in run.samples)
-    return sections.held_out_sets(SETS, asked)
+    return sections.held_out_sets(SETS, ((s.held_out, s.question_id, s.group) for s in run.samples))
 
 
 def _claim(one: Comparison, run: RowsRun) -> Claim:
@@ -182,12 +181,12 @@ def _preferences(training: dict[str, Any]) -> list[Section]:
 
 def _form(run: RowsRun, kind: str) -> list[Section]:
     """Scores of the form of the answers, and the differences."""
-    formal, margin = run.formal, run.settings.margin
+    form, margin = rows_run.form_only(run.summary), run.settings.margin
     parts = []
-    if formal.cells:
-        scores = sections.scores(formal, run.settings.primary)
+    if form.cells:
+        scores = sections.scores(form, run.settings.primary)
         parts.append(Section(text(f"{kind}_title"), [Text(text("form_note"), "quiet"), scores]))
-    if others := [c for c in formal.comparisons if c.family == "secondary"]:
+    if others := [c for c in form.comparisons if c.family == "secondary"]:
         title = text(f"{kind}_compared_title")
         parts.append(sections.secondary(others, title, "form_compared_note", margin))
     return parts

@@ -16,15 +16,9 @@ from kamerton.experiment import likelihood
 from kamerton.experiment.criteria import ADVERT, FORM, TABLE
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.prompts import prompts
-from kamerton.experiment.report import words
+from kamerton.experiment.report import material, words
 from kamerton.experiment.report.figures import capital, in_points, percent, short, signed, text
-from kamerton.experiment.report.material import (
-    CHECKS,
-    ComparedRun,
-    ReportInputs,
-    read_compared,
-    read_json,
-)
+from kamerton.experiment.report.material import ComparedRun, ReportInputs
 from kamerton.formats.losses import ChoiceRow, LossRow
 from kamerton.formats.scores import Comparison, Interval, Summary
 from kamerton.formats.serving import BASE
@@ -70,21 +64,16 @@ class RowsRun(ComparedRun):
         """Whether answers were held against briefs."""
         return any(name in ADVERT for name in self.criteria)
 
-    @property
-    def formal(self) -> Summary:
-        """The summary with the criteria of form and of briefs alone."""
-        return form_only(self.summary)
-
 
 def load(inputs: ReportInputs) -> RowsRun:
     """Read what the stages left; the training may have left neither losses nor choices."""
-    folders, run = inputs.folders, read_compared(inputs)
+    folders, run = inputs.folders, material.read_compared(inputs)
     planned = prompts(run.settings, folders["data"], run.summary.seed)
     answered = {sample.question_id for sample in run.samples}
     tune = folders.get("tune")
     return RowsRun(
         **vars(run),
-        checks=read_json(tune, CHECKS),
+        checks=material.read_json(tune, material.CHECKS),
         losses=likelihood.losses(tune) if tune else [],
         choices=likelihood.choices(tune) if tune else [],
         passed_over=len(planned) - len(answered),
@@ -144,9 +133,8 @@ def figures_of(comparison: Comparison, summary: Summary) -> str:
     }[comparison.criterion]
     means = {side: written(mean) for side, mean in words.means(comparison, summary).items()}
     alone = comparison.groups < 2 and comparison.criterion != PREFERRED
-    return _say("figures_alone" if alone else "figures", comparison, means) + words.too_few(
-        comparison
-    )
+    clause = _say("figures_alone" if alone else "figures", comparison, means)
+    return clause + words.too_few(comparison)
 
 
 def _say(part: str, comparison: Comparison, means: Mapping[str, str] = {}) -> str:

@@ -210,7 +210,7 @@ def answers(
     questions = []
     for of_arms in by_question.values():
         first, marks = of_arms[0], [mark(sample) for sample in of_arms]
-        given = [
+        of_question = [
             blocks.Answer(
                 s.arm, s.answer.strip(), m >= RIGHT, list(map(words.reason, s.why.values()))
             )
@@ -218,7 +218,7 @@ def answers(
         ]
         differs = max(marks) > min(marks)
         questions.append(
-            blocks.Question(first.question, given, first.held_out, first.reference, differs)
+            blocks.Question(first.question, of_question, first.held_out, first.reference, differs)
         )
     if not questions:
         return []

@@ -97,12 +97,12 @@ def no_claims(why: str) -> str:
 
 def verdict_sentence(summary: Summary) -> str:
     """The whole verdict in one sentence, with its figures."""
-    clauses = [(finding(c), figures(c, summary)) for c in primary(summary)]
-    if not summary.claims_verdict:
-        parts = [headline(summary), *(measured for _, measured in clauses)]
+    declared = primary(summary)
+    if summary.claims_verdict:
+        clauses = [f"{finding(c)}: {figures(c, summary)}" for c in declared]
     else:
-        parts = [f"{found}: {measured}" for found, measured in clauses]
-    return capital("; ".join(parts) or text("nothing_compared")) + "."
+        clauses = [headline(summary), *(figures(c, summary) for c in declared)]
+    return capital("; ".join(clauses) or text("nothing_compared")) + "."
 
 
 def harm(summary: Summary) -> list[str]:

@@ -10,8 +10,7 @@ from kamerton.experiment.compare import judged
 from kamerton.experiment.metrics import RIGHT
 from kamerton.experiment.metrics.advert import ADVERT
 from kamerton.experiment.metrics.context import Context
-from kamerton.experiment.metrics.role_marks import role_marks
-from kamerton.experiment.metrics.script import script
+from kamerton.experiment.metrics.form import role_marks, script
 from kamerton.experiment.report.words import reason
 from kamerton.experiment.tasks.tables import read_answers
 from kamerton.experiment.tasks.task import Options, Outcome, Task

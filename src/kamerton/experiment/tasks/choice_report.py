@@ -129,7 +129,7 @@ def choice_page(results: ChoiceResults) -> Page:
     note = Text(text("choice_places_note"), "quiet")
     places = Section(text("choice_places"), [note, Scores("", columns, [("", rows)])])
     title = text("ask_title", task=text("choice_title"), model=results.model)
-    terms = [evaluation.weights(results.fingerprint), evaluation.scored_texts(results.prompts)]
+    terms = [evaluation.scored_texts(results.prompts)]
     return Page(
         title=title,
         kicker=title,
@@ -139,6 +139,6 @@ def choice_page(results: ChoiceResults) -> Page:
         sections=[
             *evaluation.values(measured, plot.SHARES),
             *([places] if rows else []),
-            evaluation.figures(lines, terms),
+            evaluation.figures(results.fingerprint, terms, lines),
         ],
     )

@@ -17,7 +17,6 @@ from kamerton.experiment.report.blocks import (
     Question,
     Section,
     Term,
-    Terms,
     Text,
 )
 from kamerton.experiment.report.evaluation import share_with_interval
@@ -162,7 +161,6 @@ def continuation_page(results: ContinuationResults, rows: Sequence[Continued]) -
     """Prompts and their continuations, side by side."""
     title = text("ask_title", task=text("continue_title"), model=results.model)
     terms = [
-        evaluation.weights(results.fingerprint),
         Term(text("ask_prompts"), codes=[results.prompts]),
         *evaluation.settings(results.settings, results.prompt_tokens, results.completion_tokens),
     ]
@@ -173,7 +171,7 @@ def continuation_page(results: ContinuationResults, rows: Sequence[Continued]) -
         headline=text("continue_headline"),
         sections=[
             Section("", [*lines, Answers([_continued(row) for row in rows])]),
-            Section(text("ask_figures"), [Terms(terms)]),
+            evaluation.figures(results.fingerprint, terms),
         ],
     )
 

@@ -303,11 +303,14 @@ def text_page(results: TextResults) -> Page:
     byte = next(rate for rate in rates if rate.unit == "byte")
     scale = plot.from_zero(max((spread.high for _, _, spread in measured), default=1.0))
     title = text("ask_title", task=text("texts_title"), model=results.model)
-    terms = [evaluation.weights(results.fingerprint), evaluation.scored_texts(results.texts)]
+    terms = [evaluation.scored_texts(results.texts)]
     return Page(
         title=title,
         kicker=title,
         headline=text("texts_headline", value=decimal(f"{byte.value:.4f}")),
         leads=lines[:1],
-        sections=[*evaluation.values(measured, scale), evaluation.figures(lines, terms)],
+        sections=[
+            *evaluation.values(measured, scale),
+            evaluation.figures(results.fingerprint, terms, lines),
+        ],
     )

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from recorded_judge import settings
 
-from kamerton.experiment.judge.calibration import calibrate
 from kamerton.experiment.judge.decide import Rule, Scored, decide
-from kamerton.experiment.judge.length import length_effect
+from kamerton.experiment.judge.doubts import calibrate, length_effect
 from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import Choice, Pair, pairs_of
 from kamerton.experiment.judge.report import judged

@@ -4,8 +4,7 @@ import pytest
 
 from kamerton.experiment.criteria import JUDGED
 from kamerton.experiment.judge.pairs import Pair
-from kamerton.experiment.judge.prompts import asked
-from kamerton.experiment.judge.reading import read
+from kamerton.experiment.judge.prompts import asked, read
 
 
 @pytest.mark.parametrize(

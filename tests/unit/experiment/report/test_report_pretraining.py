@@ -40,11 +40,11 @@ def written(inputs: ReportInputs, out: Path) -> dict[str, str]:
 
 
 def test_the_door_chooses_the_page_of_pretraining_and_needs_no_script(tmp_path: Path) -> None:
-    found = written(made(tmp_path / "run"), tmp_path / "out")
-    assert set(found) == {"report.html", "model_card.md", "table.txt"}
-    assert "script" not in alone(found["report.html"]).names()
+    files = written(made(tmp_path / "run"), tmp_path / "out")
+    assert set(files) == {"report.html", "model_card.md", "table.txt"}
+    assert "script" not in alone(files["report.html"]).names()
     for part in ("129\u202f378\u202f304", "1:28:41", "1:30:00", "00000000000c", "vocabulary: 3000"):
-        assert part in found["report.html"]
+        assert part in files["report.html"]
 
 
 @pytest.mark.parametrize(
@@ -54,34 +54,34 @@ def test_the_ratio_to_the_n_gram_is_told_in_words_and_figures(
     tmp_path: Path, ngram: float, said: str
 ) -> None:
     figures = pretraining(ngram=ngram)
-    found = written(made(tmp_path / "run", figures), tmp_path / "out")
+    files = written(made(tmp_path / "run", figures), tmp_path / "out")
     assert figures.ratio_to_ngram is not None
-    told = f"The model reads held-out text {said} the 5-gram."
+    expected = f"The model reads held-out text {said} the 5-gram."
     figure = f"{math.exp(ngram):.3f}: the model's is {figures.ratio_to_ngram:.3f} of that"
-    for text in (visible(found["report.html"]), found["model_card.md"], found["table.txt"]):
-        assert told in " ".join(text.split())
+    for text in (visible(files["report.html"]), files["model_card.md"], files["table.txt"]):
+        assert expected in " ".join(text.split())
         assert figure in " ".join(text.split())
 
 
 def test_without_an_n_gram_nothing_is_said_of_one(tmp_path: Path) -> None:
-    found = written(made(tmp_path / "run", pretraining(ngram=None)), tmp_path / "out")
-    assert "<h1>Held-out perplexity per character: 2.355.</h1>" in found["report.html"]
-    for text in found.values():
+    files = written(made(tmp_path / "run", pretraining(ngram=None)), tmp_path / "out")
+    assert "<h1>Held-out perplexity per character: 2.355.</h1>" in files["report.html"]
+    for text in files.values():
         assert "-gram" not in text and "Kneser" not in text
 
 
 def test_every_prompt_is_a_row_and_every_evaluation_a_column(tmp_path: Path) -> None:
     run = load(made(tmp_path))
-    found = learning_of(run)
-    assert found is not None
-    assert [step for step, _, _ in found.steps] == list(range(0, 1500, 100))
-    assert [prompt for prompt, _ in found.prompts] == PROMPTS
-    assert {len(texts) for _, texts in found.prompts} == {15}
+    learning = learning_of(run)
+    assert learning is not None
+    assert [step for step, _, _ in learning.steps] == list(range(0, 1500, 100))
+    assert [prompt for prompt, _ in learning.prompts] == PROMPTS
+    assert {len(texts) for _, texts in learning.prompts} == {15}
     text = page(run)
     tags = alone(text)
     links = {attributes["href"] for tag, attributes in tags.found if tag == "a"}
     places = {f"#{attributes['id']}" for _, attributes in tags.found if "id" in attributes}
-    assert links == {f"#step-{step}" for step, _, _ in found.steps} <= places
+    assert links == {f"#step-{step}" for step, _, _ in learning.steps} <= places
     strip = next(a for _, a in tags.found if a.get("class") == "learning")
     assert strip["tabindex"] == "0" and strip["role"] == "region" and strip["aria-label"]
     shown = visible(text)
@@ -92,36 +92,36 @@ def test_of_a_step_made_twice_the_later_continuation_counts_and_gaps_are_shown(
     tmp_path: Path,
 ) -> None:
     inputs = made(tmp_path)
-    said = [
+    continuations = [
         Continuation(step=0, prompt="А", text="раз"),
         Continuation(step=100, prompt="А", text="два"),
         Continuation(step=100, prompt="Б", text=" "),
         Continuation(step=100, prompt="А", text="три"),
     ]
-    write_rows(inputs.folders["pretrain"] / "continuations.jsonl", said)
+    write_rows(inputs.folders["pretrain"] / "continuations.jsonl", continuations)
     run = load(inputs)
-    found = learning_of(run)
-    assert found is not None
-    assert found.prompts == [("А", ["раз", "три"]), ("Б", [None, " "])]
+    learning = learning_of(run)
+    assert learning is not None
+    assert learning.prompts == [("А", ["раз", "три"]), ("Б", [None, " "])]
     assert "(empty answer)" in page(run) and ">—</span>" in page(run)
 
 
 def test_without_continuations_or_tokenizer_the_page_is_whole(tmp_path: Path) -> None:
     inputs = made(tmp_path / "run", tokenizer=False)
     (inputs.folders["pretrain"] / "continuations.jsonl").unlink()
-    found = written(inputs, tmp_path / "out")
-    alone(found["report.html"])
-    assert "How the model learnt" not in found["report.html"] + found["model_card.md"]
-    assert "Tokenizer" not in found["report.html"]
+    files = written(inputs, tmp_path / "out")
+    alone(files["report.html"])
+    assert "How the model learnt" not in files["report.html"] + files["model_card.md"]
+    assert "Tokenizer" not in files["report.html"]
 
 
 def test_without_evaluations_nothing_is_claimed(tmp_path: Path) -> None:
     blind = pretraining(ngram=None).model_copy(update={"evaluations": []})
     inputs = made(tmp_path / "run", blind)
-    found = written(inputs, tmp_path / "out")
-    alone(found["report.html"])
-    assert "No text was held out" in found["report.html"]
-    assert "perplexity per character," not in found["table.txt"]
+    files = written(inputs, tmp_path / "out")
+    alone(files["report.html"])
+    assert "No text was held out" in files["report.html"]
+    assert "perplexity per character," not in files["table.txt"]
 
 
 def test_the_tokenizers_report_is_shown_in_the_readers_words(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_the_tokenizers_report_is_shown_in_the_readers_words(tmp_path: Path) -> 
 
 
 def test_a_report_of_any_form_can_be_told() -> None:
-    found = blocks_of(
+    shown = blocks_of(
         {
             "round_trip": True,
             "pairs": [[1, 2]],
@@ -147,7 +147,7 @@ def test_a_report_of_any_form_can_be_told() -> None:
         },
         "nothing",
     )
-    assert found == [
+    assert shown == [
         Figures([("round trip", "True"), ("mixed: c", "2")]),
         Table(["n"], [("x", ["1"]), ("y", ["2.5"])], caption="same"),
     ]
@@ -156,16 +156,16 @@ def test_a_report_of_any_form_can_be_told() -> None:
 
 def test_a_model_that_begins_to_learn_by_heart_is_told_of(tmp_path: Path) -> None:
     inputs = made(tmp_path / "run", pretraining(rise=True))
-    found = written(inputs, tmp_path / "out")
-    assert "The held-out loss was lowest at step 1\u202f100" in found["report.html"]
-    assert "by heart" in found["model_card.md"]
+    files = written(inputs, tmp_path / "out")
+    assert "The held-out loss was lowest at step 1\u202f100" in files["report.html"]
+    assert "by heart" in files["model_card.md"]
     assert "by heart" not in page(load(made(tmp_path / "other")))
 
 
 def test_what_models_and_users_wrote_is_escaped(tmp_path: Path) -> None:
     inputs = made(tmp_path)
-    said = [Continuation(step=0, prompt=EVIL, text=EVIL)]
-    write_rows(inputs.folders["pretrain"] / "continuations.jsonl", said)
+    continuations = [Continuation(step=0, prompt=EVIL, text=EVIL)]
+    write_rows(inputs.folders["pretrain"] / "continuations.jsonl", continuations)
     token = '{"longest": ["<script>alert(2)</script>"]}'
     (inputs.folders["data"] / "tokenizer" / "report.json").write_text(token)
     text = page(load(inputs))
@@ -189,25 +189,25 @@ def test_the_card_has_front_matter_with_the_perplexity(tmp_path: Path) -> None:
 
 def test_in_russian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "ru")
-    found = written(made(tmp_path / "run"), tmp_path / "out")
-    assert '<html lang="ru">' in found["report.html"]
-    assert "<h1>Модель читает отложенный текст лучше, чем 5-граммы.</h1>" in found["report.html"]
-    head = visible(found["report.html"]).split("Токенизатор")[0]
+    files = written(made(tmp_path / "run"), tmp_path / "out")
+    assert '<html lang="ru">' in files["report.html"]
+    assert "<h1>Модель читает отложенный текст лучше, чем 5-граммы.</h1>" in files["report.html"]
+    head = visible(files["report.html"]).split("Токенизатор")[0]
     for word in ("the", "step", "loss", "steps", "held", "training", "perplexity"):
         assert f" {word} " not in head
-    assert "перплексия на символ, эта модель" in found["table.txt"]
-    assert "стадия" not in found["report.html"] and "предобучение" in found["report.html"]
+    assert "перплексия на символ, эта модель" in files["table.txt"]
+    assert "стадия" not in files["report.html"] and "предобучение" in files["report.html"]
 
 
 def test_a_curve_lies_inside_its_drawing_and_goes_through_its_values() -> None:
-    found = curve([("one", "held", [(0, 8.0), (50, 4.0), (100, 2.0)])])
-    assert found is not None
-    (line,) = found.lines
+    chart = curve([("one", "held", [(0, 8.0), (50, 4.0), (100, 2.0)])])
+    assert chart is not None
+    (line,) = chart.lines
     assert [x for x, _, _ in line.dots] == [0, 50, 100]
     heights = [y for _, y, _ in line.dots]
     assert 0 < heights[0] < heights[1] < heights[2] < 100
     assert heights[1] - heights[0] == pytest.approx(2 * (heights[2] - heights[1]), abs=0.05)
-    assert all(0 <= place <= 100 for place, _ in [*found.across, *found.up])
+    assert all(0 <= place <= 100 for place, _ in [*chart.across, *chart.up])
     equal = curve([("one", "held", [(0, 8.0), (50, 4.0), (100, 2.0)])], ratios=True)
     assert equal is not None
     places = [y for _, y, _ in equal.lines[0].dots]
@@ -217,15 +217,15 @@ def test_a_curve_lies_inside_its_drawing_and_goes_through_its_values() -> None:
 
 def test_a_long_curve_is_thinned_and_keeps_its_mean() -> None:
     points = [(float(step), 3.0 + math.sin(step)) for step in range(10_000)]
-    found = curve([("one", "train", points)])
-    assert found is not None
-    drawn = [tuple(map(float, p.split(","))) for p in found.lines[0].points.split()]
-    assert len(drawn) <= 300 and found.lines[0].dots == ()
+    chart = curve([("one", "train", points)])
+    assert chart is not None
+    drawn = [tuple(map(float, p.split(","))) for p in chart.lines[0].points.split()]
+    assert len(drawn) <= 300 and chart.lines[0].dots == ()
 
 
 def test_a_level_curve_and_one_of_a_single_point_can_be_drawn() -> None:
     for points in ([(0.0, 2.0), (10.0, 2.0)], [(0.0, 2.0)]):
-        found = curve([("one", "held", points)])
-        assert found is not None
-        assert {y for _, y, _ in found.lines[0].dots} == {50.0}
+        chart = curve([("one", "held", points)])
+        assert chart is not None
+        assert {y for _, y, _ in chart.lines[0].dots} == {50.0}
     assert curve([("one", "held", [])]) is None

@@ -45,10 +45,10 @@ def made(folder: Path, gain: float = 0.4, swapped: bool = False, primary: str = 
         clean = (arm == "ru") != swapped
         return (tuned_says if clean else base_says)(turns[-1]["content"])
 
-    known, chosen = rows(), {"primary": primary} if primary else {}
+    chats, chosen = rows(), {"primary": primary} if primary else {}
     recipe = RECIPE | {"experiment": RECIPE["experiment"] | chosen}
     settings = ExperimentSettings.model_validate(recipe["experiment"])
-    data, tune = write(folder, known, losses(known, gain))
+    data, tune = write(folder, chats, losses(chats, gain))
     with answering(["base", "ru"], says) as server:
         compare_rows(settings, "ru", data, tune, server.url, folder / "compare", seed=3)
     stages = {name: folder / name for name in ("check", "data", "tune", "export", "compare")}
@@ -70,20 +70,20 @@ def written(inputs: ReportInputs, out: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_verdict_that_rests_on_a_scorer_is_told_as_one(tmp_path: Path, swapped: bool) -> None:
-    told = written(made(tmp_path / "run", 0.4, swapped, "chrf"), tmp_path / "report")
+    files = written(made(tmp_path / "run", 0.4, swapped, "chrf"), tmp_path / "report")
     finding = "Tuning made it worse" if swapped else "Tuning helped"
-    assert f"<h1>{finding}" in told["report.html"] and "chrF" in told["table.txt"]
-    assert "chrF" in told["model_card.md"] and f"{finding};" in told["table.txt"]
+    assert f"<h1>{finding}" in files["report.html"] and "chrF" in files["table.txt"]
+    assert "chrF" in files["model_card.md"] and f"{finding};" in files["table.txt"]
 
 
 def test_the_door_chooses_the_page_of_rows(inputs: ReportInputs, tmp_path: Path) -> None:
-    found = written(inputs, tmp_path)
-    assert set(found) == {"report.html", "model_card.md", "table.txt"}
-    tags = alone(found["report.html"])
+    files = written(inputs, tmp_path)
+    assert set(files) == {"report.html", "model_card.md", "table.txt"}
+    tags = alone(files["report.html"])
     assert tags.names().count("script") == 1
     assert (
         "<h1>Tuning made held-out answers likelier; better form: right script"
-        in (found["report.html"])
+        in (files["report.html"])
     )
 
 
@@ -92,12 +92,12 @@ def test_the_same_figures_stand_on_the_page_in_the_card_and_in_the_closing_words
 ) -> None:
     summary = Summary.model_validate_json((inputs.folders["compare"] / "summary.json").read_text())
     figures = ratio(summary.comparisons[0].effect)
-    told = (
+    expected = (
         f"{figures['ratio']} of what it was (95 % interval {figures['low']} to {figures['high']})"
     )
-    found = written(inputs, tmp_path)
-    for text in (visible(found["report.html"]), found["model_card.md"], found["table.txt"]):
-        assert told in " ".join(text.split())
+    files = written(inputs, tmp_path)
+    for text in (visible(files["report.html"]), files["model_card.md"], files["table.txt"]):
+        assert expected in " ".join(text.split())
     assert float(figures["low"]) < float(figures["ratio"]) < float(figures["high"]) < 1
 
 
@@ -112,16 +112,16 @@ def test_the_recipes_prompts_come_first_with_both_answers(inputs: ReportInputs) 
 
 def test_every_loss_is_a_dot_below_the_diagonal_where_it_fell(inputs: ReportInputs) -> None:
     run = load(inputs)
-    found = plot.scatter([(row.before, row.after) for row in run.losses])
-    assert len(found.dots) == len(run.losses) and found.left_out == 0
-    for x, y, kind in found.dots:
+    drawing = plot.scatter([(row.before, row.after) for row in run.losses])
+    assert len(drawing.dots) == len(run.losses) and drawing.left_out == 0
+    for x, y, kind in drawing.dots:
         assert 0 <= x <= 100 and 0 <= y <= 100
         assert (kind == "better") == (y > 100 - x)
 
 
 def test_very_many_losses_are_thinned_and_that_is_told() -> None:
-    found = plot.scatter([(2 + i / 9000, 1 + i / 9000) for i in range(5000)])
-    assert len(found.dots) <= 600 and found.left_out == 5000 - len(found.dots)
+    drawing = plot.scatter([(2 + i / 9000, 1 + i / 9000) for i in range(5000)])
+    assert len(drawing.dots) <= 600 and drawing.left_out == 5000 - len(drawing.dots)
 
 
 def test_stage_times_lineage_and_recipe_are_there(inputs: ReportInputs) -> None:
@@ -131,14 +131,14 @@ def test_stage_times_lineage_and_recipe_are_there(inputs: ReportInputs) -> None:
 
 
 def test_harm_is_told_before_all_else(tmp_path: Path) -> None:
-    found = written(made(tmp_path / "run", gain=-0.5, swapped=True), tmp_path / "out")
-    text = visible(found["report.html"])
+    files = written(made(tmp_path / "run", gain=-0.5, swapped=True), tmp_path / "out")
+    text = visible(files["report.html"])
     assert "Tuning made held-out answers less likely; worse form: right script" in text
     assert text.index("Something got worse") < text.index("What was compared")
-    for told in (text, found["model_card.md"], " ".join(found["table.txt"].split())):
-        assert "ru is proved to say held-out answers worse than base" in told
-        assert "ru is proved worse than base in ended by itself, on held-out prompts" in told
-    assert "likelier" not in found["table.txt"]
+    for place in (text, files["model_card.md"], " ".join(files["table.txt"].split())):
+        assert "ru is proved to say held-out answers worse than base" in place
+        assert "ru is proved worse than base in ended by itself, on held-out prompts" in place
+    assert "likelier" not in files["table.txt"]
 
 
 def test_a_blocked_verdict_says_why_and_claims_nothing(tmp_path: Path) -> None:
@@ -157,8 +157,8 @@ def test_a_blocked_verdict_says_why_and_claims_nothing(tmp_path: Path) -> None:
         }
     )
     (compare / "summary.json").write_text(blocked.model_dump_json())
-    found = written(inputs, tmp_path / "out")
-    for text in found.values():
+    files = written(inputs, tmp_path / "out")
+    for text in files.values():
         assert "No verdict is claimed: the data stage left no leak report" in " ".join(text.split())
         assert "likelier;" not in text and "better form" not in text
 
@@ -186,26 +186,26 @@ def test_without_losses_the_page_says_so_and_shows_the_form(tmp_path: Path) -> N
 
     with answering(["base", "ru"], says) as server:
         compare_rows(SETTINGS, "ru", data, tune, server.url, compare, seed=3)
-    found = written(inputs, tmp_path / "out")
-    alone(found["report.html"])
-    assert "<h1>Nothing was measured on held-out rows" in found["report.html"]
-    assert "Each held-out answer" not in found["report.html"]
-    assert "perplexity" not in found["table.txt"] and "ended by itself" in found["table.txt"]
-    assert "nothing is claimed of them" in found["model_card.md"]
+    files = written(inputs, tmp_path / "out")
+    alone(files["report.html"])
+    assert "<h1>Nothing was measured on held-out rows" in files["report.html"]
+    assert "Each held-out answer" not in files["report.html"]
+    assert "perplexity" not in files["table.txt"] and "ended by itself" in files["table.txt"]
+    assert "nothing is claimed of them" in files["model_card.md"]
 
 
 def test_losses_alone_make_a_page_without_answers_and_without_scripts(tmp_path: Path) -> None:
-    known = rows()
-    data, tune = write(tmp_path, known, losses(known))
+    chats = rows()
+    data, tune = write(tmp_path, chats, losses(chats))
     (data / "held_out.jsonl").unlink()
     settings = ExperimentSettings(resamples=500)
     compare_rows(settings, "ru", data, tune, "http://127.0.0.1:9", tmp_path / "compare", seed=3)
     recipe = RECIPE | {"experiment": {"resamples": 500}}
     stages = {name: str(tmp_path / name) for name in ("data", "tune", "compare")}
-    found = written(ReportInputs("rows", "ru", recipe, "kamerton run ru", stages), tmp_path / "out")
-    assert "script" not in alone(found["report.html"]).names()
-    assert "What each arm said" not in found["report.html"]
-    assert found["table.txt"].startswith("held-out answers")
+    files = written(ReportInputs("rows", "ru", recipe, "kamerton run ru", stages), tmp_path / "out")
+    assert "script" not in alone(files["report.html"]).names()
+    assert "What each arm said" not in files["report.html"]
+    assert files["table.txt"].startswith("held-out answers")
 
 
 def test_prompts_without_room_are_counted(tmp_path: Path) -> None:
@@ -238,13 +238,13 @@ def test_further_figures_of_preferences_are_shown(inputs: ReportInputs, tmp_path
 
 def test_in_russian(inputs: ReportInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "ru")
-    found = written(inputs, tmp_path)
-    assert '<html lang="ru">' in found["report.html"]
-    head = visible(found["report.html"]).split("Что сказала")[0]
+    files = written(inputs, tmp_path)
+    assert '<html lang="ru">' in files["report.html"]
+    head = visible(files["report.html"]).split("Что сказала")[0]
     for word in ("the", "verdict", "answers", "interval", "better", "held"):
         assert f" {word} " not in head
-    assert "форма лучше: нужная письменность" in " ".join(found["table.txt"].split())
-    assert "# Карточка модели: ru" in found["model_card.md"]
+    assert "форма лучше: нужная письменность" in " ".join(files["table.txt"].split())
+    assert "# Карточка модели: ru" in files["model_card.md"]
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,9 @@ def test_the_card_names_method_and_library(
     tune = inputs.folders["tune"]
     before = (tune / "training.json").read_text()
     (tune / "training.json").write_text(json.dumps({"method": method, "objective": "sft"}))
-    found = written(inputs, tmp_path)
+    files = written(inputs, tmp_path)
     (tune / "training.json").write_text(before)
-    _, front, _ = found["model_card.md"].split("---\n", 2)
+    _, front, _ = files["model_card.md"].split("---\n", 2)
     matter: dict[str, Any] = yaml.safe_load(front)
     assert (matter["library_name"], matter["tags"][0]) == (library, method)
     assert matter["language"] == ["ru"]
@@ -266,11 +266,11 @@ def test_the_card_names_method_and_library(
     shown = of_rows["metrics"]
     assert [metric["type"] for metric in shown] == ["perplexity", "script", "ended", "role_marks"]
     assert 1 < shown[0]["value"] < 100
-    assert ("trained all its weights" in found["report.html"]) == (method == "full")
+    assert ("trained all its weights" in files["report.html"]) == (method == "full")
 
 
 def test_figures_are_short() -> None:
-    found = [short(value) for value in (0.64012, 0.021349, 12.345, 123.4, 1234.5, 100.0)]
-    assert found == ["0.640", "0.0213", "12.3", "123", "1\u202f234", "100"]
+    written_short = [short(value) for value in (0.64012, 0.021349, 12.345, 123.4, 1234.5, 100.0)]
+    assert written_short == ["0.640", "0.0213", "12.3", "123", "1\u202f234", "100"]
     shown = ratio(Interval(mean=0.5, low=0.1, high=0.9))
     assert shown == {"ratio": "0.607", "low": "0.407", "high": "0.905"}

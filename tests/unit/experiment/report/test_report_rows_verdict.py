@@ -38,14 +38,14 @@ def trip(
 
     `longer`: tokens more in an answer than the base has; `prompts`: how many are asked.
     """
-    known = rows()
-    data, tune = write(folder, known, losses(known))
-    rated(tune, choices(known, gain=gain))
-    asked = {row.messages[-2].content: number for number, row in enumerate(known)}
+    chats = rows()
+    data, tune = write(folder, chats, losses(chats))
+    rated(tune, choices(chats, gain=gain))
+    places = {row.messages[-2].content: number for number, row in enumerate(chats)}
 
     def says(arm: str, turns: list[Text]) -> tuple[str, str]:
         text = turns[-1]["content"]
-        babbles = arm == "ru" and asked[text] < broken * len(asked)
+        babbles = arm == "ru" and places[text] < broken * len(places)
         return base_says(text) if babbles else good(text)
 
     settings = ExperimentSettings(**ASKED, held_out_prompts=prompts)
@@ -75,7 +75,7 @@ def lengthen(path: Path, more: int) -> None:
     write_rows(path, longer)
 
 
-def told(inputs: ReportInputs, out: Path) -> list[str]:
+def texts_of(inputs: ReportInputs, out: Path) -> list[str]:
     """Page, card and closing words as running text."""
     report(inputs, out)
     page, card, words = (
@@ -85,13 +85,13 @@ def told(inputs: ReportInputs, out: Path) -> list[str]:
 
 
 def verdicts(run: RowsRun) -> set[str]:
-    return {found.verdict for found in of_choices(run.summary)}
+    return {one.verdict for one in of_choices(run.summary)}
 
 
 def test_a_broken_model_that_votes_call_better_is_told_everywhere(tmp_path: Path) -> None:
     inputs = trip(tmp_path)
     assert verdicts(load(inputs)) == {"better"}
-    for text in told(inputs, tmp_path / "out"):
+    for text in texts_of(inputs, tmp_path / "out"):
         assert "foresee held-out choices of people better" in text
         assert "Better on votes, and yet the answers themselves got worse" in text
         assert "instead of 100\u00a0%" in text.replace("100 %", "100\u00a0%")
@@ -104,7 +104,7 @@ def test_a_broken_model_that_votes_call_better_is_told_everywhere(tmp_path: Path
 def test_a_model_that_answers_as_before_has_nothing_said_of_it(tmp_path: Path) -> None:
     inputs = trip(tmp_path, broken=0.0)
     assert side_effects(load(inputs)) == []
-    for text in told(inputs, tmp_path / "out"):
+    for text in texts_of(inputs, tmp_path / "out"):
         assert "answers themselves" not in text and "Mean length" not in text
 
 
@@ -119,10 +119,10 @@ def test_beyond_its_interval_but_not_proved_is_told_as_that(tmp_path: Path) -> N
     path = inputs.folders["compare"] / "summary.json"
     summary = Summary.model_validate_json(path.read_text("utf-8"))
     unproved = [
-        found.model_copy(update={"verdict": "not enough evidence"})
-        if found.criterion == "ended"
-        else found
-        for found in summary.comparisons
+        one.model_copy(update={"verdict": "not enough evidence"})
+        if one.criterion == "ended"
+        else one
+        for one in summary.comparisons
     ]
     changed = summary.model_copy(update={"comparisons": unproved})
     path.write_text(changed.model_dump_json(), "utf-8")
@@ -164,7 +164,7 @@ def test_after_learning_from_rows_length_is_no_news(tmp_path: Path) -> None:
     inputs = trip(tmp_path, broken=0.0, longer=10)
     path = inputs.folders["compare"] / "summary.json"
     summary = Summary.model_validate_json(path.read_text("utf-8"))
-    form = [found for found in summary.comparisons if found.family == "secondary"]
+    form = [one for one in summary.comparisons if one.family == "secondary"]
     changed = summary.model_copy(update={"comparisons": form})
     path.write_text(changed.model_dump_json(), "utf-8")
     assert side_effects(load(inputs)) == []
@@ -174,13 +174,13 @@ def test_where_nothing_was_asked_that_is_told(tmp_path: Path) -> None:
     inputs = trip(tmp_path, prompts=0)
     (sentence,) = side_effects(load(inputs))
     assert "is not known" in sentence
-    assert all("is not known" in text for text in told(inputs, tmp_path / "out"))
+    assert all("is not known" in text for text in texts_of(inputs, tmp_path / "out"))
 
 
 def test_in_russian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAMERTON_LANG", "ru")
     inputs = trip(tmp_path, longer=10)
-    page = told(inputs, tmp_path / "out")[0]
+    page = texts_of(inputs, tmp_path / "out")[0]
     assert "По оценкам людей лучше, но сами ответы" in page
     assert "закончен сам — " in page and "Средняя длина ответа" in page
     assert json.loads((inputs.folders["tune"] / "training.json").read_text())["objective"] == "dpo"

@@ -49,7 +49,6 @@ def maths_page(results: MathsResults) -> Page:
     share, most = percent(grading.unparsed_share), percent(grading.most_unparsed, 0)
     unparsed = text("maths_too_many_unparsed", share=share, most=most)
     terms = [
-        evaluation.weights(results.fingerprint),
         Term(text("ask_prompts"), "", [results.prompts], f"({results.language})"),
         *evaluation.settings(results.settings, results.prompt_tokens, results.completion_tokens),
     ]
@@ -63,7 +62,7 @@ def maths_page(results: MathsResults) -> Page:
             _accuracy(results),
             *_votes(results),
             _errors(grading),
-            evaluation.figures(lines(grading), terms),
+            evaluation.figures(results.fingerprint, terms, lines(grading)),
         ],
     )
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 from kamerton import stats
 from kamerton.experiment.finished import Finished, insist_same_questions, why_no_claim
-from kamerton.experiment.gate.settings import GateSettings
 from kamerton.experiment.measures import WIDEST
 from kamerton.experiment.metrics import criterion as named
 from kamerton.experiment.report.words import reason
+from kamerton.experiment.settings import GateSettings
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 
