@@ -23,7 +23,7 @@ LENGTH = 24
 def settings(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> SoftPromptSettings:
     folder = tmp_path_factory.mktemp("prompts")
     files = {name: str(write_prompt(folder / name, i)) for i, name in enumerate(("v1.0", "v2"))}
-    return SoftPromptSettings(str(tiny), files, "chatml", context=256)
+    return SoftPromptSettings(str(tiny), files, "chatml", context=256, threads=1)
 
 
 @pytest.fixture(scope="module")
