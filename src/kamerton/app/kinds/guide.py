@@ -53,7 +53,8 @@ def _answer_tokens(
 ) -> dict[str, int]:
     """The longest reference in tokens of the base, the limit set, and the one in use.
 
-    Reads the tokenizer, no weights. A limit below the references would cut right answers.
+    Reads the tokenizer, no weights. A limit below the references would cut right answers; a run
+    that claims no verdict keeps the limit that is set, and says so.
     """
     from kamerton.develop.hub import load_tokenizer
     from kamerton.experiment.references import answer_limit
@@ -61,13 +62,16 @@ def _answer_tokens(
     tokenizer = load_tokenizer(base)
     lengths = (len(tokenizer.encode(q.answer, add_special_tokens=False)) for q in questions)
     longest, wanted = max(lengths), settings.max_tokens
-    return {"longest": longest, "set": wanted, "limit": answer_limit(longest, wanted)}
+    limit = answer_limit(longest, wanted) if settings.claims_verdict else wanted
+    return {"longest": longest, "set": wanted, "limit": limit}
 
 
 def _lines(counts: Figures) -> list[str]:
     training, answers = counts["training"], counts["answers"]
     cost = say("app.plan_training", **training, minutes=training["seconds"] / 60)
     raised = [say("app.check_limit", **answers)] if answers["limit"] > answers["set"] else []
+    if answers["longest"] >= answers["limit"]:
+        raised = [say("app.check_cut", **answers)]
     claims = [claim(power) for power in counts["design"]["hypotheses"]]
     return [say("app.check_rows", **counts["dataset"]), cost, *raised, *claims]
 
