@@ -140,15 +140,15 @@ class Killed(BaseException):
 
 def kill_after(parts: int, patch: pytest.MonkeyPatch) -> None:
     """End a run in its forward pass number `parts`, after all its checks."""
-    loss, seen = supervised.supervised_loss, []
+    loss, seen = supervised.Supervised.compute_loss, []
 
-    def dying(*given: Any) -> Any:
+    def dying(*given: Any, **named: Any) -> Any:
         seen.append(1)
         if len(seen) > parts:
             raise Killed
-        return loss(*given)
+        return loss(*given, **named)
 
-    patch.setattr(supervised, "supervised_loss", dying)
+    patch.setattr(supervised.Supervised, "compute_loss", dying)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -301,14 +301,14 @@ def test_rows_longer_than_the_base_knows_are_refused(data: Path, tmp_path: Path)
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(
     tiny: Path, data: Path, tmp_path: Path
 ) -> None:
-    loss, calls = supervised.supervised_loss, []
+    loss, calls = supervised.Supervised.compute_loss, []
 
-    def breaking(model: Any, batch: Any, items: Any) -> Any:
+    def breaking(*given: Any, **named: Any) -> Any:
         calls.append(1)
-        return loss(model, batch, items) * (float("nan") if len(calls) == 4 else 1)
+        return loss(*given, **named) * (float("nan") if len(calls) == 4 else 1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(supervised, "supervised_loss", breaking)
+        patch.setattr(supervised.Supervised, "compute_loss", breaking)
         with pytest.raises(InputError, match=r"at step 4 \(rows: r\d+, .*checkpoint-2"):
             tune(settings("lora"), str(tiny), data, tmp_path, seed=7, threads=1)
     kept = newest_checkpoint(tmp_path / "checkpoints")
@@ -337,16 +337,16 @@ def test_rows_are_halved_where_memory_runs_out_and_the_result_is_the_same(
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     small = {"save_steps": 1, "epochs": 1, "dropout": 0.0}
     tune(settings("lora", **small), str(tiny), data, whole, seed=7, threads=1)
-    loss, calls = supervised.supervised_loss, []
+    loss, calls = supervised.Supervised.compute_loss, []
 
-    def scarce(model: Any, batch: Any, items: Any) -> Any:
+    def scarce(trainer: Any, model: Any, batch: Any, *given: Any, **named: Any) -> Any:
         calls.append(len(batch["cu_seq_lens"]) - 1)
         if calls[-1] > 4 and len(calls) >= failing:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return loss(model, batch, items)
+        return loss(trainer, model, batch, *given, **named)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(supervised, "supervised_loss", scarce)
+        patch.setattr(supervised.Supervised, "compute_loss", scarce)
         tune(settings("lora", **small), str(tiny), data, halved, seed=7, threads=1)
     assert max(calls[failing:]) == 4 and "8 rows at once do not fit" in capsys.readouterr().err
     one, other = (json.loads((out / "training.json").read_text()) for out in (whole, halved))
