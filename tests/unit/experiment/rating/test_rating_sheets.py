@@ -77,7 +77,7 @@ def test_the_page_is_one_file_that_no_answer_can_break() -> None:
     data = page.split('id="data">')[1].split("</script>")[0]
     assert json.loads(data)["sheet"]["items"][0]["question"] == evil.question
     words = json.loads(data)["words"]
-    assert words["en"].keys() == words["ru"].keys() and len(words["ru"]) == 29
+    assert words["en"].keys() == words["ru"].keys() and words["ru"]
     assert words["en"]["progress"] == "{done} of {total} rated"
 
 

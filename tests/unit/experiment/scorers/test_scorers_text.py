@@ -20,6 +20,8 @@ from kamerton.formats.errors import InputError
 pytest.importorskip("sacrebleu")
 pytest.importorskip("rouge_score")
 TEXT = [name for name in SCORERS if not name.startswith(("codebleu", "bertscore"))]
+BEST = {"meteor": 1 - 0.5 / 8**3}
+"""Where not its bound: eight matches in one chunk still have a penalty (Banerjee and Lavie 2005)."""
 
 
 def test_signature_names_the_version_and_tokenizer() -> None:
@@ -53,8 +55,8 @@ def test_rouge_equals_the_library_on_english(kind: Any, stemmer: Any) -> None:
 def test_equal_russian_sentences_score_the_most(name: Any) -> None:
     scorer = SCORERS[name]
     found = scorer.score([RUSSIAN], [[RUSSIAN]])
-    assert found.corpus == pytest.approx(scorer.bounds[1])
-    assert found.items[0] == pytest.approx(scorer.bounds[1])
+    assert found.corpus == pytest.approx(BEST.get(name, scorer.bounds[1]))
+    assert found.items[0] == pytest.approx(BEST.get(name, scorer.bounds[1]))
 
 
 @pytest.mark.parametrize("name", TEXT)
@@ -66,7 +68,9 @@ def test_a_wrong_russian_sentence_scores_less(name: Any) -> None:
 @pytest.mark.parametrize("name", [name for name in TEXT if not name.startswith("exact_w")])
 def test_an_empty_answer_scores_nothing(name: Any) -> None:
     found = SCORERS[name].score(["", RUSSIAN], [[RUSSIAN], [RUSSIAN]])
-    assert found.items[0] == 0 and found.items[1] == pytest.approx(SCORERS[name].bounds[1])
+    assert found.items[0] == 0 and found.items[1] == pytest.approx(
+        BEST.get(name, SCORERS[name].bounds[1])
+    )
 
 
 def test_the_unicode_tokenizer_knows_scripts_and_spellings() -> None:
