@@ -21,7 +21,7 @@ pytest.importorskip("sacrebleu")
 pytest.importorskip("rouge_score")
 TEXT = [name for name in SCORERS if not name.startswith(("codebleu", "bertscore"))]
 BEST = {"meteor": 1 - 0.5 / 8**3}
-"""Where not its bound: eight matches in one chunk still have a penalty (Banerjee and Lavie 2005)."""
+"""Where it is not the bound: eight matches in one chunk have a penalty (Banerjee, Lavie 2005)."""
 
 
 def test_signature_names_the_version_and_tokenizer() -> None:
