@@ -37,7 +37,7 @@ JUDGE_MEMORY = 2 * 2**30
 SLOWER = 4
 """How many times the known solution's processor time a program may take on the inputs of a task."""
 _AHEAD = 32
-"""Programs judged for each worker beyond the first that has no result yet."""
+"""Results for each worker that may wait for an earlier one."""
 _LOOK = 0.5
 """Seconds between two looks at what the workers have used."""
 _TASKS_KEPT = 8
@@ -91,7 +91,7 @@ def judge_all(
     given, more = 0, True
     try:
         while more or busy or results:
-            while more and len(busy) < count and (not busy or busy[0].place > given - _AHEAD):
+            while more and len(busy) < count and len(results) < _AHEAD * count:
                 place, trial = next(waiting, (-1, None))
                 if trial is None:
                     more = False

@@ -82,8 +82,6 @@ def merged(reports: Sequence[Report], checked: Mapping[str, int]) -> Report:
     )
 
 
-SEMANTIC = 0.85
-"""A cosine from which two texts mean the same; for those who switch that level on."""
 CONTAINED = 0.2
 """Share of a long text's runs from which it counts as contained."""
 INDEX, SYSTEM, TRAIN = "index", "system", ""
