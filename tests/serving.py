@@ -19,8 +19,10 @@ import sys
 from pathlib import Path
 from kamerton.serve.run import serve
 from kamerton.serve.settings import ServeSettings
-from kamerton.studio.app import mount
-page = (lambda app, url, models: mount(app, url, models, ["hello there"])) if sys.argv[4] else None
+page = None
+if sys.argv[4]:
+    from kamerton.studio.app import mount
+    page = lambda app, url, models: mount(app, url, models, ["hello there"])
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
 
 def ready(base_url):

@@ -167,7 +167,7 @@ def test_what_is_judged_was_not_learnt(agreed: tuple[str, Path, str]) -> None:
     assert judged(place)["choice_log_likelihood"].groups == len(held_out)
 
 
-@pytest.mark.parametrize("form", ["dpo", "kto"])
+@pytest.mark.parametrize("form", ["dpo", pytest.param("kto", marks=pytest.mark.long)])
 def test_votes_at_random_prove_nothing(base: Path, tmp_path: Path, form: str) -> None:
     """The control: the same answers and steps, half of all votes the other way round."""
     count = len(questions())

@@ -9,12 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from command_line import kamerton
 from kamerton.app import public
+from kamerton.formats.events import FILE as EVENTS
 from kamerton.formats.manifest import sha256
 from kamerton.formats.serving import FILE, ServingSpec
 
@@ -26,6 +26,7 @@ SETTINGS = {
     "experiment.max_tokens": "8",
     "experiment.resamples": "500",
     "threads": "1",
+    "deterministic": "true",
     "serve.slots": "4",
     "data.attributes": "[material]",
 }
@@ -52,8 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, museum: Path, tiny: Path) -> 
 
 def stages(folder: Path, number: int) -> dict[str, str]:
     record = json.loads((folder / "runs" / "museum" / str(number) / "run.json").read_text())
-    found: dict[str, str] = record["stages"]
-    return found
+    return dict(record["stages"])
 
 
 def test_the_run_folder_holds_everything(home: Path) -> None:
@@ -126,10 +126,38 @@ def test_a_changed_setting_reruns_what_depends_on_it(home: Path, museum: Path, t
     assert changed == {"check", "compare", "report"}
 
 
-def trip(folder: Path, museum: Path, tiny: Path) -> tuple[str, list[tuple[str, str, str]]]:
-    """Hash of the adapter and all answers of a run whose every sum has its order."""
-    run(folder, museum, tiny, "--deterministic")
-    place = folder / "runs" / "museum" / "latest"
+STOPS = [
+    ("data", signal.SIGKILL),
+    ("tune", signal.SIGKILL),
+    ("tune", signal.SIGINT),
+    ("export", signal.SIGKILL),
+    ("compare", signal.SIGKILL),
+    ("compare", signal.SIGINT),
+]
+
+
+def test_a_run_stopped_in_every_stage_gives_the_adapter_and_the_answers_of_an_unbroken_one(
+    home: Path, tmp_path: Path, museum: Path, tiny: Path
+) -> None:
+    """By `kill -9`, and by Ctrl-C, which leaves nothing behind."""
+    for stage, number in STOPS:
+        temporary = tmp_path / f"tmp-{stage}-{number}"
+        temporary.mkdir()
+        child = begun(stage, tmp_path, command(museum, tiny, "--deterministic"), temporary)
+        if number == signal.SIGINT:
+            time.sleep(1.5)  # somewhere inside the stage
+        child.send_signal(number)
+        _, errors = child.communicate(timeout=60)
+        if number == signal.SIGINT:
+            assert child.returncode == 130 and "Traceback" not in errors
+            assert "kamerton-" not in " ".join(p.name for p in temporary.iterdir())
+    assert "report.html" in run(tmp_path, museum, tiny).stdout
+    assert adapter_and_answers(tmp_path) == adapter_and_answers(home)
+
+
+def adapter_and_answers(folder: Path) -> tuple[str, list[tuple[str, str, str]]]:
+    """Hash of the adapter and all answers of a folder's first run; none changed when repeated."""
+    place = folder / "runs" / "museum" / "1"
     assert json.loads((place / "summary.json").read_text())["changed_answers"] == 0
     tuned = folder / "runs" / stages(folder, 1)["tune"]
     samples = [json.loads(line) for line in (place / "samples.jsonl").read_text().splitlines()]
@@ -137,25 +165,22 @@ def trip(folder: Path, museum: Path, tiny: Path) -> tuple[str, list[tuple[str, s
     return sha256(tuned / "adapter" / "adapter_model.safetensors"), answers
 
 
-def test_a_run_killed_in_every_stage_gives_the_adapter_and_the_answers_of_an_unbroken_one(
-    tmp_path: Path, museum: Path, tiny: Path
-) -> None:
-    """`kill -9`; answers are asked for one at a time."""
-    for name in ("whole", "killed"):
-        (tmp_path / name).mkdir()
-    for stage in ("data", "tune", "export", "compare"):
-        child = begun(stage, tmp_path / "killed", command(museum, tiny, "--deterministic"))
-        os.kill(child.pid, signal.SIGKILL)
-        child.communicate()
-    assert trip(tmp_path / "killed", museum, tiny) == trip(tmp_path / "whole", museum, tiny)
-
-
-def begun(stage: str, folder: Path, words: list[str], **more: Any) -> "subprocess.Popen[str]":
-    """A run that has just begun a stage, the first one to do so in its folder."""
-    program = [sys.executable, "-m", "kamerton.cli.main", *words]
-    out = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    child = subprocess.Popen(program, cwd=folder, text=True, **out, **more)
-    while not any(p.is_dir() for p in (folder / "runs" / ".stages").glob(f"{stage}-*")):
+def begun(stage: str, folder: Path, words: list[str], temporary: Path) -> "subprocess.Popen[str]":
+    """A run that has just begun a stage."""
+    started = time.time()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "kamerton.cli.main", *words],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(temporary)},
+        preexec_fn=heed_ctrl_c,
+    )
+    events = f"{stage}-*/{EVENTS}"
+    while not any(
+        path.stat().st_mtime > started for path in (folder / "runs" / ".stages").glob(events)
+    ):
         assert child.poll() is None, "the run ended before it could be stopped"
         time.sleep(0.01)
     return child
@@ -164,23 +189,6 @@ def begun(stage: str, folder: Path, words: list[str], **more: Any) -> "subproces
 def heed_ctrl_c() -> None:
     """In the child: a shell that starts us in the background would have it ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def test_ctrl_c_ends_with_130_leaves_nothing_behind_and_is_resumed(
-    tmp_path: Path, museum: Path, tiny: Path
-) -> None:
-    """In two stages, one after the other."""
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    how = {"preexec_fn": heed_ctrl_c, "env": os.environ | {"TMPDIR": str(temporary)}}
-    for stage in ("tune", "compare"):
-        child = begun(stage, tmp_path, command(museum, tiny), **how)
-        time.sleep(1.5)  # somewhere inside the stage
-        child.send_signal(signal.SIGINT)
-        _, told = child.communicate(timeout=60)
-        assert child.returncode == 130 and "Traceback" not in told
-        assert "kamerton-" not in " ".join(p.name for p in temporary.iterdir())
-    assert "report.html" in run(tmp_path, museum, tiny).stdout
 
 
 def test_a_row_longer_than_the_context_stops_the_run_and_is_named(

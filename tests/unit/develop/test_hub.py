@@ -1,10 +1,14 @@
-"""A base's licence, as far as its maker states it on this machine."""
+"""A base's licence, as far as its maker states it on this machine, and its tokens counted."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
+from kamerton.develop import hub
 from kamerton.develop.hub import licence_of
+from kamerton.formats.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,37 @@ def test_of_a_base_that_was_never_fetched_nothing_is_known(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
     assert licence_of("owner/never-fetched") == licence_of("") == ""
+
+
+TEXTS = ["", "The Idol of Pomos", "Идол из Помоса: 3000 г. до н. э.", "<|im_end|>", "a\n\n1 "]
+
+
+@pytest.mark.parametrize("file", ["tokenizer.json", "the library transformers"])
+def test_tokens_are_counted_as_transformers_counts_them(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    base = Path(shutil.copytree(tiny, tmp_path / "base"))
+    tokenizer = hub.load_tokenizer(str(base))
+    if file != "tokenizer.json":
+        (base / "tokenizer.json").unlink()
+        monkeypatch.setattr(hub, "load_tokenizer", lambda _: tokenizer)
+    expected = [len(tokenizer.encode(text, add_special_tokens=False)) for text in TEXTS]
+    assert hub.token_counts(str(base), TEXTS) == expected
+
+
+def test_limits_kept_in_the_tokenizers_file_cut_no_count(tiny: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny, tmp_path / "base"))
+    kept = Tokenizer.from_file(str(base / "tokenizer.json"))
+    kept.enable_truncation(4)
+    kept.enable_padding(length=9)
+    kept.save(str(base / "tokenizer.json"))
+    assert hub.token_counts(str(base), ["a", "word " * 50]) == hub.token_counts(
+        str(tiny), ["a", "word " * 50]
+    )
+
+
+def test_a_broken_tokenizer_is_an_error_that_names_the_base(tiny: Path, tmp_path: Path) -> None:
+    base = Path(shutil.copytree(tiny, tmp_path / "base"))
+    (base / "tokenizer.json").write_text("{}")
+    with pytest.raises(InputError, match=str(base)):
+        hub.token_counts(str(base), ["a"])

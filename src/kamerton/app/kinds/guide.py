@@ -56,12 +56,11 @@ def _answer_tokens(
     Reads the tokenizer, no weights. A limit below the references would cut right answers; a run
     that claims no verdict keeps the limit that is set, and says so.
     """
-    from kamerton.develop.hub import load_tokenizer
+    from kamerton.develop.hub import token_counts
     from kamerton.experiment.references import answer_limit
 
-    tokenizer = load_tokenizer(base)
-    lengths = (len(tokenizer.encode(q.answer, add_special_tokens=False)) for q in questions)
-    longest, wanted = max(lengths), settings.max_tokens
+    longest = max(token_counts(base, (question.answer for question in questions)))
+    wanted = settings.max_tokens
     limit = answer_limit(longest, wanted) if settings.claims_verdict else wanted
     return {"longest": longest, "set": wanted, "limit": limit}
 
