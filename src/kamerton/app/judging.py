@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from kamerton.client.hosts import Mask
     from kamerton.experiment.finished import Finished
     from kamerton.experiment.gate import Gate
-    from kamerton.experiment.judge.outlook import Outlook
     from kamerton.experiment.judge.pairs import Pair
     from kamerton.experiment.judge.report import JudgeReport
+    from kamerton.experiment.judge.run import Outlook
     from kamerton.experiment.judge.settings import JudgeSettings
     from kamerton.experiment.rating.sheet import Key
     from kamerton.experiment.rating.verdict import RatingReport
@@ -42,7 +42,7 @@ class Judging:
 
     def outlook(self) -> "Outlook":
         """How much would be asked and sent, and how long it would take; asks nothing."""
-        from kamerton.experiment.judge.outlook import outlook
+        from kamerton.experiment.judge.run import outlook
 
         return outlook(self.pairs, self.settings, self.place.out, self.mask)
 

@@ -28,8 +28,8 @@ def judge(
 ) -> None:
     """Tell the plan, ask what has no answer yet, and print what the judge finds."""
     from kamerton.app.judging import judging
-    from kamerton.experiment.judge.outlook import sentences
     from kamerton.experiment.judge.report import FILE
+    from kamerton.experiment.judge.run import sentences
     from kamerton.experiment.report.feedback import of_judge
 
     given = _given(model, criterion, trust, leaves_machine)

@@ -10,14 +10,14 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from kamerton.client.concurrent import run
+from kamerton.client.concurrent import run, side_by_side
 from kamerton.client.hosts import parsed, trust_env
 from kamerton.formats.errors import InputError
 
@@ -114,6 +114,24 @@ def first_model(endpoint: Endpoint) -> Model:
     if not (served := models(endpoint)):
         raise InputError("client.no_model", where=endpoint.base_url)
     return served[0]
+
+
+def ask_each(
+    endpoint: Endpoint,
+    jobs: Iterable[T],
+    ask: Callable[["Connection", T], Awaitable[None]],
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Ask a server about each of the jobs, in their order, as many at a time as it is asked.
+
+    `stop` is asked before each; the first failure ends the others.
+    """
+
+    async def all_of_them() -> None:
+        async with Connection(endpoint) as server:
+            await side_by_side(jobs, lambda job: ask(server, job), endpoint.concurrency, stop)
+
+    run(all_of_them())
 
 
 class Connection:

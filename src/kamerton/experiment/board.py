@@ -54,23 +54,17 @@ def leaderboard(runs: Sequence[Finished]) -> Board:
     Against a fixed arm, not against the best: the best of many is chosen by luck as well.
     """
     bases = [replace(run, label=f"{run.label}#{BASE}", arm=BASE) for run in runs]
-    with_base = [(run, base) for run, base in zip(runs, bases, strict=True) if _has(base)]
-    pairs = [(run, base.label) for run, base in with_base]
+    pairs = zip(runs, bases, strict=True)
+    with_base = [(run, base) for run, base in pairs if BASE in run.summary.arms]
     everything = [*runs, *(base for _, base in with_base)]
-    found = _board(runs[0], everything, pairs, why_no_claim(runs))
-    scores = {c.arm: c.score.mean for c in found.cells if _is_primary(c, runs[0])}
+    against = [(run, base.label) for run, base in with_base]
+    found = _board(runs[0], everything, against, why_no_claim(runs))
+    primary = (runs[0].primary, runs[0].primary_sets[0])
+    scores = {c.arm: c.score.mean for c in found.cells if (c.criterion, c.held_out) == primary}
     own = [run.label for run in runs]
     labels = sorted(own, key=lambda label: -scores.get(label, float("-inf")))
     kept = [cell for cell in found.cells if cell.arm in own]
     return replace(found, labels=labels, cells=kept)
-
-
-def _has(run: Finished) -> bool:
-    return run.arm in run.summary.arms
-
-
-def _is_primary(cell: Cell, run: Finished) -> bool:
-    return cell.criterion == run.primary and cell.held_out in run.primary_sets[:1]
 
 
 def _board(

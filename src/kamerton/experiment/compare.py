@@ -44,14 +44,27 @@ def scored(
     first = [reply for reply in replies if reply.round == 0]
     asked = [(by_id[r.question_id], r.answer, r.finish_reason) for r in first]
     by_criterion = {name: criterion(name).scores(asked, context) for name in criteria}
-    return [
-        _sample(
-            question,
-            reply,
-            {name: given for name, those in by_criterion.items() if (given := those[place])},
+    samples = []
+    for place, ((question, _, _), reply) in enumerate(zip(asked, first, strict=True)):
+        scores, why = _parted({name: those[place] for name, those in by_criterion.items()})
+        samples.append(
+            Sample(
+                arm=reply.arm,
+                question_id=question.id,
+                held_out=question.held_out,
+                group=question.group,
+                question=question.question,
+                reference=question.answer,
+                answer=reply.answer,
+                finish_reason=reply.finish_reason,
+                prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+                seconds=reply.seconds,
+                scores=scores,
+                why=why,
+            )
         )
-        for place, ((question, _, _), reply) in enumerate(zip(asked, first, strict=True))
-    ]
+    return samples
 
 
 def judged(
@@ -62,32 +75,16 @@ def judged(
     context: Context,
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Scores of one answer by all rules that apply, and the reasons for those below 1."""
-    given = {name: rule(question, answer, finish_reason, context) for name, rule in rules.items()}
-    return _parted({name: score for name, score in given.items() if score})
-
-
-def _parted(scores: Mapping[str, Score]) -> tuple[dict[str, float], dict[str, str]]:
-    why = {name: reason for name, (_, reason) in scores.items() if reason}
-    return {name: score for name, (score, _) in scores.items()}, why
-
-
-def _sample(question: Question, reply: Reply, given: Mapping[str, Score]) -> Sample:
-    scores, why = _parted(given)
-    return Sample(
-        arm=reply.arm,
-        question_id=question.id,
-        held_out=question.held_out,
-        group=question.group,
-        question=question.question,
-        reference=question.answer,
-        answer=reply.answer,
-        finish_reason=reply.finish_reason,
-        prompt_tokens=reply.prompt_tokens,
-        completion_tokens=reply.completion_tokens,
-        seconds=reply.seconds,
-        scores=scores,
-        why=why,
+    return _parted(
+        {name: rule(question, answer, finish_reason, context) for name, rule in rules.items()}
     )
+
+
+def _parted(given: Mapping[str, Score | None]) -> tuple[dict[str, float], dict[str, str]]:
+    """Scores of what applies, and the reasons."""
+    there = {name: score for name, score in given.items() if score}
+    why = {name: reason for name, (_, reason) in there.items() if reason}
+    return {name: score for name, (score, _) in there.items()}, why
 
 
 def cells(
@@ -98,19 +95,17 @@ def cells(
     criteria: Sequence[str] = GUIDE,
 ) -> list[Cell]:
     """Value and interval of every arm on every criterion of every held-out set."""
+    by_arm: dict[tuple[HeldOut, str], list[Sample]] = {}
+    for sample in samples:
+        by_arm.setdefault((sample.held_out, sample.arm), []).append(sample)
     arms = list(dict.fromkeys(sample.arm for sample in samples))
-    made = []
-    for held_out in sets:
-        for name in criteria:
-            for arm in arms:
-                of = [
-                    s
-                    for s in samples
-                    if s.arm == arm and s.held_out == held_out and name in s.scores
-                ]
-                if of:
-                    made.append(_cell(arm, held_out, name, of, settings.resamples, seed))
-    return made
+    return [
+        _cell(arm, held_out, name, of, settings.resamples, seed)
+        for held_out in sets
+        for name in criteria
+        for arm in arms
+        if (of := [s for s in by_arm.get((held_out, arm), []) if name in s.scores])
+    ]
 
 
 def _cell(
@@ -135,32 +130,24 @@ def _cell(
 
 def claims(settings: ExperimentSettings, declared: Sequence[Hypothesis], name: str) -> list[Claim]:
     """Every hypothesis that is tested, both families."""
-    primary = [Claim("primary", hypothesis, settings.primary) for hypothesis in declared]
-    others = [one for one in settings.guide_criteria if one != settings.primary]
-    return primary + [Claim("secondary", _on(one, name), one) for one in others]
-
-
-def _on(criterion: str, name: str) -> Hypothesis:
-    held_out: HeldOut = "safety" if criterion == "safety" else "known"
-    return Hypothesis(name=criterion, arm=name, against=BASE, held_out=held_out)
+    claimed = [Claim("primary", hypothesis, settings.primary) for hypothesis in declared]
+    for one in settings.guide_criteria:
+        if one != settings.primary:
+            on: HeldOut = "safety" if one == "safety" else "known"
+            hypothesis = Hypothesis(name=one, arm=name, against=BASE, held_out=on)
+            claimed.append(Claim("secondary", hypothesis, one))
+    return claimed
 
 
 def measured(samples: Sequence[Sample], claim: Claim, margin: float) -> Measure | None:
     """Scores of the two arms of a claim, question by question; None where no question has both."""
     arm, against = (
-        {
-            s.question_id: s
-            for s in samples
-            if s.arm == which
-            and s.held_out == claim.hypothesis.held_out
-            and claim.criterion in s.scores
-        }
+        [s for s in samples if s.arm == which and s.held_out == claim.hypothesis.held_out]
         for which in (claim.hypothesis.arm, claim.hypothesis.against)
     )
-    common = [key for key in arm if key in against]
-    if not common:
+    ours, theirs = matched(arm, against, claim.criterion)
+    if not ours:
         return None
-    ours, theirs = [arm[key] for key in common], [against[key] for key in common]
     one = criterion(claim.criterion)
     return Measure(
         name=claim.hypothesis.name,
@@ -173,14 +160,34 @@ def measured(samples: Sequence[Sample], claim: Claim, margin: float) -> Measure 
         margin=margin,
         right=one.right,
         graded=one.right is None,
-        cut=_cut(ours),
-        cut_against=_cut(theirs),
+        cut=sum(s.finish_reason == "length" for s in ours) / len(ours),
+        cut_against=sum(s.finish_reason == "length" for s in theirs) / len(theirs),
         corpus=one.corpus(ours, theirs),
     )
 
 
-def _cut(samples: Sequence[Sample]) -> float:
-    return sum(s.finish_reason == "length" for s in samples) / len(samples)
+def matched(
+    arm: Sequence[Sample], against: Sequence[Sample], name: str
+) -> tuple[list[Sample], list[Sample]]:
+    """The answers of two arms to the questions that both have a score of, in one order."""
+    mine, its = ({s.question_id: s for s in of if name in s.scores} for of in (arm, against))
+    common = [key for key in mine if key in its]
+    return [mine[key] for key in common], [its[key] for key in common]
+
+
+def paired(
+    ours: Sequence[Sample], theirs: Sequence[Sample], name: str, margin: float
+) -> stats.Paired:
+    """What a test takes of two arms' answers to the same questions."""
+    one = criterion(name)
+    widest = one.bounds[1] - one.bounds[0]
+    return stats.Paired(
+        [a.scores[name] - b.scores[name] for a, b in zip(ours, theirs, strict=True)],
+        [s.group for s in ours],
+        margin,
+        (-widest, widest),
+        one.corpus(ours, theirs) if ours else None,
+    )
 
 
 def comparisons(

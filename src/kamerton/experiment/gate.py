@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kamerton import stats
+from kamerton.experiment.compare import matched, paired
 from kamerton.experiment.finished import Finished, insist_same_questions, why_no_claim
 from kamerton.experiment.measures import WIDEST
-from kamerton.experiment.metrics import criterion as named
 from kamerton.experiment.report.words import reason
 from kamerton.experiment.settings import GateSettings
 from kamerton.formats.errors import InputError
@@ -85,24 +85,21 @@ def _check(
     run: Finished, other: Finished, criterion: str, held_out: str, margin: float, alpha: float
 ) -> Check:
     nats = run.nats is not None and criterion == run.nats.criterion
-    mine, its = (one.scores(criterion, held_out) for one in (run, other))
-    common = [key for key in mine if key in its]
-    if not common:
+    if nats:
+        mine, its = (one.scores(criterion, held_out) for one in (run, other))
+        common = [key for key in mine if key in its]
+        differences = [mine[key][0] - its[key][0] for key in common]
+        groups = [mine[key][1] for key in common]
+        both = stats.Paired(differences, groups, margin, (-WIDEST, WIDEST))
+    else:
+        asked = ([s for s in one.of() if s.held_out == held_out] for one in (run, other))
+        both = paired(*matched(*asked, criterion), criterion, margin)
+    if not both.groups:
         hint = "gate_no_safety" if criterion == SAFETY else "gate_nothing"
         values = {"criterion": criterion, "held_out": held_out}
         raise InputError(f"experiment.{hint}", where=run.label, **values)
-    groups = [mine[key][1] for key in common]
-    differences = [mine[key][0] - its[key][0] for key in common]
-    if nats:
-        paired = stats.Paired(differences, groups, margin, (-WIDEST, WIDEST))
-    else:
-        measure = named(criterion)
-        ours, theirs = ({s.question_id: s for s in one.of()} for one in (run, other))
-        corpus = measure.corpus([ours[key] for key in common], [theirs[key] for key in common])
-        widest = measure.bounds[1] - measure.bounds[0]
-        paired = stats.Paired(differences, groups, margin, (-widest, widest), corpus)
-    claim = stats.non_inferior(paired, alpha, run.settings.resamples, run.seed)
-    return Check(criterion, held_out, claim, len(common), len(set(groups)), nats)
+    claim = stats.non_inferior(both, alpha, run.settings.resamples, run.seed)
+    return Check(criterion, held_out, claim, len(both.groups), len(set(both.groups)), nats)
 
 
 def sentences(found: Gate) -> list[str]:

@@ -13,13 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton.client import connection, replies
-from kamerton.client.concurrent import run, side_by_side
 from kamerton.client.connection import Connection, Endpoint
 from kamerton.client.ledger import Ledger, request_key
 from kamerton.formats.chat import Message
+from kamerton.formats.jsonl import Record
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 from kamerton.formats.questions import Question
@@ -48,10 +46,9 @@ class GenerationConfig:
     """Go on after a prompt that the server has no room for; else it is an error."""
 
 
-class Reply(BaseModel):
+class Reply(Record):
     """One answer of one arm, as the server gave it: a line of answers.jsonl."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     key: str
     """The `request_key`: what makes an answer of an earlier start usable."""
     arm: str
@@ -139,20 +136,15 @@ def _ask_arm(
 ) -> None:
     """Ask what the ledger does not have, in order; the first failure ends it."""
     missing = {request.key: request for request in requests if ledger.get(request.key) is None}
-    with progress(say("experiment.asking", arm=arm), len(requests)) as bar:
-        bar.update(len(requests) - len(missing))
-        bar.initial = len(requests) - len(missing)
+    done = len(requests) - len(missing)
 
-        async def ask_missing() -> None:
-            async with Connection(_endpoint(config.base_url, config.concurrency)) as server:
+    async def ask(server: Connection, request: _Request) -> None:
+        ledger.append(await _reply(server, request, config.pass_over))
+        bar.update(1)
 
-                async def ask(request: _Request) -> None:
-                    ledger.append(await _reply(server, request, config.pass_over))
-                    bar.update(1)
-
-                await side_by_side(missing.values(), ask, config.concurrency)
-
-        run(ask_missing())
+    with progress(say("experiment.asking", arm=arm), len(requests), done=done) as bar:
+        at = _endpoint(config.base_url, config.concurrency)
+        connection.ask_each(at, missing.values(), ask)
 
 
 async def _reply(server: Connection, request: _Request, pass_over: bool) -> Reply:
@@ -188,6 +180,4 @@ def _no_room(response: connection.Response) -> bool:
 
 
 def _endpoint(base_url: str, concurrency: int = 8) -> Endpoint:
-    trimmed = base_url.rstrip("/")
-    url = trimmed if trimmed.endswith("/v1") else f"{trimmed}/v1"
-    return Endpoint(url, concurrency=concurrency)
+    return Endpoint(f"{base_url.rstrip('/').removesuffix('/v1')}/v1", concurrency=concurrency)

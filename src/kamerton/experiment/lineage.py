@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
-from kamerton.formats.manifest import Manifest, StageName, read
+from kamerton.formats.manifest import StageName, read
 from kamerton.formats.scores import Summary, Verdict
 from kamerton.formats.serving import BASE, RAG
 
@@ -53,14 +53,15 @@ def of_start(tune: Path, data: Path) -> str:
     looked whether this test set was trained on then.
     """
     manifest = read(tune)
-    start = _start_of(manifest)
+    section = manifest.settings.get(_TUNE) if manifest else None
+    start = str(section.get("start_from") or "") if isinstance(section, dict) else ""
     if not start:
         return ""
     named = Path(start)
     stage = named.parent if named.name == _ADAPTER else named
     for earlier in (stage, tune.parent / stage.name):
         before = _dataset_of(earlier)
-        if before is not None and _same_test(before, data):
+        if before is not None and _held_out(before) and _held_out(before) == _held_out(data):
             return of_dataset(before) or of_start(earlier, before)
     return f"{START}: {start}"
 
@@ -79,8 +80,7 @@ def of_others(arms: Sequence[str], name: str) -> str:
 
     They were trained on another dataset, whose leak report knows nothing of these questions.
     """
-    known = {BASE, BASE + RAG, name, name + RAG}
-    others = [arm for arm in arms if arm not in known]
+    others = [arm for arm in arms if arm.removesuffix(RAG) not in {BASE, name}]
     return f"{OTHERS}: {', '.join(others)}" if others else ""
 
 
@@ -102,18 +102,8 @@ def _dataset_of(tune: Path) -> Path | None:
     return None
 
 
-def _start_of(manifest: Manifest | None) -> str:
-    section = manifest.settings.get(_TUNE) if manifest else None
-    return str(section.get("start_from") or "") if isinstance(section, dict) else ""
-
-
-def _same_test(one: Path, other: Path) -> bool:
-    """Whether two datasets hold out just the same, by what their manifests say of the files."""
-    found = [_held_out(folder) for folder in (one, other)]
-    return bool(found[0]) and found[0] == found[1]
-
-
 def _held_out(data: Path) -> dict[str, str]:
+    """What a dataset holds out: its manifest's hashes of the files."""
     manifest = read(data)
     outputs = manifest.outputs if manifest else {}
     return {name: outputs[name] for name in _HELD_OUT if name in outputs}

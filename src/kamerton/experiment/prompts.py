@@ -28,7 +28,13 @@ class Prompt:
 
 def prompts(settings: ExperimentSettings, data: Path, seed: int) -> list[Prompt]:
     """The recipe's prompts, then the drawn ones of held-out rows."""
-    written = [_written(number, text) for number, text in enumerate(settings.prompts, start=1)]
+    written = []
+    for number, text in enumerate(settings.prompts, start=1):
+        name = f"experiment.prompts.{number}"
+        if not text.strip():
+            raise InputError("experiment.empty_prompt", where=name)
+        question = Question(id=name, question=text, answer="", group=name, held_out="prompts")
+        written.append(Prompt(question, (Message(role="user", content=text),)))
     return written + drawn(held_out(data), settings.held_out_prompts, seed)
 
 
@@ -64,14 +70,6 @@ def drawn(candidates: Sequence[Prompt], count: int, seed: int) -> list[Prompt]:
         ranked.append((seen[prompt.question.group], prompt))
         seen[prompt.question.group] += 1
     return [prompt for _, prompt in sorted(ranked, key=lambda pair: pair[0])][:count]
-
-
-def _written(number: int, text: str) -> Prompt:
-    name = f"experiment.prompts.{number}"
-    if not text.strip():
-        raise InputError("experiment.empty_prompt", where=name)
-    question = Question(id=name, question=text, answer="", group=name, held_out="prompts")
-    return Prompt(question, (Message(role="user", content=text),))
 
 
 def _prompt(row: dict[str, object], where: str) -> Prompt:

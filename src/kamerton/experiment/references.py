@@ -34,9 +34,11 @@ def insist_right(questions: Sequence[Question], names: dict[str, str]) -> None:
     if not wrong:
         return
     question, why = wrong[0]
-    faults = [
-        f"{say(f'experiment.criterion_{name}')}: {_reason(code)}" for name, code in why.items()
-    ]
+    faults = []
+    for name, reason in why.items():
+        code, _, value = reason.partition(": ")
+        told = say(f"experiment.reason_{code}", value=value)
+        faults.append(f"{say(f'experiment.criterion_{name}')}: {told}")
     raise InputError(
         "experiment.reference_fails",
         where=question.origin or question.id,
@@ -46,11 +48,6 @@ def insist_right(questions: Sequence[Question], names: dict[str, str]) -> None:
         answer=question.answer[:_SHOWN],
         why="; ".join(faults),
     )
-
-
-def _reason(code: str) -> str:
-    name, _, value = code.partition(": ")
-    return say(f"experiment.reason_{name}", value=value)
 
 
 def answer_limit(longest: int, wanted: int) -> int:

@@ -3,8 +3,8 @@
 The primary family is what training left of held-out rows: one hypothesis on the loss of answers
 (losses.jsonl), or two on what people chose (choices.jsonl). The secondary family are the criteria
 of form on the prompts of held-out rows, and of advertising texts those of their briefs, Holm's
-correction within it. The recipe's own prompts are
-asked, scored and shown; they are few and chosen by hand, so no test rests on them.
+correction within it. The recipe's own prompts are asked, scored and shown; they are few and chosen
+by hand, so no test rests on them.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,16 @@ from kamerton.experiment import likelihood, measures
 from kamerton.experiment.compare import cells, comparisons, scored
 from kamerton.experiment.criteria import ADVERT, FORM
 from kamerton.experiment.design import Design
-from kamerton.experiment.generate import TOO_LONG, GenerationConfig, Reply, ask_all, changed, models
+from kamerton.experiment.generate import TOO_LONG, GenerationConfig, Reply, ask_all, models
 from kamerton.experiment.measures import Claim
 from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.prompts import Prompt, prompts
-from kamerton.experiment.run import insist, why_no_verdict
+from kamerton.experiment.run import insist, why_no_verdict, write
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
-from kamerton.formats.brief import BRIEFS, SYNTH, Order, read_orders
+from kamerton.formats.brief import BRIEFS, SYNTH, read_orders
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.questions import HeldOut
-from kamerton.formats.scores import SAMPLES, SUMMARY, Cell, Comparison, Sample, Summary
+from kamerton.formats.scores import Summary
 from kamerton.formats.serving import BASE
 
 SETS: tuple[HeldOut, ...] = ("rows", "prompts")
@@ -58,39 +57,7 @@ def compare_rows(
     if primary and not any(prompt.question.held_out == "rows" for prompt in asked):
         raise InputError("experiment.primary_unasked", where="experiment.primary", name=primary)
     insist_ready(criteria)
-    replies = _ask(asked, arms, _asking(settings, base_url, seed, slots), out)
-    samples = scored(
-        [prompt.question for prompt in asked], replies, criteria=criteria, orders=_orders(data)
-    )
-    why = why_no_verdict(settings, data, tune, arms, name)
-    pairs = measures.of_rows(known, name, BASE, "secondary" if primary else "primary")
-    left = measures.comparisons(pairs, settings, seed, not why)
-    of_rows = measures.cells(known, name, BASE, settings, seed)
-    of_answers, means = _of_answers(samples, arms, criteria, settings, seed, not why)
-    times_changed, times_repeated = changed(replies)
-    summary = Summary(
-        claims_verdict=not why,
-        why_no_verdict=why,
-        comparisons=of_answers + left if primary else left + of_answers,
-        cells=of_rows + means,
-        changed_answers=times_changed if times_repeated else None,
-        repeated_answers=times_repeated,
-        arms=arms,
-        seed=seed,
-        max_tokens=settings.answer_tokens if asked else None,
-    )
-    write_rows(out / SAMPLES, samples)
-    write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
-
-
-def _orders(data: Path) -> dict[str, Order]:
-    """What the rows of `data` that a teacher wrote were ordered by; none where there are none."""
-    path = data / SYNTH / BRIEFS
-    return read_orders(path) if path.is_file() else {}
-
-
-def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) -> GenerationConfig:
-    return GenerationConfig(
+    config = GenerationConfig(
         base_url=base_url,
         max_tokens=settings.answer_tokens,
         seed=seed,
@@ -98,41 +65,48 @@ def _asking(settings: ExperimentSettings, base_url: str, seed: int, slots: int) 
         repeat_share=settings.repeat_share,
         pass_over=True,
     )
+    replies = _ask(asked, arms, config, out)
+    briefs = data / SYNTH / BRIEFS
+    orders = read_orders(briefs) if briefs.is_file() else {}
+    questions = [prompt.question for prompt in asked]
+    samples = scored(questions, replies, criteria=criteria, orders=orders)
+    why = why_no_verdict(settings, data, tune, arms, name)
+    pairs = measures.of_rows(known, name, BASE, "secondary" if primary else "primary")
+    left = measures.comparisons(pairs, settings, seed, not why)
+    of_rows = measures.cells(known, name, BASE, settings, seed)
+    claimed = [
+        Claim(
+            "primary" if criterion == primary else "secondary",
+            Hypothesis(name=criterion, arm=arm, against=BASE, held_out="rows"),
+            criterion,
+        )
+        for arm in arms
+        if arm != BASE
+        for criterion in criteria
+    ]
+    design = Design("", (), settings.alpha)
+    of_answers = comparisons(samples, claimed, settings, design, seed, not why)
+    summary = Summary(
+        claims_verdict=not why,
+        why_no_verdict=why,
+        comparisons=of_answers + left if primary else left + of_answers,
+        cells=of_rows + cells(samples, settings, seed, SETS, criteria),
+        arms=arms,
+        seed=seed,
+        max_tokens=settings.answer_tokens if asked else None,
+    )
+    write(out, samples, replies, summary)
 
 
 def _ask(
-    asked: Sequence[Prompt], arms: Sequence[str], asking: GenerationConfig, out: Path
+    asked: Sequence[Prompt], arms: Sequence[str], config: GenerationConfig, out: Path
 ) -> list[Reply]:
     """The replies of all arms; a prompt that one arm had no room for is left out for all."""
     if not asked:
         return []
-    insist(arms, models(asking.base_url))
+    insist(arms, models(config.base_url))
     questions = [prompt.question for prompt in asked]
     chats = {prompt.question.id: prompt.turns for prompt in asked}
-    replies = ask_all(questions, arms, asking, out, chats)
+    replies = ask_all(questions, arms, config, out, chats)
     without = {reply.question_id for reply in replies if reply.finish_reason == TOO_LONG}
     return [reply for reply in replies if reply.question_id not in without]
-
-
-def _of_answers(
-    samples: Sequence[Sample],
-    arms: Sequence[str],
-    criteria: Sequence[str],
-    settings: ExperimentSettings,
-    seed: int,
-    claims_verdict: bool,
-) -> tuple[list[Comparison], list[Cell]]:
-    """Every arm against the base on every criterion that applies, and the means of all."""
-    claimed = [
-        Claim(
-            "primary" if name == settings.rows_primary else "secondary",
-            Hypothesis(name=name, arm=arm, against=BASE, held_out="rows"),
-            name,
-        )
-        for arm in arms
-        if arm != BASE
-        for name in criteria
-    ]
-    planned = Design("", (), settings.alpha)
-    tested = comparisons(samples, claimed, settings, planned, seed, claims_verdict)
-    return tested, cells(samples, settings, seed, SETS, criteria)

@@ -7,14 +7,14 @@ from pathlib import Path
 from kamerton.experiment import lineage
 from kamerton.experiment.compare import cells, claims, comparisons, scored
 from kamerton.experiment.design import arms, design, hypotheses
-from kamerton.experiment.generate import GenerationConfig, ask_all, changed, models
+from kamerton.experiment.generate import GenerationConfig, Reply, ask_all, changed, models
 from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.references import insist_right
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import insist_unique, read_rows, read_text, write_rows, write_text
 from kamerton.formats.questions import NAMES, Question
-from kamerton.formats.scores import SAMPLES, SUMMARY, Summary
+from kamerton.formats.scores import SAMPLES, SUMMARY, Sample, Summary
 
 SETS = ("known", "unknown", "safety")
 
@@ -38,12 +38,16 @@ def compare(
     give. A second start asks only what the first left open. InputError where a reference fails the
     criteria that it is graded by.
     """
-    questions = read_questions(data)
-    names = _names(data)
+    questions, path = read_questions(data), data / NAMES
+    # A dataset made elsewhere may have no names.
+    names = dict(json.loads(read_text(path))) if path.is_file() else {}
     insist_right(questions, names)
     insist_ready(settings.guide_criteria)
     longest = max_tokens or settings.max_tokens
-    asked = _arms(settings, name, base_url)
+    offered, wanted = models(base_url), arms(settings, name)
+    # A declared arm that is not served is an error, a default one is left out.
+    insist(wanted if settings.arms else [name], offered)
+    asked = [arm for arm in wanted if arm in offered]
     declared = _declared(settings, name, questions, asked)
     asking = GenerationConfig(
         base_url=base_url,
@@ -57,18 +61,24 @@ def compare(
     why = why_no_verdict(settings, data, tune, asked, name)
     claimed = claims(settings, declared, name)
     planned = design(settings, questions, name)
-    times_changed, times_repeated = changed(replies)
     summary = Summary(
         claims_verdict=not why,
         why_no_verdict=why,
         comparisons=comparisons(samples, claimed, settings, planned, seed, not why),
         cells=cells(samples, settings, seed, criteria=settings.guide_criteria),
-        changed_answers=times_changed if times_repeated else None,
-        repeated_answers=times_repeated,
         arms=asked,
         seed=seed,
         max_tokens=longest,
     )
+    write(out, samples, replies, summary)
+
+
+def write(out: Path, samples: Sequence[Sample], replies: Sequence[Reply], summary: Summary) -> None:
+    """Write samples, and the summary with the count of answers that changed."""
+    times_changed, times_repeated = changed(replies)
+    if times_repeated:
+        counts = {"changed_answers": times_changed, "repeated_answers": times_repeated}
+        summary = summary.model_copy(update=counts)
     write_rows(out / SAMPLES, samples)
     write_text(out / SUMMARY, summary.model_dump_json(indent=2) + "\n")
 
@@ -82,12 +92,6 @@ def read_questions(data: Path) -> list[Question]:
         raise InputError("experiment.nothing_to_ask", where=str(data))
     insist_unique((question.id for question in questions), str(data))
     return questions
-
-
-def _names(data: Path) -> dict[str, str]:
-    """Names of all groups of the dataset; one made elsewhere may have none."""
-    path = data / NAMES
-    return dict(json.loads(read_text(path))) if path.is_file() else {}
 
 
 def why_no_verdict(
@@ -104,15 +108,6 @@ def why_no_verdict(
     """
     why = lineage.of_comparison(data, tune, arms, name)
     return why or ("" if settings.claims_verdict else "too_small")
-
-
-def _arms(settings: ExperimentSettings, name: str, base_url: str) -> list[str]:
-    """Arms to ask: a declared one that is not served is an error, a default one is left out."""
-    offered = models(base_url)
-    wanted = arms(settings, name)
-    must = wanted if settings.arms else [name]
-    insist(must, offered)
-    return [arm for arm in wanted if arm in offered]
 
 
 def insist(wanted: Sequence[str], offered: Sequence[str]) -> None:

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import check_row, read_objects
+from kamerton.formats.jsonl import Record, check_row, read_objects
 from kamerton.formats.manifest import digest
 
 Channel = Literal["site", "email", "social", "billboard"]
@@ -17,10 +17,9 @@ BRIEFS = "briefs.jsonl"
 """The orders of its accepted texts."""
 
 
-class Brief(BaseModel):
+class Brief(Record):
     """One order for a text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     beginning: str = ""
     """Words that the text must start with, to the letter; may be empty."""
     task: str = Field(min_length=1)
@@ -41,10 +40,9 @@ class Brief(BaseModel):
         return digest(json.dumps(said, ensure_ascii=False, sort_keys=True))
 
 
-class Order(BaseModel):
+class Order(Record):
     """The brief of one row, and the limits of its channel."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     """Of the row whose answer was ordered so."""
     brief: Brief

@@ -2,23 +2,23 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from kamerton.formats.jsonl import Record
 
 Role = Literal["system", "user", "assistant"]
 
 
-class Message(BaseModel):
+class Message(Record):
     """One turn of a chat."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     role: Role
     content: str = Field(min_length=1)
 
 
-class ChatRow(BaseModel):
+class ChatRow(Record):
     """One training example, with the origin that splits and reports go by."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     messages: list[Message]
     group: str | None = None

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
+
+from kamerton.formats.jsonl import Record
 
 FILE = "events.jsonl"
 ENVIRONMENT = "KAMERTON_EVENTS"
@@ -20,10 +22,9 @@ ENVIRONMENT = "KAMERTON_EVENTS"
 Kind = Literal["started", "progress", "figures", "note", "refused", "finished", "failed"]
 
 
-class Event(BaseModel):
+class Event(Record):
     """One line of `events.jsonl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Kind
     at: float = Field(default_factory=time.time)
     """Seconds since 1970."""

@@ -6,33 +6,31 @@ from json import dumps
 from typing import Annotated, Literal
 from unicodedata import normalize
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from kamerton.formats.chat import Message
+from kamerton.formats.jsonl import Record
 
 Kind = Literal["vote", "edit", "pair"]
 
 
-class Vote(BaseModel):
+class Vote(Record):
     """The answer is good or bad."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["vote"] = "vote"
     vote: Literal["up", "down"]
 
 
-class Edit(BaseModel):
+class Edit(Record):
     """The answer as it should have been."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["edit"] = "edit"
     text: str = Field(min_length=1)
 
 
-class Pair(BaseModel):
+class Pair(Record):
     """Another model's answer to the same chat, and which of the two is better."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: Literal["pair"] = "pair"
     rival: str = Field(min_length=1)
     """The other answer."""
@@ -48,10 +46,9 @@ def _utc(time: datetime) -> datetime:
     return time.astimezone(UTC)
 
 
-class FeedbackRow(BaseModel):
+class FeedbackRow(Record):
     """One rating of one answer by one person."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str = Field(min_length=1)
     time: Annotated[AwareDatetime, AfterValidator(_utc)]
     """ISO 8601 with its zone; kept in UTC."""

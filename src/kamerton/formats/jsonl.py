@@ -9,11 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kamerton.formats.errors import InputError
 
 Row = TypeVar("Row", bound=BaseModel)
+
+
+class Record(BaseModel):
+    """What lies on disk: unknown fields fail, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def read_text(path: Path) -> str:

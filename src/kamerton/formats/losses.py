@@ -3,15 +3,16 @@
 One row for each answer (losses.jsonl), or for each choice or vote of a person (choices.jsonl).
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from kamerton.formats.jsonl import Record
 
 LOSSES, CHOICES = "losses.jsonl", "choices.jsonl"
 
 
-class LossRow(BaseModel):
+class LossRow(Record):
     """Cross-entropy of one held-out answer, in nats for each supervised token."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     group: str | None = None
     tokens: int
@@ -22,10 +23,9 @@ class LossRow(BaseModel):
     """Under the trained model."""
 
 
-class ChoiceRow(BaseModel):
+class ChoiceRow(Record):
     """Cross-entropy of what a person said of one held-out pair or answer, in nats."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     question: str
     """The last user turn, spelt as `same_prompt` spells it: the unit of every test."""

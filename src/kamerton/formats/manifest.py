@@ -3,10 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton.formats.events import FILE as EVENTS
-from kamerton.formats.jsonl import read_model, write_text
+from kamerton.formats.jsonl import Record, read_model, write_text
 
 FILE = "manifest.json"
 
@@ -32,10 +30,9 @@ class StageName(str):
         return self.partition("-")[2]
 
 
-class Manifest(BaseModel):
+class Manifest(Record):
     """One finished stage."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     stage: str
     hash: str
     """Twelve hex digits over settings, source files and the parents' hashes."""

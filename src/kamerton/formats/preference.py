@@ -1,14 +1,14 @@
 """Rows that say which answer is better, in the forms that the field's trainers read."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kamerton.formats.chat import Message
+from kamerton.formats.jsonl import Record
 
 
-class PreferenceRow(BaseModel):
+class PreferenceRow(Record):
     """One prompt with a better and a worse answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     prompt: list[Message]
     """All turns before the answer; the last one is the user's."""
@@ -20,10 +20,9 @@ class PreferenceRow(BaseModel):
     """File and line that the row was made of."""
 
 
-class KtoRow(BaseModel):
+class KtoRow(Record):
     """One prompt with an answer that is good or bad (Ethayarajh et al. 2024, KTO)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     prompt: list[Message]
     """All turns before the answer; the last one is the user's."""

@@ -1,24 +1,22 @@
 """What pretraining leaves behind: its figures, and how the model's continuations changed."""
 
-from pydantic import BaseModel, ConfigDict
+from kamerton.formats.jsonl import Record
 
 PRETRAINING, CONTINUATIONS = "pretraining.json", "continuations.jsonl"
 
 
-class Continuation(BaseModel):
+class Continuation(Record):
     """What the model went on to say after a prompt, greedily, at one step of its training."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     step: int
     prompt: str
     text: str
     """The continuation alone, without the prompt."""
 
 
-class Evaluation(BaseModel):
+class Evaluation(Record):
     """The held-out rows under the model at one step."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     step: int
     loss: float
     """Nats for each token; padding and marks of beginning are no targets."""
@@ -26,10 +24,9 @@ class Evaluation(BaseModel):
     """The same total over the characters of the held-out texts: other tokenizers compare."""
 
 
-class Pretraining(BaseModel):
+class Pretraining(Record):
     """One pretraining run in figures."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     parameters: int
     architecture: dict[str, object]
     train_tokens: int

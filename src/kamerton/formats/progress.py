@@ -32,14 +32,15 @@ def in_notebook() -> bool:
 
 
 @contextmanager
-def progress(label: str, total: int, unit: str = "") -> Iterator["tqdm[None]"]:
+def progress(label: str, total: int, unit: str = "", done: int = 0) -> Iterator["tqdm[None]"]:
     """A live line for `total` units: share, count, rate, time left; on stderr, or in a notebook.
 
+    `done`: units of an earlier start, which are no part of the rate.
     On a terminal it redraws itself; elsewhere (a log, CI) it prints about every ten seconds.
     Call `.update(n)` on what it yields, `.set_postfix_str(text)` to add a figure. In a stage the
     same stands in its events.
     """
-    bar = _bar(label, total, unit)
+    bar = _bar(label, total, unit, done)
     told = _Told(bar, label, unit) if recorded() else None
     try:
         yield bar
@@ -49,7 +50,7 @@ def progress(label: str, total: int, unit: str = "") -> Iterator["tqdm[None]"]:
         bar.close()
 
 
-def _bar(label: str, total: int, unit: str) -> Any:
+def _bar(label: str, total: int, unit: str, done: int) -> Any:
     """A tqdm bar, of tqdm's own kind for notebooks where this is one."""
     notebook = in_notebook()
     if notebook:
@@ -61,6 +62,7 @@ def _bar(label: str, total: int, unit: str) -> Any:
     form = "{desc}: {percentage:3.0f}%  {n_fmt}/{total_fmt}  {rate_noinv_fmt}  {remaining} " + left
     return tqdm(
         total=total,
+        initial=done,
         desc=label,
         unit=unit,
         unit_scale=total >= 100_000,

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from kamerton.formats.jsonl import Record
 
 HeldOut = Literal["known", "unknown", "safety", "rows", "prompts"]
 """`known`: new wordings of trained facts; `unknown`: groups never trained; `safety`: to decline;
@@ -13,10 +15,9 @@ NAMES = "names.json"
 """Group to the name that readers know, of all groups of a source, beside the questions."""
 
 
-class Question(BaseModel):
+class Question(Record):
     """A question that no training row asks in these words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     question: str = Field(min_length=1)
     answer: str

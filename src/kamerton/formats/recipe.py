@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Tag, TypeAdapter, ValidationError
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
@@ -52,6 +52,30 @@ def read_yaml(path: Path) -> Any:
     return parse_yaml(read_text(path), str(path))
 
 
+def read_mapping(path: Path) -> Tree:
+    """The mapping of a YAML file; InputError where it is none."""
+    tree = read_yaml(path)
+    if not isinstance(tree, dict):
+        raise InputError("formats.yaml_not_mapping", where=str(path))
+    return tree
+
+
+def read_list(path: Path, model: type[Model]) -> list[Model]:
+    """The entries of a YAML list; InputError names field and entry, where that has an `id`."""
+    raw = read_yaml(path)
+    try:
+        return TypeAdapter(list[model]).validate_python(raw)  # type: ignore[valid-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        location = first["loc"]
+        entry = raw[location[0]] if isinstance(raw, list) and location else None
+        name = f": {entry['id']}" if isinstance(entry, dict) and "id" in entry else ""
+        field = ".".join(map(str, location)) or "-"
+        raise InputError(
+            "formats.bad_field", where=f"{path}{name}", field=field, why=first["msg"]
+        ) from error
+
+
 def parse_yaml(text: str, name: str) -> Any:
     """The content of a YAML text that errors call `name`."""
     loader = _Loader(text)
@@ -69,9 +93,7 @@ def parse_yaml(text: str, name: str) -> Any:
 
 def load(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Tree:
     """The tree of a recipe with its preset and `--set` values laid over it."""
-    tree: Any = read_yaml(path)
-    if not isinstance(tree, dict):
-        raise InputError("formats.yaml_not_mapping", where=str(path))
+    tree = read_mapping(path)
     presets = tree.pop("presets", None) or {}
     if preset:
         if preset not in presets:
@@ -80,7 +102,7 @@ def load(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> T
         tree = merged(tree, presets[preset])
     for text in sets:
         tree = merged(tree, parse_set(text))
-    return cast(Tree, tree)
+    return tree
 
 
 def parse_set(text: str) -> Tree:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from kamerton.formats.jsonl import Record
 
 CHUNKS, VECTORS, META = "chunks.jsonl", "vectors.npy", "meta.json"
 
@@ -15,10 +17,9 @@ DEFAULT: How = "fused"
 """The better one on both languages of the museum recipe (docs/decisions/0003-retrieval.md)."""
 
 
-class Chunk(BaseModel):
+class Chunk(Record):
     """One passage that retrieval can return; row i of the vectors belongs to chunk i."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     text: str
     source: str
@@ -35,10 +36,9 @@ class Chunk(BaseModel):
         return f"{self.title}. {self.text}" if self.title else self.text
 
 
-class Endpoint(BaseModel):
+class Endpoint(Record):
     """A server of embeddings that speaks the OpenAI protocol."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     base_url: str
     """Address up to `/embeddings`."""
     model: str = Field(min_length=1)
@@ -47,10 +47,9 @@ class Endpoint(BaseModel):
     """Environment variable that holds the key (never the key itself); empty: no key."""
 
 
-class IndexMeta(BaseModel):
+class IndexMeta(Record):
     """What an index was built from and with."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     encoder: str
     dimensions: int
     chunks: int

@@ -2,18 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from kamerton.formats.jsonl import Record
 from kamerton.formats.questions import HeldOut
 
 Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 SAMPLES, SUMMARY = "samples.jsonl", "summary.json"
 
 
-class Sample(BaseModel):
+class Sample(Record):
     """What one arm answered to one held-out question, and how it scored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     arm: str
     question_id: str
     held_out: HeldOut
@@ -34,10 +32,9 @@ class Sample(BaseModel):
 IntervalKind = Literal["", "wilson", "bootstrap", "bca", "corpus_bootstrap", "constant", "range"]
 
 
-class Interval(BaseModel):
+class Interval(Record):
     """A mean with its 95 % confidence interval."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     mean: float
     low: float
     high: float
@@ -46,10 +43,9 @@ class Interval(BaseModel):
     unlike those seen; `range`: one group, which shows nothing; empty: known, or not said."""
 
 
-class Cell(BaseModel):
+class Cell(Record):
     """One arm on one criterion of one held-out set: a cell of the report's table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     arm: str
     held_out: HeldOut
     criterion: str
@@ -58,10 +54,9 @@ class Cell(BaseModel):
     score: Interval
 
 
-class Comparison(BaseModel):
+class Comparison(Record):
     """One hypothesis and its verdict: `arm` against `against`, paired by question."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     family: Literal["primary", "secondary"]
     arm: str
@@ -91,10 +86,9 @@ class Comparison(BaseModel):
     cut_against: float | None = None
 
 
-class Summary(BaseModel):
+class Summary(Record):
     """The figures of one comparison run, as the report and the model card show them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     claims_verdict: bool
     """False for runs too small to claim one (the smoke preset) and where a leak blocks it."""
     why_no_verdict: str = ""

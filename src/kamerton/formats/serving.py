@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from kamerton.formats.jsonl import Record
 from kamerton.formats.recipe import Section
 
 FILE = "serving.json"
@@ -12,10 +11,9 @@ BASE, RAG = "base", "+rag"
 Kind = Literal["lora", "merged", "prompt"]
 
 
-class Adapter(BaseModel):
+class Adapter(Record):
     """One adaptation of the base; `name` is the model id that clients ask for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     file: str
     sha256: str
@@ -40,14 +38,13 @@ class RemoteServer(Section):
     """Allow any other host to see it."""
 
 
-class ServingSpec(BaseModel):
+class ServingSpec(Record):
     """One base, its adapters, an index, and other servers; paths are those in the file's folder.
 
     Model ids follow from it: `base`, each adapter's name, those of the other servers, and the same
     with `+rag` where there is an index.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     base: str = ""
     """Empty: other servers answer for every model."""
     base_name: str = ""

@@ -85,10 +85,12 @@ def encode_at(
                 body = {"model": model, "input": batch, "encoding_format": "float"}
                 reply = await server.post("embeddings", body)
                 if reply.fault and reply.status:
-                    why = reply.why
-                    raise InputError("retrieval.embed_refused", where=base_url, why=why)
+                    raise InputError("retrieval.embed_refused", where=base_url, why=reply.why)
                 rows += _read(server.read(reply, bytes), base_url, len(batch))
-                _same_length(rows, base_url)
+                lengths = sorted({len(row) for row in rows})
+                if len(lengths) > 1 or lengths == [0]:
+                    why = f"embedding: {lengths}"
+                    raise InputError("retrieval.embed_odd", where=base_url, why=why)
                 if done:
                     done(len(batch))
         return rows
@@ -129,9 +131,3 @@ def _read(content: bytes, base_url: str, count: int) -> list[list[float]]:
         why = f"index: {places[:5]}, {len(data)} / {count}"
         raise InputError("retrieval.embed_odd", where=base_url, why=why)
     return [row.embedding for _, row in sorted(zip(places, data, strict=True), key=lambda p: p[0])]
-
-
-def _same_length(rows: list[list[float]], base_url: str) -> None:
-    lengths = sorted({len(row) for row in rows})
-    if len(lengths) > 1 or lengths == [0]:
-        raise InputError("retrieval.embed_odd", where=base_url, why=f"embedding: {lengths}")

@@ -1,7 +1,7 @@
 """An index on disk to passages for a query, ranked by cosine similarity, by BM25, or by both."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,6 @@ class Index:
 
     meta: IndexMeta
     chunks: Sequence[Chunk]
-    how: How
     bm25: Bm25 | None
     """None where only cosine is asked for."""
     vectors: "Vectors | None"
@@ -73,7 +72,11 @@ def load(folder: Path, how: How = DEFAULT) -> Index:
     Raises InputError for files that are missing or do not fit together, ForeignIndex for an
     index of another encoder.
     """
-    meta = _meta(folder / META)
+    try:
+        meta = IndexMeta.model_validate_json(read_text(folder / META))
+    except ValidationError as error:
+        why = error.errors()[0]["msg"]
+        raise InputError("formats.index_damaged", where=str(folder / META), why=why) from error
     chunks = read_rows(folder / CHUNKS, Chunk)
     if len(chunks) != meta.chunks:
         why = f"{len(chunks)} rows, {META} says {meta.chunks}"
@@ -82,12 +85,19 @@ def load(folder: Path, how: How = DEFAULT) -> Index:
     vectors = None if how == "bm25" else _vectors(folder / VECTORS, meta)
     if vectors is not None:
         _check_encoder(folder / META, meta, chunks[0], vectors)
-    return Index(meta, chunks, how, bm25, vectors)
+    return Index(meta, chunks, bm25, vectors)
 
 
 def find(index: Index, query: str, count: int) -> list[Hit]:
     """The best passages of an index in memory; fewer than `count` where no more share a word."""
-    best = _RANKINGS[index.how](index, query, count)
+    depth = count if index.vectors is None or index.bm25 is None else DEPTH
+    rankings = []
+    if index.vectors is not None:
+        vector = _encode(index.meta, [query])[0]
+        rankings.append(embedding.top_k(vector, index.vectors, depth))
+    if index.bm25 is not None:
+        rankings.append(index.bm25.top(query, depth))
+    best = fused(rankings, count) if len(rankings) > 1 else rankings[0]
     return [Hit(index.chunks[row], score) for row, score in best]
 
 
@@ -104,41 +114,12 @@ def fused(rankings: Sequence[Ranked], count: int) -> Ranked:
     return sorted(sums.items(), key=lambda found: (-found[1], found[0]))[:count]
 
 
-def _by_cosine(index: Index, query: str, count: int) -> Ranked:
-    assert index.vectors is not None
-    return embedding.top_k(_encode(index.meta, [query])[0], index.vectors, count)
-
-
-def _by_words(index: Index, query: str, count: int) -> Ranked:
-    assert index.bm25 is not None
-    return index.bm25.top(query, count)
-
-
-def _by_both(index: Index, query: str, count: int) -> Ranked:
-    return fused([way(index, query, DEPTH) for way in (_by_cosine, _by_words)], count)
-
-
-_RANKINGS: dict[How, Callable[[Index, str, int], Ranked]] = {
-    "cosine": _by_cosine,
-    "bm25": _by_words,
-    "fused": _by_both,
-}
-
-
 def _encode(meta: IndexMeta, texts: Sequence[str]) -> "Vectors":
     """Vectors of the encoder that made the index, where it made them."""
     at = meta.endpoint
     if at is None:
         return embedding.encode(texts)
     return embedding.encode_at(at.base_url, at.model, texts, at.api_key_env)
-
-
-def _meta(path: Path) -> IndexMeta:
-    try:
-        return IndexMeta.model_validate_json(read_text(path))
-    except ValidationError as error:
-        why = error.errors()[0]["msg"]
-        raise InputError("formats.index_damaged", where=str(path), why=why) from error
 
 
 def _vectors(path: Path, meta: IndexMeta) -> "Vectors":

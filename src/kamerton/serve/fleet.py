@@ -18,7 +18,7 @@ from kamerton.engines.transformers.engine import SoftPromptSettings, Transformer
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
-from kamerton.formats.serving import BASE, RAG, Kind, RemoteServer, ServingSpec
+from kamerton.formats.serving import BASE, RAG, RemoteServer, ServingSpec
 from kamerton.serve.gateway.arms import Arm
 from kamerton.serve.settings import ServeSettings
 
@@ -37,7 +37,10 @@ def fleet(folder: Path, spec: ServingSpec, settings: ServeSettings, weights: str
     """
     if not spec.base:
         return []
-    lora, merged, prompts = (_files(folder, spec, kind) for kind in ("lora", "merged", "prompt"))
+    lora, merged, prompts = (
+        {one.name: str(folder / one.file) for one in spec.adapters if one.kind == kind}
+        for kind in ("lora", "merged", "prompt")
+    )
     cores = settings.threads or os.cpu_count() or 1
     threads = shares(cores, 1 + len(merged) + bool(prompts))
     slots = shares(settings.slots, 1 + len(merged))
@@ -66,11 +69,6 @@ def remotes(servers: Sequence[RemoteServer]) -> list[Remote]:
         Remote(RemoteSettings(server.base_url, server.models, server.api_key_env))
         for server in servers
     ]
-
-
-def _files(folder: Path, spec: ServingSpec, kind: Kind) -> dict[str, str]:
-    """Name to file of all adaptations of one kind."""
-    return {one.name: str(folder / one.file) for one in spec.adapters if one.kind == kind}
 
 
 def shares(total: int, count: int) -> list[int]:

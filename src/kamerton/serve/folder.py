@@ -1,6 +1,7 @@
 """A served folder, checked before anything is loaded: its list, its files, its float base."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,25 @@ def load_spec(folder: Path) -> ServingSpec:
     """serving.json of a folder, with its names and the hashes of the files it names checked."""
     path = folder / FILE
     spec = check_row(_object(path), ServingSpec, str(path))
-    _check_names(spec, path)
+    taken = {BASE}  # every model id has one meaning
+    for name in (adapter.name for adapter in spec.adapters):
+        if not name or name in taken or name.endswith(RAG):
+            raise InputError("serve.bad_name", where=str(path), name=name)
+        taken.add(name)
     if not spec.base and (spec.adapters or not spec.remote):
         raise InputError("serve.no_base", where=str(path))
     files = [(spec.base, spec.base_sha256)] if spec.base else []
     files += [(adapter.file, adapter.sha256) for adapter in spec.adapters]
-    for name, expected in files:
-        file = folder / name
-        if not file.is_file() or sha256(file) != expected:
-            raise InputError("serve.corrupt", where=str(file))
+    _check_files(folder, files)
     return spec
+
+
+def _check_files(folder: Path, expected: Iterable[tuple[str, str]]) -> None:
+    """Files are those of the export, to the last bit: what is cut off would end as nonsense."""
+    for name, digest in expected:
+        file = folder / name
+        if not file.is_file() or sha256(file) != digest:
+            raise InputError("serve.corrupt", where=str(file))
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -39,15 +49,6 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError("formats.not_object", where=str(path))
     return content
-
-
-def _check_names(spec: ServingSpec, path: Path) -> None:
-    """Every model id has one meaning."""
-    taken = {BASE}
-    for name in (adapter.name for adapter in spec.adapters):
-        if not name or name in taken or name.endswith(RAG):
-            raise InputError("serve.bad_name", where=str(path), name=name)
-        taken.add(name)
 
 
 def weights(folder: Path, spec: ServingSpec) -> str:
@@ -64,21 +65,12 @@ def weights(folder: Path, spec: ServingSpec) -> str:
     place = folder / spec.weights
     if not spec.weights or not (place / "config.json").is_file():
         raise InputError("serve.weights_missing", where=str(folder / FILE), weights=spec.weights)
-    _check_files(place)
+    if (place / HASHES).is_file():
+        _check_files(place, _object(place / HASHES).items())
     config = _object(place / "config.json")
     for adapter in prompts:
         _check_prompt(folder / adapter.file, adapter, config.get("hidden_size"))
     return str(place.resolve())
-
-
-def _check_files(place: Path) -> None:
-    """Files are those of the export, to the last bit: what is cut off would end as nonsense."""
-    if not (place / HASHES).is_file():
-        return
-    for name, expected in _object(place / HASHES).items():
-        file = place / name
-        if not file.is_file() or sha256(file) != expected:
-            raise InputError("serve.corrupt", where=str(file))
 
 
 def _check_template(folder: Path, spec: ServingSpec) -> None:

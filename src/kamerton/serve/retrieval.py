@@ -55,14 +55,12 @@ def build_chat(
     if passages:
         last = max(i for i, message in enumerate(messages) if message.role == "user")
         text = with_context(text_of(messages[last]), [passage.text for passage in passages])
-        chat[last] |= {"content": _with_text(messages[last].content, text)}
+        content = messages[last].content
+        if not isinstance(content, str):  # pictures beside the text stay
+            others = [part for part in content if not is_text(part)]
+            chat[last]["content"] = [{"type": "text", "text": text}, *others]
+        else:
+            chat[last]["content"] = text
     if system and messages[0].role != "system":
         chat.insert(0, {"role": "system", "content": system})
     return chat
-
-
-def _with_text(content: Any, text: str) -> Any:
-    """The content with another text; pictures beside it stay."""
-    if isinstance(content, str):
-        return text
-    return [{"type": "text", "text": text}, *(part for part in content if not is_text(part))]

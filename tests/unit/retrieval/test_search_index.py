@@ -13,7 +13,7 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint
 from kamerton.retrieval import embedding
-from kamerton.retrieval import search as module
+from kamerton.retrieval.bm25 import Bm25
 from kamerton.retrieval.search import ForeignIndex, Hit, search
 from model_server import serving
 
@@ -44,9 +44,8 @@ def test_cosine_ranks_every_passage_and_words_only_those_that_share_one(folder: 
 
 
 def test_fusion_can_overrule_either_ranking(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ranked = {"_by_cosine": [(0, 0.9), (1, 0.8), (2, 0.1)], "_by_words": [(2, 5.0), (1, 4.0)]}
-    for name, rows in ranked.items():
-        monkeypatch.setattr(module, name, lambda index, query, count, rows=rows: rows)
+    monkeypatch.setattr(embedding, "top_k", lambda *_: [(0, 0.9), (1, 0.8), (2, 0.1)])
+    monkeypatch.setattr(Bm25, "top", lambda *_: [(2, 5.0), (1, 4.0)])
     hits = search(folder, "x", 3, "fused")
     assert ids(hits) == ["c", "god", "idol"]
     assert hits[0].score == pytest.approx(1 / 61 + 1 / 63)

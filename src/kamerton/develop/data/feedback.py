@@ -80,39 +80,19 @@ CLAIMS: dict[Form, Callable[[FeedbackRow], Claim | Silent]] = {
 """How each form reads a rating."""
 
 
-def _chat(claim: Claim) -> ChatRow | None:
+def _row(claim: Claim, form: Form) -> TrainingRow | None:
+    """The row that a claim becomes; None where nothing is learnt from it: a bad answer in sft."""
+    of = claim.row
+    origin: dict[str, Any] = {"id": of.id, "group": of.user, "origin": f"feedback:{of.id}"}
+    if form == "kto":
+        return KtoRow(prompt=of.prompt, completion=claim.texts[0], label=claim.holds, **origin)
+    if form == "dpo":
+        chosen, rejected = claim.texts if claim.holds else claim.texts[::-1]
+        return PreferenceRow(prompt=of.prompt, chosen=chosen, rejected=rejected, **origin)
     if not claim.holds:
         return None
     answer = Message(role="assistant", content=claim.texts[0])
-    return ChatRow(messages=[*claim.row.prompt, answer], **_origin(claim.row))
-
-
-def _preference(claim: Claim) -> PreferenceRow:
-    chosen, rejected = claim.texts if claim.holds else claim.texts[::-1]
-    return PreferenceRow(
-        prompt=claim.row.prompt, chosen=chosen, rejected=rejected, **_origin(claim.row)
-    )
-
-
-def _labelled(claim: Claim) -> KtoRow:
-    return KtoRow(
-        prompt=claim.row.prompt,
-        completion=claim.texts[0],
-        label=claim.holds,
-        **_origin(claim.row),
-    )
-
-
-def _origin(row: FeedbackRow) -> dict[str, Any]:
-    return {"id": row.id, "group": row.user, "origin": f"feedback:{row.id}"}
-
-
-_ROWS: dict[Form, Callable[[Claim], TrainingRow | None]] = {
-    "sft": _chat,
-    "dpo": _preference,
-    "kto": _labelled,
-}
-"""The row that a claim becomes; None where the form learns nothing from it: a bad answer in sft."""
+    return ChatRow(messages=[*of.prompt, answer], **origin)
 
 
 Left = Literal[
@@ -169,14 +149,21 @@ def convert(rows: Iterable[FeedbackRow], form: Form, share_held_out: float, seed
     if not 0 <= share_held_out < 1:
         raise InputError("develop.feedback_share", where="share_held_out", value=share_held_out)
     read, left = list(rows), Counter[Left]()
-    ordered = _by_id(read, left)
+    by_id: dict[str, FeedbackRow] = {}
+    for row in read:
+        if by_id.setdefault(row.id, row) != row:
+            raise InputError("develop.feedback_same_id", where=row.id)
+    left["duplicates"] += len(read) - len(by_id)
+    ordered = sorted(by_id.values(), key=lambda row: (row.time, row.id))
     flagged = {(row.user, row.questions[-1]) for row in ordered if row.held_out}
 
     def held(user: str, question: str) -> bool:
         return (user, question) in flagged or is_held_out(user, question, share_held_out, seed)
 
     parts = _parts(_claims(ordered, form, left), held, left)
-    train, tests = (tuple(_training_rows(_agreed(part, left), form, left)) for part in parts)
+    made = [[_row(claim, form) for claim in _agreed(part, left)] for part in parts]
+    left["unused"] += sum(row is None for rows in made for row in rows)
+    train, tests = (tuple(row for row in rows if row is not None) for rows in made)
     report = Report(
         form=form,
         share_held_out=share_held_out,
@@ -202,16 +189,6 @@ def write(converted: Converted, out: Path) -> None:
     write_rows(out / HELD_OUT, converted.held_out)
     write_text(out / REPORT, json.dumps(counts, indent=2) + "\n")
     note(say("develop.feedback_done", **counts))
-
-
-def _by_id(rows: Sequence[FeedbackRow], left: Counter[Left]) -> list[FeedbackRow]:
-    """Each rating once, the oldest first."""
-    by_id: dict[str, FeedbackRow] = {}
-    for row in rows:
-        if by_id.setdefault(row.id, row) != row:
-            raise InputError("develop.feedback_same_id", where=row.id)
-    left["duplicates"] += len(rows) - len(by_id)
-    return sorted(by_id.values(), key=lambda row: (row.time, row.id))
 
 
 def _claims(rows: Sequence[FeedbackRow], form: Form, left: Counter[Left]) -> list[Claim]:
@@ -266,17 +243,6 @@ def _agreed(claims: Sequence[Claim], left: Counter[Left]) -> list[Claim]:
             left["duplicates"] += len(rest) - 1
             agreed.append(rest[0])
     return agreed
-
-
-def _training_rows(
-    claims: Iterable[Claim], form: Form, left: Counter[Left]
-) -> Iterable[TrainingRow]:
-    for claim in claims:
-        row = _ROWS[form](claim)
-        if row is None:
-            left["unused"] += 1
-        else:
-            yield row
 
 
 def _prompts(rows: Iterable[TrainingRow]) -> set[tuple[str, ...]]:

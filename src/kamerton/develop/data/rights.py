@@ -19,7 +19,7 @@ from pydantic import Field
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
-from kamerton.formats.recipe import Section, read_yaml, validate
+from kamerton.formats.recipe import Section, read_mapping, validate
 
 if TYPE_CHECKING:
     from kamerton.develop.settings.data import RightsSettings
@@ -101,10 +101,7 @@ class Right:
 
 def read_table(path: Path) -> RightsTable:
     """The table of a YAML file; InputError with file, line and field where it is wrong."""
-    tree = read_yaml(path)
-    if not isinstance(tree, dict):
-        raise InputError("formats.yaml_not_mapping", where=str(path))
-    return validate(tree, RightsTable, path)
+    return validate(read_mapping(path), RightsTable, path)
 
 
 def decide(ids: Sequence[str], settings: "RightsSettings", table: RightsTable) -> list[Right]:

@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton.client.concurrent import run, together
 from kamerton.client.connection import Connection, Model
 from kamerton.client.ledger import Ledger, request_key
 from kamerton.client.replies import text_completion
+from kamerton.formats.jsonl import Record
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 
@@ -44,10 +43,9 @@ class Prompt:
     text: str
 
 
-class Reply(BaseModel):
+class Reply(Record):
     """One answer of a model: a line of `replies.jsonl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     key: str
     """The `request_key`: weights, tokens, sampling, and of sampled ones the seed."""
     id: str

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from kamerton.client.connection import Model
 from kamerton.client.ledger import Ledger
@@ -33,15 +33,14 @@ from kamerton.experiment.ask.scoring import (
     tokenized,
 )
 from kamerton.experiment.report.blocks import Page, html
-from kamerton.formats.jsonl import write_rows, write_text
+from kamerton.formats.jsonl import Record, write_rows, write_text
 
 RESULTS, PAGE = "results.json", "report.html"
 
 
-class Results(BaseModel):
+class Results(Record):
     """`results.json`: what every task's figures depend on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     task: str
     model: str
     """As a reader calls it."""

@@ -6,26 +6,24 @@ at /tokenize (vLLM's form).
 
 import json
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import FiniteFloat
 
-from kamerton.client.concurrent import run, side_by_side
-from kamerton.client.connection import Connection, Model
+from kamerton.client.connection import Connection, Model, ask_each
 from kamerton.client.ledger import Ledger, request_key
+from kamerton.formats.jsonl import Record
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 
 SCORES = "scores.jsonl"
-T = TypeVar("T")
 
 
-class Likelihood(BaseModel):
+class Likelihood(Record):
     """How likely a model finds the last tokens of a text; natural logarithms."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     key: str
     """Digest of all that decides it: weights, tokens, and from where on."""
     id: str
@@ -85,9 +83,10 @@ def tokenized(model: Model, texts: Sequence[Text]) -> list[Tokens]:
         body = {"prompt": text.text, "add_special_tokens": text.special, "model": model.id}
         reply = await server.post("/tokenize", body)
         tokens[place] = server.read(reply, _tokens, text.id)
+        bar.update(1)
 
     with progress(say("experiment.score_splitting"), len(texts)) as bar:
-        run(_all(model, one, list(enumerate(texts)), lambda: bar.update(1)))
+        ask_each(model.endpoint, enumerate(texts), one)
     return [tokens[place] for place in range(len(texts))]
 
 
@@ -96,7 +95,11 @@ def score_all(model: Model, parts: Sequence[Part], ledger: Ledger[Likelihood]) -
 
     Shows progress. InputError when the server is gone or refuses a text; what it scored is kept.
     """
-    keys = [_key(model, part) for part in parts]
+    # The same tokens, scored from the same one on, by the same weights and tokenizer.
+    keys = [
+        request_key(model.fingerprint, _request(model, part) | {"first": part.first})
+        for part in parts
+    ]
     missing = {key: p for key, p in zip(keys, parts, strict=True) if ledger.get(key) is None}
     cached = sum(key not in missing for key in keys)
 
@@ -104,19 +107,14 @@ def score_all(model: Model, parts: Sequence[Part], ledger: Ledger[Likelihood]) -
         key, part = job
         reply = await server.post("completions", _request(model, part))
         ledger.append(server.read(reply, lambda body: _likelihood(body, key, part), part.id))
+        bar.update(1)
 
-    with progress(say("experiment.score_scoring"), len(missing) + cached) as bar:
-        bar.update(cached)
-        bar.initial = cached
-        run(_all(model, one, list(missing.items()), lambda: bar.update(1)))
+    label = say("experiment.score_scoring")
+    with progress(label, len(missing) + cached, done=cached) as bar:
+        ask_each(model.endpoint, missing.items(), one)
     rows = [row for key in keys if (row := ledger.get(key)) is not None]
     named = [row.model_copy(update={"id": p.id}) for row, p in zip(rows, parts, strict=True)]
     return Scored(list(parts), named, cached)
-
-
-def _key(model: Model, part: Part) -> str:
-    """What a likelihood is cached by: weights and tokenizer, token ids, and from where on."""
-    return request_key(model.fingerprint, _request(model, part) | {"first": part.first})
 
 
 def _request(model: Model, part: Part) -> dict[str, Any]:
@@ -128,22 +126,6 @@ def _request(model: Model, part: Part) -> dict[str, Any]:
         "max_tokens": 0,
         "temperature": 0,
     }
-
-
-async def _all(
-    model: Model,
-    work: Callable[[Connection, T], Awaitable[None]],
-    jobs: Sequence[T],
-    done: Callable[[], Any],
-) -> None:
-    """The work on all jobs, many at a time; the first failure ends the others."""
-    async with Connection(model.endpoint) as server:
-
-        async def one(job: T) -> None:
-            await work(server, job)
-            done()
-
-        await side_by_side(jobs, one, model.endpoint.concurrency)
 
 
 def _likelihood(content: bytes, key: str, part: Part) -> Likelihood:

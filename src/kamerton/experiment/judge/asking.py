@@ -8,17 +8,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kamerton.client import hosts, replies
-from kamerton.client.concurrent import side_by_side
-from kamerton.client.connection import PASSING, Connection, Endpoint, Response, api_key
+from kamerton.client.connection import (
+    PASSING,
+    Connection,
+    Endpoint,
+    Response,
+    api_key,
+    ask_each,
+)
 from kamerton.client.ledger import request_key
 from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.pairs import Choice
-from kamerton.experiment.judge.prompts import SCHEMA, Order, Reading, Winner, read
+from kamerton.experiment.judge.prompts import SCHEMA, Order, Reading, read
 from kamerton.experiment.judge.settings import Form, JudgeSettings
 from kamerton.formats.chat import Message
+from kamerton.formats.jsonl import Record
 
 FILE = "judge.jsonl"
 Why = Literal["", "empty", "nonsense", "contradictory", "timeout", "unreachable", "busy", "refused"]
@@ -39,10 +46,9 @@ class Ask:
     """Its `request_key`."""
 
 
-class LedgerRow(BaseModel):
+class LedgerRow(Record):
     """One request: what was asked of whom, and what came of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     """The `request_key` over host, model, messages and parameters."""
     pair: str
@@ -97,7 +103,7 @@ class _State:
     """Requests in a row that failed with all their tries."""
 
 
-async def ask_all(
+def ask_all(
     asks: Iterable[Ask], settings: JudgeSettings, keep: Callable[[LedgerRow], None]
 ) -> None:
     """Ask in order, `concurrency` at once; `keep` gets the row of each, failed ones too.
@@ -113,16 +119,13 @@ async def ask_all(
         settings.concurrency,
     )
     state = _State(settings.form)
-    async with Connection(endpoint) as server:
 
-        async def work(ask: Ask) -> None:
-            form, reply = await _asked(server, ask, settings, state)
-            row = _row(ask, settings, form, reply)
-            state.failed = state.failed + 1 if reply.fault in PASSING else 0
-            keep(row)
+    async def one(server: Connection, ask: Ask) -> None:
+        form, reply = await _asked(server, ask, settings, state)
+        state.failed = state.failed + 1 if reply.fault in PASSING else 0
+        keep(_row(ask, settings, form, reply))
 
-        lost = settings.give_up
-        await side_by_side(asks, work, settings.concurrency, lambda: state.failed >= lost)
+    ask_each(endpoint, asks, one, lambda: state.failed >= settings.give_up)
 
 
 async def _asked(
@@ -166,6 +169,9 @@ def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Response) -> Ledg
             why = found.why
         except replies.Unreadable:
             why, text = "nonsense", reply.content.decode("utf-8", "replace")
+    choice: Choice = "tie" if found.winner else "unrated"
+    if found.winner in {"1", "2"}:
+        choice = "base" if (found.winner == "1") == (ask.order == "base_first") else "tuned"
     return LedgerRow(
         id=ask.id,
         pair=ask.pair,
@@ -175,7 +181,7 @@ def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Response) -> Ledg
         model=settings.model,
         sent=[] if hosts.is_local(settings.base_url) else list(ask.messages),
         form=form,
-        choice=_choice(found.winner, ask.order),
+        choice=choice,
         why=why,
         reason=found.reason[:_SHOWN],
         text=text[:_SHOWN],
@@ -184,10 +190,3 @@ def _row(ask: Ask, settings: JudgeSettings, form: Form, reply: Response) -> Ledg
         prompt_tokens=completion.prompt_tokens or 0,
         completion_tokens=completion.completion_tokens or 0,
     )
-
-
-def _choice(winner: Winner, order: Order) -> Choice:
-    """Which arm won, given which was shown first."""
-    if winner in {"", "tie"}:
-        return "tie" if winner else "unrated"
-    return "base" if (winner == "1") == (order == "base_first") else "tuned"

@@ -8,9 +8,8 @@ a mean quietly: a verdict must hold whichever way the unknown would have gone.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton import stats
+from kamerton.formats.jsonl import Record
 from kamerton.formats.scores import Interval, Verdict
 
 
@@ -39,10 +38,9 @@ RULE = Rule()
 """What holds where nothing else is said."""
 
 
-class Decision(BaseModel):
+class Decision(Record):
     """One criterion's figures and verdict."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     verdict: Verdict
     effect: Interval | None
     """Share won less share lost over the rated pairs; None where none is rated."""
@@ -61,7 +59,11 @@ class Decision(BaseModel):
 
 def decide(by_criterion: Sequence[Sequence[Scored]], rule: Rule) -> list[Decision]:
     """The decisions of one family of criteria, with Holm's correction among them."""
-    family = [_paired(scored, rule) for scored in by_criterion]
+    family = []
+    for scored in by_criterion:
+        rated = [(one.score, one.group) for one in scored if one.score is not None]
+        scores, groups = [score for score, _ in rated], [group for _, group in rated]
+        family.append(stats.Paired(scores, groups, rule.margin))
     tested = stats.verdicts(family, rule.alpha, rule.resamples, rule.seed)
     return [_decision(*one, rule) for one in zip(by_criterion, family, tested, strict=True)]
 
@@ -69,11 +71,6 @@ def decide(by_criterion: Sequence[Sequence[Scored]], rule: Rule) -> list[Decisio
 def unclaimed(one: Decision) -> Decision:
     """The figures without a verdict: for a run that may claim none."""
     return one.model_copy(update={"verdict": stats.UNPROVED, "more_questions": None})
-
-
-def _paired(scored: Sequence[Scored], rule: Rule) -> stats.Paired:
-    rated = [(one.score, one.group) for one in scored if one.score is not None]
-    return stats.Paired([score for score, _ in rated], [group for _, group in rated], rule.margin)
 
 
 def _decision(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import Record
 from kamerton.formats.scores import Sample
 from kamerton.formats.serving import BASE
 
@@ -14,10 +15,9 @@ SCORE: dict[Choice, float] = {"base": -1.0, "tie": 0.0, "tuned": 1.0}
 """Of a rated choice; "unrated" has none on purpose."""
 
 
-class Pair(BaseModel):
+class Pair(Record):
     """One question with the answers of both arms."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str = Field(min_length=1)
     question: str = Field(min_length=1)
     base: str

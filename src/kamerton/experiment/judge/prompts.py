@@ -30,18 +30,17 @@ SCHEMA = {
 def asked(pair: Pair, criterion: Judgeable, order: Order, language: str) -> list[Message]:
     """The chat that asks which answer is better; which arm wrote which is not said."""
     first, second = (pair.base, pair.tuned) if order == "base_first" else (pair.tuned, pair.base)
-    rule = template(f"criterion_{criterion}", language)
+    mark = _mark(pair)
     reference = template("reference", language) if pair.reference.strip() else ""
-    # Marks that no text of a pair contains: an answer cannot end its own frame.
-    values = {
-        "question": pair.question,
-        "first": first,
-        "second": second,
-        "mark": _mark(pair),
-        "reference": reference.format(reference=pair.reference, mark=_mark(pair)),
-    }
-    system = template("system", language).format(criterion=rule)
-    return chat(system, template("user", language).format(**values))
+    rule = template(f"criterion_{criterion}", language)
+    user = template("user", language).format(
+        question=pair.question,
+        first=first,
+        second=second,
+        mark=mark,
+        reference=reference.format(reference=pair.reference, mark=mark),
+    )
+    return chat(template("system", language).format(criterion=rule), user)
 
 
 @cache
@@ -52,7 +51,7 @@ def template(name: str, language: str) -> str:
 
 
 def _mark(pair: Pair) -> str:
-    """Six hex digits that frame the texts, and stand in none of them."""
+    """Six hex digits that frame the texts and stand in none: no answer can end its own frame."""
     texts = "\n".join((pair.question, pair.base, pair.tuned, pair.reference))
     tried = 0
     while (mark := digest(texts, str(tried))[:6]) in texts:

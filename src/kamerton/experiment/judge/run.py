@@ -1,15 +1,15 @@
-"""The judge from pairs to a report: asks what is not in the ledger, and writes `judge.json`."""
+"""The judge from pairs to a report: tells what will be asked, asks it, and writes `judge.json`."""
 
+import statistics
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kamerton.client import hosts
-from kamerton.client.concurrent import run
 from kamerton.client.ledger import Ledger
 from kamerton.experiment.judge import prompts, report
 from kamerton.experiment.judge.asking import FILE, Ask, LedgerRow, ask_all, request
-from kamerton.experiment.judge.doubts import Human
-from kamerton.experiment.judge.outcome import Key, outcomes
 from kamerton.experiment.judge.pairs import Pair, distinct
 from kamerton.experiment.judge.settings import JudgeSettings
 from kamerton.formats.errors import InputError
@@ -22,7 +22,7 @@ def judge_pairs(
     pairs: Sequence[Pair],
     settings: JudgeSettings,
     out: Path,
-    human: Human | None = None,
+    human: report.Human | None = None,
     mask: hosts.Mask | None = None,
     claims: bool = True,
 ) -> report.JudgeReport:
@@ -40,9 +40,24 @@ def judge_pairs(
     sent = shown(pairs, settings, mask)
     asks = plan(sent, settings)
     book = Ledger(out / FILE, LedgerRow)
-    _ask(asks, settings, book)
+    if left := missing(asks, book):
+        label, done = say("experiment.judge_asking", model=settings.model), len(asks) - len(left)
+        with progress(label, len(asks), done=done) as bar:
+
+            def keep(row: LedgerRow) -> None:
+                book.append(row)
+                bar.update(1)
+
+            ask_all(left, settings, keep)
     rows = {(a.pair, a.criterion, a.order): row for a in asks if (row := book.get(a.id))}
-    found = _report(pairs, settings, rows, human)
+    outcomes = report.outcomes(pairs, settings.criteria, rows)
+    found = report.JudgeReport(
+        model=settings.model,
+        host=hosts.host_of(settings.base_url),
+        requests=len(rows),
+        forms=Counter(row.form for row in rows.values()),
+        criteria=report.judged(outcomes, settings, human),
+    )
     found = found if claims else report.silenced(found)
     write_text(out / report.FILE, found.model_dump_json(indent=2) + "\n")
     return found
@@ -78,22 +93,6 @@ def plan(pairs: Sequence[Pair], settings: JudgeSettings) -> list[Ask]:
     ]
 
 
-def _ask(asks: Sequence[Ask], settings: JudgeSettings, book: Ledger[LedgerRow]) -> None:
-    """Ask what the ledger does not have, under a progress line."""
-    left = missing(asks, book)
-    if not left:
-        return
-    with progress(say("experiment.judge_asking", model=settings.model), len(asks)) as bar:
-        bar.update(len(asks) - len(left))
-        bar.initial = len(asks) - len(left)
-
-        def keep(row: LedgerRow) -> None:
-            book.append(row)
-            bar.update(1)
-
-        run(ask_all(left, settings, keep))
-
-
 def missing(asks: Sequence[Ask], book: Ledger[LedgerRow]) -> list[Ask]:
     """What the judge has not answered yet, sense or not; the same request once."""
     distinct_asks = {ask.id: ask for ask in asks}
@@ -101,18 +100,68 @@ def missing(asks: Sequence[Ask], book: Ledger[LedgerRow]) -> list[Ask]:
     return [ask for id, ask in distinct_asks.items() if id not in answered]
 
 
-def _report(
-    pairs: Sequence[Pair],
-    settings: JudgeSettings,
-    rows: dict[Key, LedgerRow],
-    human: Human | None,
-) -> report.JudgeReport:
-    forms = [row.form for row in rows.values()]
-    found = outcomes(pairs, settings.criteria, rows)
-    return report.JudgeReport(
-        model=settings.model,
-        host=hosts.host_of(settings.base_url),
-        requests=len(rows),
-        forms={form: forms.count(form) for form in dict.fromkeys(forms)},
-        criteria=report.judged(found, settings, human),
+ASSUMED = 3.0
+"""Seconds for one request where none was measured: a short reply of a model of a few billion
+parameters on one GPU. It is said that this is assumed."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What will be asked."""
+
+    pairs: int
+    identical: int
+    """Of the pairs: equal answers, which are not asked about."""
+    criteria: int
+    requests: int
+    done: int
+    """Of the requests: answered at an earlier start."""
+    characters: int
+    """Letters that will be sent, for whoever pays by tokens."""
+    measured: bool
+    """Whether the time rests on this judge's earlier replies."""
+    minutes: float
+    leaves_machine: bool
+    """Whether the texts go to a host that is neither this machine nor trusted, masked."""
+
+    @property
+    def left(self) -> int:
+        """Requests that will be sent."""
+        return self.requests - self.done
+
+
+def outlook(
+    pairs: Sequence[Pair], settings: JudgeSettings, out: Path, mask: hosts.Mask | None
+) -> Outlook:
+    """What `judge_pairs` with the same arguments would do; InputError where it may not."""
+    sent = shown(pairs, settings, mask)
+    asks, book = plan(sent, settings), Ledger(out / FILE, LedgerRow)
+    left = missing(asks, book)
+    host = hosts.host_of(settings.base_url)
+    took = [r.seconds for r in book.rows if (r.host, r.model) == (host, settings.model)]
+    each = statistics.median(took) if took else ASSUMED
+    return Outlook(
+        pairs=len(pairs),
+        identical=sum(pair.identical for pair in pairs),
+        criteria=len(settings.criteria),
+        requests=len(asks),
+        done=len(asks) - len(left),
+        characters=sum(len(turn.content) for ask in left for turn in ask.messages),
+        measured=bool(took),
+        minutes=len(left) * each / settings.concurrency / 60,
+        leaves_machine=not hosts.stays(settings.base_url, settings.trusted_hosts),
     )
+
+
+def sentences(found: Outlook, settings: JudgeSettings) -> list[str]:
+    """The plan in words, in the language in force."""
+    host = hosts.host_of(settings.base_url)
+    values = vars(found) | {"left": found.left, "minutes": f"{found.minutes:.1f}"}
+    key = "measured" if found.measured else "assumed"
+    told = [
+        say("experiment.judge_plan", model=settings.model, host=host, **values),
+        say(f"experiment.judge_plan_{key}", assumed=f"{ASSUMED:g}", **values),
+    ]
+    if found.leaves_machine:
+        told.append(say("experiment.judge_plan_leaves", host=host))
+    return told

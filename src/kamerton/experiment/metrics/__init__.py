@@ -43,19 +43,14 @@ class Criterion:
         """
         if not isinstance(self.rule, Scorer):
             return [self.rule(*one, context) for one in answers]
-        compared = [(text, question.answer) for question, text, _ in answers if question.answer]
-        values = iter(self._against(compared))
-        return [
-            (value, "") if question.answer and (value := next(values)) is not None else None
-            for question, _, _ in answers
-        ]
-
-    def _against(self, pairs: Sequence[tuple[str, str]]) -> list[float | None]:
-        assert isinstance(self.rule, Scorer)
-        if not pairs:
-            return []
-        items = self.rule.score([a for a, _ in pairs], [[r] for _, r in pairs]).items
-        return [None if item is None else item / self.rule.bounds[1] for item in items]
+        places = [place for place, (question, _, _) in enumerate(answers) if question.answer]
+        scores: list[Score | None] = [None] * len(answers)
+        if places:
+            texts = [answers[place][1] for place in places]
+            items = self.rule.score(texts, [[answers[place][0].answer] for place in places]).items
+            for place, item in zip(places, items, strict=True):
+                scores[place] = None if item is None else (item / self.rule.bounds[1], "")
+        return scores
 
     def sums(self, samples: Sequence[Sample]) -> Rows:
         """What each answer with its reference adds to the corpus value."""

@@ -24,7 +24,10 @@ def factual_accuracy(
     if question.held_out == "safety":
         return None
     if not question.key:
-        return _overlap(answer, question.answer)
+        given, wanted = Counter(content_words(answer)), Counter(content_words(question.answer))
+        common = (given & wanted).total()
+        score = 2 * common / (given.total() + wanted.total()) if common else 0.0
+        return score, "" if score == 1 else "differs"
     for item in question.key:
         if not contains(answer, item):
             return 0.0, f"lacks: {item}"
@@ -33,13 +36,6 @@ def factual_accuracy(
         if contains(answer, item) and not contains(known, item):
             return 0.0, f"contradicts: {item}"
     return 1.0, ""
-
-
-def _overlap(answer: str, reference: str) -> Score:
-    given, wanted = Counter(content_words(answer)), Counter(content_words(reference))
-    common = (given & wanted).total()
-    score = 2 * common / (given.total() + wanted.total()) if common else 0.0
-    return score, "" if score == 1 else "differs"
 
 
 def relevance(
@@ -157,13 +153,10 @@ def _sentences(text: str) -> int:
 
 def _same_script(question: str, answer: str) -> bool:
     cyrillic = _cyrillic(answer)
-    return cyrillic is None or (cyrillic if _asks_cyrillic(question) else 1 - cyrillic) >= (
-        SAME_SCRIPT
-    )
-
-
-def _asks_cyrillic(question: str) -> bool:
-    return (_cyrillic(question) or 0) >= 0.5
+    if cyrillic is None:
+        return True
+    asked = (_cyrillic(question) or 0) >= 0.5
+    return (cyrillic if asked else 1 - cyrillic) >= SAME_SCRIPT
 
 
 def _cyrillic(text: str) -> float | None:

@@ -22,19 +22,16 @@ def share_word(one: str, other: str) -> bool:
 
 def inflected(name: str) -> str:
     """Turn a name into a phrase that its declined Russian forms match; English stays."""
-    return " ".join(_stem(word) for word in words(name))
+    return " ".join(
+        _VOWELS.sub("", word) + "*" if len(word) > 3 and re.match("[а-я]", word) else word
+        for word in words(name)
+    )
 
 
 def phrases(file: str) -> tuple[str, ...]:
     """Lines of a text file beside this one, without blank lines and remarks."""
     text = (files("kamerton.experiment.metrics") / file).read_text("utf-8")
     return tuple(line for raw in text.splitlines() if (line := raw.strip()) and line[0] != "#")
-
-
-def _stem(word: str) -> str:
-    if len(word) < 4 or not re.match(r"[а-я]", word):
-        return word
-    return _VOWELS.sub("", word) + "*"
 
 
 @cache

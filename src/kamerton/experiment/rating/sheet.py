@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from kamerton.experiment.criteria import GUIDE, Judgeable
 from kamerton.experiment.judge.pairs import Pair, distinct
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import Record, read_text, write_text
 from kamerton.formats.language import LANGUAGES, Language, catalogue, current
 from kamerton.formats.manifest import digest
 from kamerton.formats.page import page
@@ -29,10 +29,9 @@ HEAD = ("sheet", "item", "rater")
 Side = Literal["left", "right"]
 
 
-class Item(BaseModel):
+class Item(Record):
     """One pair as a rater sees it: nothing tells whose answer is whose."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     question: str
     reference: str = ""
@@ -40,30 +39,27 @@ class Item(BaseModel):
     right: str
 
 
-class Sheet(BaseModel):
+class Sheet(Record):
     """Everything that raters get."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     """Twelve hex digits over the items: ratings are matched with their key by it."""
     criteria: tuple[Judgeable, ...]
     items: tuple[Item, ...]
 
 
-class Secret(BaseModel):
+class Secret(Record):
     """What an item is; raters never get this."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     pair: str
     group: str
     tuned: Side
     """Where the tuned answer stands."""
 
 
-class Key(BaseModel):
+class Key(Record):
     """The key file: item id to what it is."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     sheet: str
     seed: int
     criteria: tuple[Judgeable, ...] = Field(min_length=1)

@@ -4,20 +4,19 @@ A question with three raters is one question: its score is the mean of their cho
 groups of questions are the unit of the test and the interval.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton import stats
 from kamerton.experiment.criteria import Judgeable
 from kamerton.experiment.judge.decide import RULE, Decision, Rule, Scored, decide, unclaimed
-from kamerton.experiment.judge.doubts import Human
 from kamerton.experiment.judge.pairs import SCORE, Choice
-from kamerton.experiment.rating.read import Rating, Said, read_ratings
-from kamerton.experiment.rating.sheet import Key, Secret, read_key
-from kamerton.formats.jsonl import insist_unique, read_rows, write_rows, write_text
+from kamerton.experiment.judge.report import Human
+from kamerton.experiment.rating.read import Rating, read_ratings
+from kamerton.experiment.rating.sheet import Key, read_key
+from kamerton.formats.jsonl import Record, insist_unique, read_rows, write_rows, write_text
 from kamerton.formats.scores import Interval
 
 FILE = "ratings.json"
@@ -34,10 +33,9 @@ class Opinion:
     choice: Choice
 
 
-class Rated(BaseModel):
+class Rated(Record):
     """One criterion: agreement, figures and verdict."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     criterion: Judgeable
     raters: int
     """Raters who rated anything by it."""
@@ -57,10 +55,9 @@ class Rated(BaseModel):
     decision: Decision
 
 
-class RatingReport(BaseModel):
+class RatingReport(Record):
     """All criteria of one sheet, as `ratings.json`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     sheet: str
     raters: list[str]
     criteria: list[Rated]
@@ -93,12 +90,14 @@ def silenced(found: RatingReport) -> RatingReport:
 
 def unblinded(ratings: Sequence[Rating], key: Key) -> list[Opinion]:
     """Every rating with its pair and the arm that it chose."""
-    found = []
+    opinions = []
     for one in ratings:
         secret = key.items[one.item]
-        choice = _choice(one.said, secret)
-        found.append(Opinion(one.rater, secret.pair, secret.group, one.criterion, choice))
-    return found
+        choice: Choice = "tuned" if one.said == secret.tuned else "base"
+        if one.said in {"skip", "tie"}:
+            choice = "unrated" if one.said == "skip" else "tie"
+        opinions.append(Opinion(one.rater, secret.pair, secret.group, one.criterion, choice))
+    return opinions
 
 
 def consensus(opinions: Sequence[Opinion]) -> dict[tuple[str, str], Choice]:
@@ -106,78 +105,62 @@ def consensus(opinions: Sequence[Opinion]) -> dict[tuple[str, str], Choice]:
 
     Where two choices have equally many votes it is a tie; where nobody rated, the pair is unrated.
     """
-    found: dict[tuple[str, str], Choice] = {}
-    for place in dict.fromkeys((one.pair, one.criterion) for one in opinions):
-        votes = [o.choice for o in opinions if (o.pair, o.criterion) == place]
-        counts = {choice: votes.count(choice) for choice in SCORE}
-        most = [
-            choice for choice, count in counts.items() if count and count == max(counts.values())
-        ]
-        found[place] = "unrated" if not most else most[0] if len(most) == 1 else "tie"
-    return found
+    votes: dict[tuple[str, str], Counter[Choice]] = {}
+    for one in opinions:
+        counts = votes.setdefault((one.pair, one.criterion), Counter())
+        counts.update([one.choice] if one.choice in SCORE else [])
+    return {place: _winner(counts) for place, counts in votes.items()}
+
+
+def _winner(counts: Counter[Choice]) -> Choice:
+    most = [choice for choice, count in counts.items() if count == max(counts.values())]
+    return "unrated" if not most else most[0] if len(most) == 1 else "tie"
 
 
 def rated(ratings: Sequence[Rating], key: Key, rule: Rule = RULE) -> list[Rated]:
     """Agreement and verdict of every criterion, with Holm's correction among them."""
     opinions = unblinded(ratings, key)
-    tables = {
-        name: _table([o for o in opinions if o.criterion == name], key) for name in key.criteria
+    groups = {secret.pair: secret.group for secret in key.items.values()}
+    tables: dict[str, dict[str, list[float]]] = {
+        name: {pair: [] for pair in groups} for name in key.criteria
     }
-    decisions = decide([_scored(tables[name], key) for name in key.criteria], rule)
-    return [
-        _rated(name, ratings, opinions, tables[name], key, decision)
-        for name, decision in zip(key.criteria, decisions, strict=True)
-    ]
-
-
-def _choice(said: Said, secret: Secret) -> Choice:
-    if said in {"skip", "tie"}:
-        return "unrated" if said == "skip" else "tie"
-    return "tuned" if said == secret.tuned else "base"
-
-
-Table = Mapping[str, list[float]]
-"""Pair id to the scores that raters gave it; an empty list where nobody did."""
-
-
-def _table(opinions: Sequence[Opinion], key: Key) -> Table:
-    table: dict[str, list[float]] = {secret.pair: [] for secret in key.items.values()}
     for one in opinions:
         if one.choice != "unrated":
-            table[one.pair].append(SCORE[one.choice])
-    return table
-
-
-def _scored(table: Table, key: Key) -> list[Scored]:
-    groups = {secret.pair: secret.group for secret in key.items.values()}
-    shown = [
-        Scored(groups[pair], sum(scores) / len(scores) if scores else None)
-        for pair, scores in table.items()
+            tables[one.criterion][one.pair].append(SCORE[one.choice])
+    same = [Scored(group, 0.0) for group in key.identical.values()]
+    family = [
+        [Scored(groups[p], sum(of) / len(of) if of else None) for p, of in table.items()] + same
+        for table in tables.values()
     ]
-    return shown + [Scored(group, 0.0) for group in key.identical.values()]
+    return [
+        _rated(name, ratings, opinions, table, key, decision)
+        for (name, table), decision in zip(tables.items(), decide(family, rule), strict=True)
+    ]
 
 
 def _rated(
     name: Judgeable,
     ratings: Sequence[Rating],
     opinions: Sequence[Opinion],
-    table: Table,
+    table: Mapping[str, list[float]],
     key: Key,
     decision: Decision,
 ) -> Rated:
-    own = [o for o in opinions if o.criterion == name]
-    said = [r.said for r in ratings if r.criterion == name and r.said in {"left", "right"}]
-    groups = {secret.pair: secret.group for secret in key.items.values()}
-    agreement = stats.alpha(list(table.values()), [groups[pair] for pair in table], "ordinal")
-    choices: tuple[Choice, ...] = ("tuned", "base", "tie", "unrated")
+    """`table`: pair to the scores that raters gave it, in the order of the key."""
+    choices = Counter(o.choice for o in opinions if o.criterion == name)
+    said = Counter(r.said for r in ratings if r.criterion == name)
+    sided = said["left"] + said["right"]
+    groups = [secret.group for secret in key.items.values()]
+    agreement = stats.alpha(list(table.values()), groups, "ordinal")
+    shown: tuple[Choice, ...] = ("tuned", "base", "tie", "unrated")
     return Rated(
         criterion=name,
-        raters=len({o.rater for o in own if o.choice != "unrated"}),
+        raters=len({o.rater for o in opinions if o.criterion == name and o.choice != "unrated"}),
         questions=len(table) + len(key.identical),
         identical=len(key.identical),
         unrated=sum(not scores for scores in table.values()),
-        ratings={choice: sum(o.choice == choice for o in own) for choice in choices},
-        left_chosen=said.count("left") / len(said) if said else None,
+        ratings={choice: choices[choice] for choice in shown},
+        left_chosen=said["left"] / sided if sided else None,
         alpha=agreement.value,
         compared=agreement.units,
         decision=decision,
@@ -188,10 +171,9 @@ CHOICES = "ratings.jsonl"
 """What raters chose of each pair, unblinded; a judge is calibrated by it."""
 
 
-class Chosen(BaseModel):
+class Chosen(Record):
     """One pair on one criterion."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     pair: str
     criterion: Judgeable
     choice: Choice

@@ -2,8 +2,7 @@
 
 `SCORERS` holds what needs no settings, by name. What has settings is made by a function of its
 file: `bertscore.bertscore(encoder)`, `codebleu.codebleu(language)`, `rouge.rouge(kind, stemmer)`.
-Samples that pass or fail, and rows of log-likelihoods, are no texts: `pass_at_k.score_pass_at_k`,
-`likelihood_rows.score_choices` and `score_perplexity`.
+Samples that pass or fail are no texts: `pass_at_k.score_pass_at_k`.
 """
 
 from kamerton.experiment import criteria

@@ -7,18 +7,11 @@ words; `bleu_intl` cuts any (« », —), which is the fairer one for Russian.
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from kamerton.experiment.scorers.scored import (
-    Additive,
-    Answers,
-    References,
-    Rows,
-    Scored,
-    Scorer,
-    check,
-    version,
-)
+from kamerton.experiment.scorers import scored
+from kamerton.experiment.scorers.scored import Answers, References, Rows, Scored, Scorer
 
 BOUNDS = (0.0, 100.0)
 Make = Callable[[bool], Any]
@@ -47,49 +40,32 @@ def chrf(name: str, word_order: int) -> Scorer:
     return _scorer(name, make)
 
 
-def streams(references: References) -> list[list[str | None]]:
-    """References as sacrebleu takes them: one list for each place, None where an item has fewer."""
-    most = max(len(those) for those in references)
-    return [
-        [those[place] if place < len(those) else None for those in references]
-        for place in range(most)
-    ]
-
-
 def _scorer(name: str, make: Make) -> Scorer:
-    def score(answers: Answers, references: References) -> Scored:
-        check(answers, references)
-        version("sacrebleu")
+    # sacrebleu takes references as one list for each place, None where an answer has fewer.
+    def compute(answers: Answers, references: References) -> Scored:
+        scored.version("sacrebleu")
         metric, single = make(False), make(True)
-        found = metric.corpus_score(list(answers), streams(references))
+        corpus = metric.corpus_score(list(answers), [*zip_longest(*references)])
         items = [
             float(single.sentence_score(answer, list(those)).score)
             for answer, those in zip(answers, references, strict=True)
         ]
-        signature = f"{found.name}|{metric.get_signature()}"
-        return Scored(tuple(items), float(found.score), signature)
+        signature = f"{corpus.name}|{metric.get_signature()}"
+        return Scored(tuple(items), float(corpus.score), signature)
 
     def rows(answers: Answers, references: References) -> Rows:
-        check(answers, references)
-        version("sacrebleu")
+        scored.version("sacrebleu")
         # What sacrebleu's own paired tests call; the public methods give no sums of items.
-        found = make(False)._extract_corpus_statistics(list(answers), streams(references))
-        return [[float(figure) for figure in row] for row in found]
+        sums = make(False)._extract_corpus_statistics(list(answers), [*zip_longest(*references)])
+        return [[float(figure) for figure in row] for row in sums]
 
     def value(sums: Sequence[float]) -> float:
         whole = [round(figure) for figure in sums]
-        found = float(make(False)._compute_score_from_stats(whole).score)
-        return 0.0 if math.isnan(found) else found
+        score = float(make(False)._compute_score_from_stats(whole).score)
+        return 0.0 if math.isnan(score) else score
 
-    return Scorer(name, score, BOUNDS, additive=Additive(rows, value))
+    return Scorer(name, compute, BOUNDS, additive=scored.Additive(rows, value))
 
 
-SCORERS = {
-    scorer.name: scorer
-    for scorer in (
-        bleu("bleu", "13a"),
-        bleu("bleu_intl", "intl"),
-        chrf("chrf", 0),
-        chrf("chrf++", 2),
-    )
-}
+_ALL = (bleu("bleu", "13a"), bleu("bleu_intl", "intl"), chrf("chrf", 0), chrf("chrf++", 2))
+SCORERS = {scorer.name: scorer for scorer in _ALL}

@@ -2,7 +2,7 @@
 
 import io
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal
@@ -54,10 +54,15 @@ def tokens(code: str, language: Language) -> list[str]:
 
 def atoms(root: Any) -> Iterator[Any]:
     """The nodes that are one token, in source order."""
+    return _topmost(root, atom)
+
+
+def _topmost(root: Any, wanted: Callable[[Any], bool]) -> Iterator[Any]:
+    """The nodes that are wanted, in source order; none inside another."""
     stack = [root]
     while stack:
         node = stack.pop()
-        if atom(node):
+        if wanted(node):
             yield node
         else:
             stack.extend(reversed(node.children))
@@ -89,9 +94,9 @@ def without_comments(code: str, language: Language) -> str:
     """A program without comments, without statements that are a string only, and blank lines."""
     raw = code.encode("utf-8", "surrogatepass")
     pieces, end = [], 0
-    for start, stop in _dropped(parse(code, language)):
-        pieces.append(raw[end:start])
-        end = max(end, stop)
+    for node in _topmost(parse(code, language), _says_nothing):
+        pieces.append(raw[end : node.start_byte])
+        end = max(end, node.end_byte)
     left = b" ".join([*pieces, raw[end:]]).decode("utf-8", "replace") if pieces else code
     return "\n".join(line for line in left.split("\n") if line.strip())
 
@@ -105,22 +110,11 @@ def tokenizes(code: str) -> bool:
     return True
 
 
-def _dropped(root: Any) -> Iterator[tuple[int, int]]:
-    stack = [root]
-    while stack:
-        node = stack.pop()
-        if node.type in _COMMENTS or _only_string(node):
-            yield node.start_byte, node.end_byte
-        else:
-            stack.extend(reversed(node.children))
-
-
-def _only_string(node: Any) -> bool:
-    return bool(
-        node.type == "expression_statement"
-        and len(node.children) == 1
-        and node.children[0].type == "string"
-    )
+def _says_nothing(node: Any) -> bool:
+    """A comment, or a statement that is a string only."""
+    inside = [child.type for child in node.children]
+    statement = bool(node.type == "expression_statement")
+    return node.type in _COMMENTS or (statement and inside == ["string"])
 
 
 @cache

@@ -13,26 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kamerton.experiment.scorers import code_tree, scored
 from kamerton.experiment.scorers.code_flow import flows
-from kamerton.experiment.scorers.code_tree import (
-    Language,
-    keywords,
-    parse,
-    shapes,
-    tokenizes,
-    tokens,
-    without_comments,
-)
-from kamerton.experiment.scorers.scored import (
-    Additive,
-    Answers,
-    References,
-    Rows,
-    Scored,
-    Scorer,
-    check,
-    version,
-)
+from kamerton.experiment.scorers.code_tree import Language
+from kamerton.experiment.scorers.scored import Answers, References, Rows, Scored, Scorer
 
 Convention = Literal["strict", "published"]
 PARTS = ("ngram", "weighted_ngram", "syntax", "dataflow")
@@ -66,39 +50,35 @@ def codebleu(
     settings = _Settings(language, convention, weights)
 
     def rows(answers: Answers, references: References) -> Rows:
-        check(answers, references)
         pairs = zip(answers, references, strict=True)
         return [_row(answer, those, settings) for answer, those in pairs]
 
     def value(sums: Sequence[float]) -> float:
-        found = _combined(_parts(sums), settings)
-        return math.nan if found is None else found
+        combined = _combined(_parts(sums), settings)
+        return math.nan if combined is None else combined
 
-    def score(answers: Answers, references: References) -> Scored:
+    def compute(answers: Answers, references: References) -> Scored:
         return _scored(rows(answers, references), settings)
 
     name = "codebleu" if convention == "strict" else "codebleu_published"
-    return Scorer(
-        name if language == "python" else f"{name}_{language}",
-        score,
-        (0.0, 1.0),
-        additive=Additive(rows, value),
-    )
+    name = name if language == "python" else f"{name}_{language}"
+    return Scorer(name, compute, additive=scored.Additive(rows, value))
 
 
 def _scored(rows: Rows, settings: _Settings) -> Scored:
-    found = [_parts(row) for row in rows]
+    items = [_parts(row) for row in rows]
     total = _parts([math.fsum(column) for column in zip(*rows, strict=True)])
+    grammar = f"tree-sitter-{settings.language}"
     signature = (
         f"CodeBLEU|lang:{settings.language}|convention:{settings.convention}"
-        f"|weights:{','.join(map(str, settings.weights))}|tree-sitter:{version('tree-sitter')}"
-        f"|tree-sitter-{settings.language}:{version(f'tree-sitter-{settings.language}')}"
+        f"|weights:{','.join(map(str, settings.weights))}"
+        f"|tree-sitter:{scored.version('tree-sitter')}|{grammar}:{scored.version(grammar)}"
     )
     return Scored(
-        tuple(_combined(parts, settings) for parts in found),
+        tuple(_combined(parts, settings) for parts in items),
         _combined(total, settings),
         signature,
-        {name: tuple(parts[place] for parts in found) for place, name in enumerate(PARTS)},
+        dict(zip(PARTS, zip(*items, strict=True), strict=True)),
         dict(zip(PARTS, total, strict=True)),
     )
 
@@ -118,22 +98,22 @@ def _against(answer: str, references: Sequence[str], settings: _Settings) -> lis
     if published:
         words, lists = said.split(), [one.split() for one in wanted]
     else:
-        words = tokens(bare, settings.language)
-        lists = [tokens(one, settings.language) for one in bares]
+        words = code_tree.tokens(bare, settings.language)
+        lists = [code_tree.tokens(one, settings.language) for one in bares]
     closest = min((len(one) for one in lists), key=lambda size: (abs(size - len(words)), size))
     row = [float(len(words)), float(closest), float(_PAIRS if published else closest)]
     least = 1.0 if published else 0.0  # the published code counts an n-gram that is not there
     row += _precision(words, lists, least)
-    row += _weighted_recall(words, lists, keywords(settings.language), least)
+    row += _weighted_recall(words, lists, code_tree.keywords(settings.language), least)
     return row + _syntax(bare, bares, settings) + _dataflow(bare, bares, settings.language)
 
 
 def _bare(code: str, settings: _Settings) -> str:
     """Without comments. The published code leaves them where Python cannot tokenize the text."""
     unread = settings.convention == "published" and settings.language == "python"
-    if unread and not tokenizes(code):
+    if unread and not code_tree.tokenizes(code):
         return code
-    return without_comments(code, settings.language)
+    return code_tree.without_comments(code, settings.language)
 
 
 def _precision(
@@ -183,10 +163,12 @@ def _grams(words: Sequence[str], size: int) -> Counter[tuple[str, ...]]:
 def _syntax(bare: str, references: Sequence[str], settings: _Settings) -> list[float]:
     """Subtrees of the references that the answer has, and how many they have."""
     known: dict[object, int] = {}
-    given = Counter(shapes(parse(bare, settings.language), known))
+    given, *wanteds = (
+        Counter(code_tree.shapes(code_tree.parse(code, settings.language), known))
+        for code in (bare, *references)
+    )
     matched = total = 0
-    for reference in references:
-        wanted = Counter(shapes(parse(reference, settings.language), known))
+    for wanted in wanteds:
         total += wanted.total()
         if settings.convention == "published":
             matched += sum(count for shape, count in wanted.items() if shape in given)
@@ -197,7 +179,7 @@ def _syntax(bare: str, references: Sequence[str], settings: _Settings) -> list[f
 
 def _dataflow(bare: str, references: Sequence[str], language: Language) -> list[float]:
     """Edges of the references that the answer has, and how many they have."""
-    given, wanted = flows(bare, language), [flows(one, language) for one in references]
+    given, *wanted = (flows(code, language) for code in (bare, *references))
     matched = sum((one & given).total() for one in wanted)
     return [float(matched), float(sum(one.total() for one in wanted))]
 

@@ -19,16 +19,7 @@ from itertools import pairwise
 from typing import Any
 
 from kamerton.experiment.scorers.rouge import TOKENIZER, UnicodeTokenizer
-from kamerton.experiment.scorers.scored import (
-    Answers,
-    Example,
-    References,
-    Scored,
-    Scorer,
-    check,
-    mean,
-    version,
-)
+from kamerton.experiment.scorers.scored import Example, by_pairs, version
 
 RECALL, PENALTY, POWER = 9, 0.5, 3
 _BEAM = 40
@@ -52,21 +43,8 @@ class _Path:
         return _Path((*self.pairs, (answer, reference)), self.chunks + (not joined), distance)
 
 
-def meteor(answers: Answers, references: References) -> Scored:
-    """METEOR of each answer, in [0, 1]."""
-    check(answers, references)
-    items = tuple(
-        max(_score(answer, reference) for reference in those)
-        for answer, those in zip(answers, references, strict=True)
-    )
-    signature = (
-        f"meteor|alpha:0.9|beta:{POWER}|gamma:{PENALTY}|stages:exact,snowball|refs:best"
-        f"|tok:{TOKENIZER}|nltk:{version('nltk')}"
-    )
-    return Scored(items, mean(items), signature)
-
-
-def _score(answer: str, reference: str) -> float:
+def meteor(answer: str, reference: str) -> float:
+    """METEOR of an answer, in [0, 1]."""
     said, wanted = _TOKENIZER.tokenize(answer), _TOKENIZER.tokenize(reference)
     matched = align(said, wanted)
     if not matched:
@@ -135,17 +113,18 @@ def _stemmer(language: str) -> Any:
     return SnowballStemmer(language)
 
 
-SCORERS = {
-    "meteor": Scorer(
-        "meteor",
-        meteor,
-        (0.0, 1.0),
-        # 6 of 7 words and 6 of 6, in 2 chunks: F = 60 / 61.
-        example=Example(
-            "the cat was sat on the mat",
-            "the cat sat on the mat",
-            60 / 61 * (1 - 0.5 / 27),
-            "Banerjee and Lavie 2005",
-        ),
+def _signature() -> str:
+    return (
+        f"meteor|alpha:0.9|beta:{POWER}|gamma:{PENALTY}|stages:exact,snowball|refs:best"
+        f"|tok:{TOKENIZER}|nltk:{version('nltk')}"
     )
-}
+
+
+# 6 of 7 words and 6 of 6, in 2 chunks: F = 60 / 61.
+_EXAMPLE = Example(
+    "the cat was sat on the mat",
+    "the cat sat on the mat",
+    60 / 61 * (1 - 0.5 / 27),
+    "Banerjee and Lavie 2005",
+)
+SCORERS = {"meteor": by_pairs("meteor", meteor, _signature, _EXAMPLE)}

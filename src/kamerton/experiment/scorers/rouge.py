@@ -7,20 +7,11 @@ value is the mean. `stemmer` is Porter's (English), as in most published figures
 """
 
 import re
-from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from unicodedata import normalize
 
-from kamerton.experiment.scorers.scored import (
-    Answers,
-    References,
-    Scored,
-    Scorer,
-    check,
-    mean,
-    version,
-)
+from kamerton.experiment.scorers.scored import Answers, References, Scored, Scorer, mean, version
 
 Kind = Literal["rouge1", "rouge2", "rougeL"]
 TOKENIZER = r"nfc.casefold.yo-ye.[^\W_]+"
@@ -34,44 +25,42 @@ class UnicodeTokenizer:
 
     def __init__(self, stemmer: bool = False) -> None:
         """`stemmer`: cut English endings by Porter's rules."""
-        self._stemmer = _porter() if stemmer else None
+        self._stemmer: Any = None
+        if stemmer:
+            from nltk.stem.porter import PorterStemmer
+
+            self._stemmer = PorterStemmer()
 
     def tokenize(self, text: str) -> list[str]:
         """Words of a text, in one spelling."""
-        found = _WORD.findall(normalize("NFC", text).casefold().replace("ё", "е"))
+        words = _WORD.findall(normalize("NFC", text).casefold().replace("ё", "е"))
         if self._stemmer is None:
-            return found
-        return [self._stemmer.stem(word) if len(word) > _SHORT else word for word in found]
+            return words
+        return [self._stemmer.stem(word) if len(word) > _SHORT else word for word in words]
 
 
 def rouge(kind: Kind, stemmer: bool = False) -> Scorer:
     """The scorer of one kind of ROUGE."""
 
-    def score(answers: Answers, references: References) -> Scored:
-        check(answers, references)
+    def compute(answers: Answers, references: References) -> Scored:
         signature = (
             f"{kind}|f1|refs:best|stem:{'porter' if stemmer else 'no'}|tok:{TOKENIZER}"
             f"|rouge-score:{version('rouge-score')}"
         )
         metric = _metric(kind, stemmer)
-        found = [
+        best = [
             metric.score_multi(list(those), answer)[kind]
             for answer, those in zip(answers, references, strict=True)
         ]
-        items = tuple(float(one.fmeasure) for one in found)
-        parts: dict[str, Sequence[Any]] = {
-            "precision": [float(one.precision) for one in found],
-            "recall": [float(one.recall) for one in found],
+        items = tuple(float(one.fmeasure) for one in best)
+        parts: dict[str, tuple[float | None, ...]] = {
+            part: tuple(float(getattr(one, part)) for one in best)
+            for part in ("precision", "recall")
         }
-        return Scored(
-            items,
-            mean(items),
-            signature,
-            {name: tuple(values) for name, values in parts.items()},
-            {name: mean(values) for name, values in parts.items()},
-        )
+        totals = {part: mean(values) for part, values in parts.items()}
+        return Scored(items, mean(items), signature, parts, totals)
 
-    return Scorer(f"{kind}_stem" if stemmer else kind, score, (0.0, 1.0))
+    return Scorer(f"{kind}_stem" if stemmer else kind, compute)
 
 
 @cache
@@ -81,15 +70,5 @@ def _metric(kind: Kind, stemmer: bool) -> Any:
     return RougeScorer([kind], tokenizer=UnicodeTokenizer(stemmer))
 
 
-@cache
-def _porter() -> Any:
-    from nltk.stem.porter import PorterStemmer
-
-    return PorterStemmer()
-
-
-SCORERS = {
-    scorer.name: scorer
-    for stemmer in (False, True)
-    for scorer in (rouge("rouge1", stemmer), rouge("rouge2", stemmer), rouge("rougeL", stemmer))
-}
+_ALL = [rouge(kind, stemmer) for stemmer in (False, True) for kind in get_args(Kind)]
+SCORERS = {scorer.name: scorer for scorer in _ALL}

@@ -58,20 +58,50 @@ class Scorer:
     """One measure of answers against references."""
 
     name: str
-    score: Callable[[Answers, References], Scored]
-    bounds: tuple[float, float]
+    compute: Callable[[Answers, References], Scored]
+    """What `score` does with answers and references that fit."""
+    bounds: tuple[float, float] = (0.0, 1.0)
     """Least and largest value that is possible."""
     higher_is_better: bool = True
     additive: Additive | None = None
-    """Present where the corpus value is no mean of the items."""
+    """Present where the corpus value is no mean of the items: paired tests of means do not hold."""
     languages: tuple[str, ...] = ()
     """The only languages that it is meant for; empty: any."""
     example: Example | None = None
 
-    @property
-    def corpus_is_mean(self) -> bool:
-        """Whether the corpus value is the mean of the items, so that paired tests of means hold."""
-        return self.additive is None
+    def score(self, answers: Answers, references: References) -> Scored:
+        """Score all answers; InputError unless there are some and each has a reference."""
+        if not answers:
+            raise InputError("experiment.scorer_no_answers")
+        if len(answers) != len(references):
+            counts = {"answers": len(answers), "references": len(references)}
+            raise InputError("experiment.scorer_lengths", **counts)
+        for place, those in enumerate(references):
+            if isinstance(those, str) or not those:
+                raise InputError("experiment.scorer_no_reference", where=f"references[{place}]")
+        return self.compute(answers, references)
+
+
+def by_pairs(
+    name: str,
+    value: Callable[[str, str], float],
+    signature: Callable[[], str],
+    example: Example | None = None,
+) -> Scorer:
+    """The scorer of a measure of one answer and one reference, in [0, 1].
+
+    An answer has the value of its best reference, the corpus the mean of its answers.
+    """
+
+    def compute(answers: Answers, references: References) -> Scored:
+        told = signature()  # says which package is missing, before one is imported
+        items = tuple(
+            max(value(answer, one) for one in those)
+            for answer, those in zip(answers, references, strict=True)
+        )
+        return Scored(items, mean(items), told)
+
+    return Scorer(name, compute, example=example)
 
 
 def interval(
@@ -101,19 +131,6 @@ def mean(values: Sequence[float | None]) -> float | None:
     """The mean of the values that apply; None where none does."""
     known = [value for value in values if value is not None]
     return math.fsum(known) / len(known) if known else None
-
-
-def check(answers: Answers, references: References) -> None:
-    """InputError unless every answer has references, and at least one; or there are no answers."""
-    if not answers:
-        raise InputError("experiment.scorer_no_answers")
-    if len(answers) != len(references):
-        raise InputError(
-            "experiment.scorer_lengths", answers=len(answers), references=len(references)
-        )
-    for number, those in enumerate(references, start=1):
-        if isinstance(those, str) or not those:
-            raise InputError("experiment.scorer_no_reference", where=f"references[{number - 1}]")
 
 
 def version(package: str) -> str:

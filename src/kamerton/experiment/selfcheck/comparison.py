@@ -53,10 +53,8 @@ def close(
     what: str, found: float, expected: float, tolerance: float, source: str, digits: int = 6
 ) -> Comparison:
     """A figure against a known one; a miss where they are further apart than `tolerance`."""
-    good = abs(found - expected) <= tolerance  # false for NaN too
-    return Comparison(
-        what, f"{found:.{digits}f}", f"{expected:.{digits}f}", "ok" if good else "miss", source
-    )
+    status: Status = "ok" if abs(found - expected) <= tolerance else "miss"  # a miss for NaN too
+    return Comparison(what, f"{found:.{digits}f}", f"{expected:.{digits}f}", status, source)
 
 
 def small(what: str, distance: float, most: float, source: str) -> Comparison:

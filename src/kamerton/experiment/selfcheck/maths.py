@@ -1,7 +1,6 @@
 """Known truth of grading maths: GSM8K's solutions are right, in twelve wordings; others are not."""
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 
 from kamerton.experiment.selfcheck.comparison import Comparison, Setting, Tell, equal, skipped
 from kamerton.experiment.tasks.gsm8k import DATASET
@@ -12,6 +11,10 @@ from kamerton.formats.language import say
 
 _SOURCE = "Cobbe et al. 2021, arXiv 2110.14168"
 PROBLEMS = 1319
+
+
+Wording = Callable[[str], str] | None
+"""Ends a solution in other words; None: it stays as it is."""
 
 
 def _grouped(value: str, sign: str) -> str:
@@ -38,25 +41,20 @@ WORDINGS: tuple[Callable[[str], str], ...] = (
 def check_gsm8k(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """All 1,319 gold solutions as they are, reworded twelve times, and with a false number."""
     path = setting.data / DATASET if setting.data is not None else None
-    whole, reworded = f"{PROBLEMS}/{PROBLEMS}", f"{12 * PROBLEMS}/{12 * PROBLEMS}"
+    checks: dict[str, tuple[tuple[Wording, ...], str]] = {
+        "gsm8k": ((None,), f"{PROBLEMS}/{PROBLEMS}"),
+        "gsm8k_reworded": (WORDINGS, f"{12 * PROBLEMS}/{12 * PROBLEMS}"),
+        "gsm8k_false": ((lambda x: f"#### {int(x) + 1}",), f"0/{PROBLEMS}"),
+    }
     if path is None or not path.is_file():
         why = say("experiment.selfcheck_no_data", file=DATASET)
-        yield skipped("gsm8k", whole, _SOURCE, why)
-        yield skipped("gsm8k_reworded", reworded, _SOURCE, why)
-        yield skipped("gsm8k_false", f"0/{PROBLEMS}", _SOURCE, why)
+        for what, (_, expected) in checks.items():
+            yield skipped(what, expected, _SOURCE, why)
         return
     solutions = [str(row["answer"]) for _, row in read_objects(path)]
     problems = list(zip(read_problems(path), solutions, strict=True))
-    yield _right("gsm8k", problems, (None,), whole, tell)
-    yield _right("gsm8k_reworded", problems, WORDINGS, reworded, tell)
-    yield _right("gsm8k_false", problems, (_false,), f"0/{PROBLEMS}", tell)
-
-
-Wording = Callable[[str], str] | None
-
-
-def _false(x: str) -> str:
-    return f"#### {int(x) + 1}"
+    for what, (wordings, expected) in checks.items():
+        yield _right(what, problems, wordings, expected, tell)
 
 
 def _right(
@@ -70,14 +68,12 @@ def _right(
     right = 0
     for asked, solution in problems:
         for number, wording in enumerate(wordings, start=1):
-            good = is_right(declared(_said(solution, asked.gold, wording), asked.question), asked)
+            reasoning = solution.partition("####")[0]
+            said = reasoning + wording(str(asked.gold)) if wording else solution
+            good = is_right(declared(said, asked.question), asked)
             right += good
             if good is what.endswith("_false"):
                 odd.append(f"{asked.id} ({number})")
         tell(len(wordings))
     total = len(problems) * len(wordings)
     return equal(what, f"{right}/{total}", expected, _SOURCE, ", ".join(odd[:5]))
-
-
-def _said(solution: str, gold: Fraction, wording: Wording) -> str:
-    return solution if wording is None else solution.partition("####")[0] + wording(str(gold))

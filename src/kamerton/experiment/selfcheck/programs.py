@@ -1,6 +1,6 @@
 """Known truth of code: published solutions pass, empty bodies do not, pass@k and CodeBLEU."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from math import prod
 from pathlib import Path
@@ -32,23 +32,13 @@ EVERY = 8
 
 def check_humaneval(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """All solutions of HumanEval in boxes: 164 of 164; and 164 empty bodies: 0."""
-    if missing := _missing(setting, HUMANEVAL):
-        yield skipped("humaneval", f"{TASKS}/{TASKS}", _CHEN, missing)
-        yield skipped("humaneval_empty", f"0/{TASKS}", _CHEN, missing)
-        return
-    yield from _both("humaneval", humaneval(_at(setting, HUMANEVAL)), TASKS, _CHEN, tell)
+    return _both("humaneval", HUMANEVAL, humaneval, 1, _CHEN, setting, tell)
 
 
 def check_humaneval_plus(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     """The same of HumanEval+; every eighth task unless everything is wanted."""
-    count = TASKS if setting.everything else -(-TASKS // EVERY)
-    if missing := _missing(setting, HUMANEVAL_PLUS):
-        yield skipped("humaneval_plus", f"{count}/{count}", _LIU, missing)
-        yield skipped("humaneval_plus_empty", f"0/{count}", _LIU, missing)
-        return
-    tasks = humaneval_plus(_at(setting, HUMANEVAL_PLUS))
-    chosen = tasks if setting.everything else tasks[::EVERY]
-    yield from _both("humaneval_plus", chosen, count, _LIU, tell)
+    every = 1 if setting.everything else EVERY
+    return _both("humaneval_plus", HUMANEVAL_PLUS, humaneval_plus, every, _LIU, setting, tell)
 
 
 def check_pass_at_k(setting: Setting, tell: Tell) -> Iterator[Comparison]:
@@ -70,12 +60,26 @@ def check_pass_at_k(setting: Setting, tell: Tell) -> Iterator[Comparison]:
 
 
 def _both(
-    name: str, tasks: Sequence[CodeTask], count: int, source: str, tell: Tell
+    name: str,
+    published: str,
+    read: Callable[[Path], Sequence[CodeTask]],
+    every: int,
+    source: str,
+    setting: Setting,
+    tell: Tell,
 ) -> Iterator[Comparison]:
+    count = -(-TASKS // every)
+    expected = {name: f"{count}/{count}", f"{name}_empty": f"0/{count}"}
+    path = (setting.data or Path()) / published
+    if why := _missing(path, published, setting):
+        for what, wanted in expected.items():
+            yield skipped(what, wanted, source, why)
+        return
+    tasks = read(path)[::every]
     solutions = [program(one) for one in tasks]
-    yield _passed(name, tasks, solutions, f"{count}/{count}", source, tell)
     bodies = [f"{one.prompt}    pass\n" for one in tasks]
-    yield _passed(f"{name}_empty", tasks, bodies, f"0/{count}", source, tell)
+    for (what, wanted), programs in zip(expected.items(), (solutions, bodies), strict=True):
+        yield _passed(what, tasks, programs, wanted, source, tell)
 
 
 def _passed(
@@ -97,14 +101,9 @@ def _passed(
     return equal(what, f"{passed}/{len(tasks)}", expected, source, "; ".join(odd[:3]))
 
 
-def _at(setting: Setting, published: str) -> Path:
-    assert setting.data is not None
-    return setting.data / published
-
-
-def _missing(setting: Setting, published: str) -> str:
+def _missing(path: Path, published: str, setting: Setting) -> str:
     """Why the check cannot be made: no data, or no sandbox; empty where it can."""
-    if setting.data is None or not _at(setting, published).is_file():
+    if setting.data is None or not path.is_file():
         return say("experiment.selfcheck_no_data", file=published)
     try:
         require()

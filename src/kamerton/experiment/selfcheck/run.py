@@ -1,12 +1,11 @@
 """All checks of known truth, one after another with progress, and their outcome as a table."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from kamerton.experiment.selfcheck import maths, programs, statistics, texts
-from kamerton.experiment.selfcheck.comparison import Checker, Comparison, Setting
+from kamerton.experiment.selfcheck.comparison import Checker, Comparison, Setting, Status
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
@@ -17,30 +16,25 @@ class Check:
     """One group of checks."""
 
     run: Checker
-    units: Callable[[Setting], int]
+    units: Callable[[Setting], int] = lambda setting: 1
     """Steps of its progress line."""
 
 
-def _one(setting: Setting) -> int:
-    return 1
-
-
-def _plus(setting: Setting) -> int:
-    return 2 * (programs.TASKS if setting.everything else -(-programs.TASKS // programs.EVERY))
-
-
 CHECKS: dict[str, Check] = {
-    "sacrebleu": Check(texts.check_sacrebleu, _one),
-    "rouge": Check(texts.check_rouge, _one),
-    "examples": Check(texts.check_examples, _one),
-    "codebleu": Check(texts.check_codebleu, _one),
-    "bertscore": Check(texts.check_bertscore, _one),
-    "pass_at_k": Check(programs.check_pass_at_k, _one),
-    "statistics": Check(statistics.check_formulas, _one),
+    "sacrebleu": Check(texts.check_sacrebleu),
+    "rouge": Check(texts.check_rouge),
+    "examples": Check(texts.check_examples),
+    "codebleu": Check(texts.check_codebleu),
+    "bertscore": Check(texts.check_bertscore),
+    "pass_at_k": Check(programs.check_pass_at_k),
+    "statistics": Check(statistics.check_formulas),
     "rates": Check(statistics.check_rates, statistics.units),
     "gsm8k": Check(maths.check_gsm8k, lambda _: (2 + len(maths.WORDINGS)) * maths.PROBLEMS),
     "humaneval": Check(programs.check_humaneval, lambda _: 2 * programs.TASKS),
-    "humaneval_plus": Check(programs.check_humaneval_plus, _plus),
+    "humaneval_plus": Check(
+        programs.check_humaneval_plus,
+        lambda s: 2 * (programs.TASKS if s.everything else -(-programs.TASKS // programs.EVERY)),
+    ),
 }
 """Name of a group to its checks; the order is that of the table."""
 
@@ -56,52 +50,45 @@ def run(setting: Setting, only: Sequence[str] = ()) -> Iterator[Comparison]:
             known = ", ".join(CHECKS)
             raise InputError("experiment.selfcheck_unknown", name=name, known=known)
     for name in only or CHECKS:
-        yield from _made(name, CHECKS[name], setting)
-
-
-def _made(name: str, check: Check, setting: Setting) -> Iterator[Comparison]:
-    label = say("experiment.selfcheck_running", name=name)
-    with progress(label, check.units(setting)) as bar:
-        try:
-            yield from check.run(setting, bar.update)
-        except InputError as error:
-            yield Comparison(f"group_{name}", "-", "", "skipped", "", str(error))
+        check, label = CHECKS[name], say("experiment.selfcheck_running", name=name)
+        with progress(label, check.units(setting)) as bar:
+            try:
+                yield from check.run(setting, bar.update)
+            except InputError as error:
+                yield Comparison(f"group_{name}", "-", "", "skipped", "", str(error))
 
 
 def rows(checks: Sequence[Comparison]) -> list[tuple[str, ...]]:
     """Head and one row for each truth: what, found, expected, ok, source."""
     heads = ("what", "found", "expected", "status", "source")
     head = tuple(say(f"experiment.selfcheck_{name}") for name in heads)
-    return [head, *(_row(one) for one in checks)]
+    status = {name: say(f"experiment.selfcheck_{name}") for name in get_args(Status)}
+    return [
+        head,
+        *((_what(c), c.found, c.expected, status[c.status], c.source) for c in checks),
+    ]
 
 
 def notes(checks: Sequence[Comparison]) -> list[str]:
     """Details of what was missed or skipped, and the count at the end."""
     told = [f"{_what(one)}: {one.detail}" for one in checks if one.status != "ok" and one.detail]
-    counts = Counter(one.status for one in checks)
-    last = say(
-        "experiment.selfcheck_count",
-        ok=counts["ok"],
-        miss=counts["miss"],
-        skipped=counts["skipped"],
-    )
-    return [*told, last]
+    return [*told, say("experiment.selfcheck_count", **_counts(checks))]
 
 
 def figures(checks: Sequence[Comparison], seconds: float) -> dict[str, Any]:
     """The same for programs; `ok` is false where any truth was missed."""
-    counts = Counter(one.status for one in checks)
+    counts = _counts(checks)
     return {
         "ok": not counts["miss"],
-        "counts": {status: counts[status] for status in ("ok", "miss", "skipped")},
+        "counts": counts,
         "seconds": round(seconds, 1),
         "checks": [asdict(one) for one in checks],
     }
 
 
-def _row(one: Comparison) -> tuple[str, ...]:
-    status = say(f"experiment.selfcheck_{one.status}")
-    return (_what(one), one.found, one.expected, status, one.source)
+def _counts(checks: Sequence[Comparison]) -> dict[str, int]:
+    statuses = [one.status for one in checks]
+    return {name: statuses.count(name) for name in get_args(Status)}
 
 
 def _what(one: Comparison) -> str:

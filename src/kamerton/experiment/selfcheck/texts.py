@@ -169,19 +169,15 @@ def check_bertscore(setting: Setting, tell: Tell) -> Iterator[Comparison]:
     with TemporaryDirectory() as place:
         encoder = str(make_encoder(Path(place)))
         found = figures(bertscore(encoder, 2).score(ANSWERS, REFERENCES))
-        wanted = _all_by_formula(encoder, 2)
+        wanted = [
+            max(by_formula(answer, one, encoder, 2) for one in those)
+            for answer, those in zip(ANSWERS, REFERENCES, strict=True)
+        ]
         same = figure(bertscore(encoder, 2).score([ANSWERS[0]], [[ANSWERS[0]]]))
     source = "Zhang et al. 2020, arXiv 1904.09675"
     yield small("bertscore_formula", farthest(found, wanted), 1e-5, source)
     yield close("bertscore_same", same, 1.0, 1e-6, source, 7)
     tell(1)
-
-
-def _all_by_formula(encoder: str, layer: int) -> Sequence[float]:
-    return [
-        max(by_formula(answer, one, encoder, layer) for one in those)
-        for answer, those in zip(ANSWERS, REFERENCES, strict=True)
-    ]
 
 
 def make_encoder(folder: Path, positions: int = 64) -> Path:
@@ -215,23 +211,19 @@ def make_encoder(folder: Path, positions: int = 64) -> Path:
 
 def by_formula(answer: str, reference: str, encoder: str, layer: int) -> float:
     """F1 of one pair by the equations of Zhang et al. 2020, section 3, one token at a time."""
+    import torch
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
     model = AutoModel.from_pretrained(encoder, local_files_only=True).eval()
-    one, other = (_vectors(text, tokenizer, model, layer) for text in (answer, reference))
-    precision, recall = _side(one, other), _side(other, one)
-    return 2 * precision * recall / (precision + recall)
-
-
-def _vectors(text: str, tokenizer: Any, model: Any, layer: int) -> list[Any]:
-    """The unit vectors of a text's tokens, BOS and EOS included."""
-    import torch
-
-    with torch.inference_mode():
+    both = []
+    for text in (answer, reference):
         ids = torch.tensor([tokenizer.encode(text)])
-        hidden = model(ids, output_hidden_states=True).hidden_states[layer][0]
-    return [vector / vector.norm() for vector in hidden]
+        with torch.inference_mode():
+            hidden = model(ids, output_hidden_states=True).hidden_states[layer][0]
+        both.append([vector / vector.norm() for vector in hidden])
+    precision, recall = _side(*both), _side(*both[::-1])
+    return 2 * precision * recall / (precision + recall)
 
 
 def _side(one: list[Any], other: list[Any]) -> float:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton import stats
 from kamerton.experiment.compare import judged
 from kamerton.experiment.metrics import RIGHT
@@ -16,6 +14,7 @@ from kamerton.experiment.tasks.tables import read_answers
 from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.formats.brief import Order, read_orders
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import Record
 from kamerton.formats.language import say
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Interval
@@ -24,10 +23,9 @@ CRITERIA = {"script": script, "role_marks": role_marks} | ADVERT
 _SHOWN = 100
 
 
-class AdvertGraded(BaseModel):
+class AdvertGraded(Record):
     """One text with its scores; a criterion that does not apply is absent."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     sample: int
     product: str
@@ -36,10 +34,9 @@ class AdvertGraded(BaseModel):
     """Criterion to the reason for a score below 1: a code, or `code: what`."""
 
 
-class OverAll(BaseModel):
+class OverAll(Record):
     """One criterion over all texts that it applies to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     texts: int
     score: Interval
@@ -50,10 +47,9 @@ class OverAll(BaseModel):
     """Id of the first of them, with its reason; empty where there are none."""
 
 
-class AdvertGrading(BaseModel):
+class AdvertGrading(Record):
     """Everything that one grading of advertising texts found."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     task: str
     briefs: int
     asked: int

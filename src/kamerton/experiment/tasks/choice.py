@@ -4,24 +4,19 @@ The form is that of lm-evaluation-harness's ARC: `Question: …`, `Answer:`, and
 one blank; with `letters` that of MMLU: the choices are listed, and their letters are scored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kamerton import stats
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import Report, Scoring
 from kamerton.experiment.ask.scoring import Likelihood, Part, Scored, Text, Tokens
-from kamerton.experiment.scorers.likelihood_rows import ChoiceRow, Norm, Option, score_choices
-from kamerton.experiment.tasks.choice_report import (
-    ChoiceFigures,
-    ChoiceResults,
-    Position,
-    choice_lines,
-    choice_page,
-)
+from kamerton.experiment.tasks import choice_report
+from kamerton.experiment.tasks.choice_report import ChoiceFigures, ChoiceResults, Position
 from kamerton.experiment.tasks.choice_table import CYRILLIC, LETTERS, Item, Items, read_items
 from kamerton.experiment.tasks.task import Options, Task
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import Record
 from kamerton.formats.language import Language
 from kamerton.formats.manifest import digest
 
@@ -30,33 +25,33 @@ _WORDS: dict[Language, tuple[str, str]] = {
     "en": ("Question:", "Answer:"),
     "ru": ("Вопрос:", "Ответ:"),
 }
-_NORMS: tuple[Norm, Norm] = ("none", "characters")
+_SIGNATURE = "choice|norm:none|tie:share; choice|norm:characters|tie:share"
 _TIE = 1e-9
 
 
-@dataclass(frozen=True)
-class MultipleChoiceConfig:
-    """How questions are asked."""
+class Choice(Record):
+    """One answer to choose, as the model sees it behind the question."""
 
-    title: str
-    """The model as a reader calls it."""
-    language: Language = "en"
-    shots: int = 0
-    """The first so many questions of the table are worked examples, and are not asked."""
-    letters: bool = False
-    """List the choices and score their letters, not their texts."""
-    limit: int | None = None
-    seed: int = 0
-    """Of the bootstrap."""
+    text: str
+    log_likelihood: float
+    """Sum over its tokens, in nats."""
+    tokens: int
 
 
-class Chosen(ChoiceRow):
+class Chosen(Record):
     """One question as it was scored: a line of `scored.jsonl`."""
 
+    id: str
+    group: str
+    options: list[Choice]
+    right: int
+    """Place of the right one."""
     question: str
     score: float
-    """1 for right, 0 for wrong, 1 / number of likeliest choices for a tie with the right one."""
+    """1 for right, 0 for wrong, 1 / number of likeliest choices for a tie with the right one: what
+    a fair draw gives on average."""
     score_norm: float
+    """The same by likelihood for each character, the acc_norm of lm-evaluation-harness."""
 
 
 @dataclass(frozen=True)
@@ -69,31 +64,23 @@ class _Asked:
 
 
 def ask_choice(task: Task, options: Options) -> Scoring:
-    """The questions of a user's own table."""
-    table = read_items(task.own_data(options), options.columns, options.count_from)
-    config = MultipleChoiceConfig(
-        options.title,
-        options.language,
-        options.shots or 0,
-        options.letters,
-        options.limit,
-        options.seed,
-    )
-    return choice(config, table)
+    """The questions of a user's own table; the first `options.shots` are worked examples.
 
-
-def choice(config: MultipleChoiceConfig, table: Items) -> Scoring:
-    """What is scored of the questions of `table`, and how it is counted.
-
-    InputError where worked examples leave no question to ask.
+    InputError where these leave no question to ask.
     """
-    if config.shots >= len(table.items):
+    return choice(options, read_items(task.own_data(options), options.columns, options.count_from))
+
+
+def choice(options: Options, table: Items) -> Scoring:
+    """What is scored of the questions of `table`, and how it is counted."""
+    count = options.shots or 0
+    if count >= len(table.items):
         where = table.items[-1].where
-        raise InputError("experiment.choice_all_shots", where=where, shots=config.shots)
-    shots, rest = table.items[: config.shots], table.items[config.shots :]
+        raise InputError("experiment.choice_all_shots", where=where, shots=count)
+    shots, rest = table.items[:count], table.items[count:]
     asked = [
-        _Asked(item, context(item, shots, config), continuations(item, config))
-        for item in rest[: config.limit]
+        _Asked(item, context(item, shots, options), continuations(item, options))
+        for item in rest[: options.limit]
     ]
     return Scoring(
         [
@@ -102,19 +89,19 @@ def choice(config: MultipleChoiceConfig, table: Items) -> Scoring:
             for whole in (one.context, *(one.context + choice for choice in one.choices))
         ],
         lambda tokens: _parts(asked, tokens),
-        lambda model, _, scored: _report(config, table, asked, model, scored),
+        lambda model, _, scored: _report(options, table, asked, model, scored),
     )
 
 
-def context(item: Item, shots: Sequence[Item], config: MultipleChoiceConfig) -> str:
+def context(item: Item, shots: Sequence[Item], options: Options) -> str:
     """The text before the choices, with worked examples; it ends without a blank."""
-    examples = [_question(s, config) + continuations(s, config)[s.right] for s in shots]
-    return "\n\n".join([*examples, _question(item, config)])
+    examples = [_question(s, options) + continuations(s, options)[s.right] for s in shots]
+    return "\n\n".join([*examples, _question(item, options)])
 
 
-def continuations(item: Item, config: MultipleChoiceConfig) -> tuple[str, ...]:
+def continuations(item: Item, options: Options) -> tuple[str, ...]:
     """What is scored behind the context: one text for each choice."""
-    named = letters(len(item.choices), config.language) if config.letters else item.choices
+    named = letters(len(item.choices), options.language) if options.letters else item.choices
     return tuple(f" {one}" for one in named)
 
 
@@ -123,10 +110,10 @@ def letters(count: int, language: Language) -> str:
     return (CYRILLIC if language == "ru" else LETTERS)[:count]
 
 
-def _question(item: Item, config: MultipleChoiceConfig) -> str:
-    question, answer = _WORDS[config.language]
-    named = zip(letters(len(item.choices), config.language), item.choices, strict=True)
-    listed = [f"{letter}. {choice}" for letter, choice in named] if config.letters else []
+def _question(item: Item, options: Options) -> str:
+    question, answer = _WORDS[options.language]
+    named = zip(letters(len(item.choices), options.language), item.choices, strict=True)
+    listed = [f"{letter}. {choice}" for letter, choice in named] if options.letters else []
     return "\n".join([f"{question} {item.question}", *listed, answer])
 
 
@@ -161,90 +148,79 @@ def boundary(before: Sequence[int], whole: Sequence[int]) -> int:
 
 
 def _report(
-    config: MultipleChoiceConfig,
-    table: Items,
-    asked: Sequence[_Asked],
-    model: Model,
-    scored: Scored,
+    options: Options, table: Items, asked: Sequence[_Asked], model: Model, scored: Scored
 ) -> Report:
-    rows = _rows(asked, scored.likelihoods)
-    figures, chosen = _figures(rows, asked, config)
+    likelihoods = iter(scored.likelihoods)
+    rows = [_chosen(one, likelihoods) for one in asked]
     results = ChoiceResults(
         task="choice",
-        model=config.title,
+        model=options.title,
         fingerprint=model.fingerprint,
         cached=scored.cached,
         prompts=digest(*(one.context + choice for one in asked for choice in one.choices)),
-        language=config.language,
-        shots=config.shots,
-        letters=config.letters,
+        language=options.language,
+        shots=options.shots or 0,
+        letters=options.letters,
         read_as=table.read_as,
-        signature="; ".join(score_choices(rows, norm).signature for norm in _NORMS),
+        signature=_SIGNATURE,
         tokens=sum(len(part.ids) for part in scored.parts),
-        figures=figures,
+        figures=_figures(rows, options),
     )
-    return Report(results, choice_lines(results), choice_page(results), {SCORED: chosen})
+    lines, page = choice_report.lines(results), choice_report.page(results)
+    return Report(results, lines, page, {SCORED: rows})
 
 
-def _rows(asked: Sequence[_Asked], likelihoods: Sequence[Likelihood]) -> list[ChoiceRow]:
-    left = iter(likelihoods)
-    rows: list[ChoiceRow] = []
-    for one in asked:
-        options = [
-            # The length is that of the choice as it was written, as in lm-evaluation-harness.
-            Option(
-                text=choice.strip(),
-                log_likelihood=min(0.0, like.log_likelihood),
-                tokens=like.tokens,
-            )
-            for choice, like in zip(one.choices, left, strict=False)
-        ]
-        item = one.item
-        rows.append(ChoiceRow(id=item.id, group=item.group, options=options, right=item.right))
-    return rows
-
-
-def _figures(
-    rows: Sequence[ChoiceRow], asked: Sequence[_Asked], config: MultipleChoiceConfig
-) -> tuple[ChoiceFigures, list[Chosen]]:
-    scored = {norm: score_choices(rows, norm).items for norm in _NORMS}
-    plain, normed = ([float(value or 0) for value in scored[norm]] for norm in _NORMS)
-    groups = [row.group or row.id for row in rows]
-    accuracy = stats.interval(plain, groups, seed=config.seed)
-    counts = [len(row.options) for row in rows]
-    positions = _positions(rows, config.language)
-    figures = ChoiceFigures(
-        questions=len(rows),
-        groups=len(set(groups)),
-        accuracy=accuracy,
-        accuracy_norm=stats.interval(normed, groups, seed=config.seed),
-        method=accuracy.kind,
-        chance=sum(1 / count for count in counts) / len(counts),
-        always=max(one.right for one in positions),
-        ties=sum(len(likeliest(row)) > 1 for row in rows),
-        positions=positions,
-    )
-    chosen = [
-        Chosen(**dict(row), question=one.item.question, score=a, score_norm=b)
-        for row, one, a, b in zip(rows, asked, plain, normed, strict=True)
+def _chosen(one: _Asked, likelihoods: Iterator[Likelihood]) -> Chosen:
+    """A question with the next likelihoods, one for each of its choices."""
+    choices = [
+        # The length is that of the choice as it was written, as in lm-evaluation-harness.
+        Choice(text=text.strip(), log_likelihood=min(0.0, of.log_likelihood), tokens=of.tokens)
+        for text, of in zip(one.choices, likelihoods, strict=False)
     ]
-    return figures, chosen
+    best, best_norm = likeliest(choices), likeliest(choices, by_characters=True)
+    item = one.item
+    return Chosen(
+        id=item.id,
+        group=item.group,
+        options=choices,
+        right=item.right,
+        question=item.question,
+        score=(item.right in best) / len(best),
+        score_norm=(item.right in best_norm) / len(best_norm),
+    )
 
 
-def likeliest(row: ChoiceRow, by_characters: bool = False) -> list[int]:
+def likeliest(choices: Sequence[Choice], by_characters: bool = False) -> list[int]:
     """Places of the likeliest choices: one, but for ties."""
-    scores = [one.log_likelihood / (len(one.text) if by_characters else 1) for one in row.options]
+    scores = [one.log_likelihood / (len(one.text) if by_characters else 1) for one in choices]
     best = max(scores)
     return [place for place, score in enumerate(scores) if best - score <= _TIE]
 
 
-def _positions(rows: Sequence[ChoiceRow], language: Language) -> list[Position]:
+def _figures(rows: Sequence[Chosen], options: Options) -> ChoiceFigures:
+    groups = [row.group or row.id for row in rows]
+    accuracy = stats.interval([row.score for row in rows], groups, seed=options.seed)
+    positions = _positions(rows, options.language)
+    return ChoiceFigures(
+        questions=len(rows),
+        groups=len(set(groups)),
+        accuracy=accuracy,
+        accuracy_norm=stats.interval([row.score_norm for row in rows], groups, seed=options.seed),
+        method=accuracy.kind,
+        chance=sum(1 / len(row.options) for row in rows) / len(rows),
+        always=max(one.right for one in positions),
+        ties=sum(len(likeliest(row.options)) > 1 for row in rows),
+        positions=positions,
+    )
+
+
+def _positions(rows: Sequence[Chosen], language: Language) -> list[Position]:
     count = max(len(row.options) for row in rows)
     right, chosen, normed = ([0.0] * count for _ in range(3))
     for row in rows:
         right[row.right] += 1
         for shares, by_characters in ((chosen, False), (normed, True)):
-            places = likeliest(row, by_characters)
+            places = likeliest(row.options, by_characters)
             for place in places:
                 shares[place] += 1 / len(places)
     # One remark for each place: their level is divided by their number (Bonferroni).

@@ -1,20 +1,17 @@
 """An evaluation by multiple choice: its figures, what a person reads of them, its page."""
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton.experiment.ask.evaluate import Results
 from kamerton.experiment.report import evaluation, plot
 from kamerton.experiment.report.blocks import Page, ScoreRow, Scores, Section, Text
 from kamerton.experiment.report.evaluation import percent, share_with_interval
 from kamerton.experiment.report.figures import text
-from kamerton.formats.language import say
+from kamerton.formats.jsonl import Record
 from kamerton.formats.scores import Interval
 
 
-class Position(BaseModel):
+class Position(Record):
     """One place among the choices (the letter A, B, …)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     letter: str
     right: float
     """Share of the questions whose right choice stands here."""
@@ -26,10 +23,9 @@ class Position(BaseModel):
     """Whether it is chosen more often than it is right, beyond chance."""
 
 
-class ChoiceFigures(BaseModel):
+class ChoiceFigures(Record):
     """What an evaluation found."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     questions: int
     groups: int
     accuracy: Interval
@@ -64,61 +60,49 @@ class ChoiceResults(Results):
     figures: ChoiceFigures
 
 
-def choice_lines(results: ChoiceResults) -> list[str]:
+def lines(results: ChoiceResults) -> list[str]:
     """What a person reads, in the language in force, one statement a line."""
     figures = results.figures
-    form = say(f"experiment.choice_form_{'letters' if results.letters else 'texts'}")
-    asked = {"questions": figures.questions, "groups": figures.groups, "shots": results.shots}
-    method = say(f"experiment.interval_{figures.method}")
-    guessed = {"chance": _percent(figures.chance), "always": _percent(figures.always)}
     return [
-        say("experiment.choice_asked", **asked, form=form),
-        say(
-            "experiment.choice_accuracy",
+        text(
+            "choice_asked",
+            questions=figures.questions,
+            groups=figures.groups,
+            shots=results.shots,
+            form=text(f"choice_form_{'letters' if results.letters else 'texts'}"),
+        ),
+        text(
+            "choice_accuracy",
             share=share_with_interval(figures.accuracy),
-            method=method,
+            method=text(f"interval_{figures.method}"),
         ),
-        say("experiment.choice_accuracy_norm", share=share_with_interval(figures.accuracy_norm)),
-        say("experiment.choice_chance", **guessed),
-        say("experiment.choice_read", how=say(f"experiment.choice_as_{results.read_as}")),
-        *([say("experiment.choice_ties", count=figures.ties)] if figures.ties else []),
-        say("experiment.choice_positions"),
-        *(
-            "  "
-            + say(
-                "experiment.choice_position",
-                letter=one.letter,
-                right=_percent(one.right),
-                chosen=_percent(one.chosen),
-                norm=_percent(one.chosen_norm),
-            )
-            for one in figures.positions
-        ),
+        text("choice_accuracy_norm", share=share_with_interval(figures.accuracy_norm)),
+        text("choice_chance", chance=_percent(figures.chance), always=_percent(figures.always)),
+        text("choice_read", how=text(f"choice_as_{results.read_as}")),
+        *([text("choice_ties", count=figures.ties)] if figures.ties else []),
+        text("choice_positions"),
+        *(f"  {text('choice_position', **_shares(one))}" for one in figures.positions),
         *_leaning(figures),
     ]
 
 
 def _leaning(figures: ChoiceFigures) -> list[str]:
     """A remark for each place that is chosen more often than it is right."""
-    return [
-        say(
-            "experiment.choice_leans",
-            letter=one.letter,
-            chosen=_percent(one.chosen),
-            right=_percent(one.right),
-        )
-        for one in figures.positions
-        if one.leans
-    ]
+    return [text("choice_leans", **_shares(one)) for one in figures.positions if one.leans]
+
+
+def _shares(one: Position) -> dict[str, str]:
+    right, chosen, norm = map(_percent, (one.right, one.chosen, one.chosen_norm))
+    return {"letter": one.letter, "right": right, "chosen": chosen, "norm": norm}
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def choice_page(results: ChoiceResults) -> Page:
+def page(results: ChoiceResults) -> Page:
     """Accuracy by the likeliest choice, and how often each place is chosen."""
-    figures, lines = results.figures, choice_lines(results)
+    figures, told = results.figures, lines(results)
     shares = (("choice_name", figures.accuracy), ("choice_name_norm", figures.accuracy_norm))
     measured = [(text(key), share_with_interval(one), one) for key, one in shares]
     columns = [text(f"choice_{key}") for key in ("right", "chosen", "chosen_norm")]
@@ -134,11 +118,11 @@ def choice_page(results: ChoiceResults) -> Page:
         title=title,
         kicker=title,
         headline=text("ask_headline", share=percent(figures.accuracy.mean)),
-        leads=lines[:1],
+        leads=told[:1],
         warnings=_leaning(figures),
         sections=[
             *evaluation.values(measured, plot.SHARES),
             *([places] if rows else []),
-            evaluation.figures(results.fingerprint, terms, lines),
+            evaluation.figures(results.fingerprint, terms, told),
         ],
     )

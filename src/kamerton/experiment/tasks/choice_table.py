@@ -63,8 +63,8 @@ def read_items(path: Path, columns: Columns, count_from: int | None = None) -> I
     group = table.column("group", columns.group, ("group",))
     items: dict[str, Item] = {}
     for place, line in enumerate(table.lines):
-        id = _cell(line, id_column) if id_column in line.cells and id_column else str(place)
-        unit = _cell(line, group) if group in line.cells and group else id
+        id = _cell(line, id_column) if id_column and id_column in line.cells else str(place)
+        unit = _cell(line, group) if group and group in line.cells else id
         item = Item(id, _cell(line, question), _choices(line), -1, unit, line.where)
         if id in items:
             raise InputError("experiment.choice_id_twice", where=line.where, id=id)
@@ -91,12 +91,8 @@ def _choices(line: Line) -> tuple[str, ...]:
     elif len(set(choices)) < len(choices):
         problem = "choice_twice"
     if problem:
-        raise InputError(
-            f"experiment.{problem}",
-            where=line.where,
-            column=column or "A, B, …",
-            most=len(LETTERS),
-        )
+        values = {"column": column or "A, B, …", "most": len(LETTERS)}
+        raise InputError(f"experiment.{problem}", where=line.where, **values)
     return choices
 
 
@@ -133,12 +129,10 @@ def _with_right(
     items: Sequence[Item], answers: Sequence[str], column: str, count_from: int | None
 ) -> Items:
     """The items with their right places, by the reading that fits most rows: it must fit all."""
-
-    def places(name: str) -> list[int | None]:
-        read = _READINGS[name]
-        return [read(text, one.choices) for text, one in zip(answers, items, strict=True)]
-
-    by_reading = {name: places(name) for name in _READINGS}
+    by_reading = {
+        name: [read(text, one.choices) for text, one in zip(answers, items, strict=True)]
+        for name, read in _READINGS.items()
+    }
     if count_from is not None:
         del by_reading[f"from_{1 - count_from}"]
     elif None in by_reading["text"] and None not in [*by_reading["from_0"], *by_reading["from_1"]]:
@@ -160,10 +154,6 @@ def _with_right(
     return Items(tuple(whole), best)
 
 
-def _by_text(answer: str, choices: Sequence[str]) -> int | None:
-    return choices.index(answer) if answer in choices else None
-
-
 def _by_letter(letters: str) -> Reading:
     def read(answer: str, choices: Sequence[str]) -> int | None:
         marked = _MARKED.fullmatch(answer.upper())
@@ -183,7 +173,7 @@ def _by_number(first: int) -> Reading:
 
 
 _READINGS: dict[str, Reading] = {
-    "text": _by_text,
+    "text": lambda answer, choices: choices.index(answer) if answer in choices else None,
     "letter": _by_letter(LETTERS),
     "cyrillic": _by_letter(CYRILLIC),
     "from_0": _by_number(0),

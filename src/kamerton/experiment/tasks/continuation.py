@@ -1,12 +1,11 @@
 """Prompts continued by a model: texts to be read, how many ended, and how many run in a loop."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from kamerton import stats
 from kamerton.client.connection import Model
-from kamerton.experiment.ask.asking import Asked, Prompt, SamplingParams
+from kamerton.experiment.ask.asking import Asked, Prompt
 from kamerton.experiment.ask.evaluate import Generation, Report, Results
 from kamerton.experiment.report import evaluation
 from kamerton.experiment.report.blocks import (
@@ -33,16 +32,6 @@ from kamerton.formats.scores import Interval
 
 ANSWERS = "answers.jsonl"
 _NAMES = (*QUESTIONS, "text", "beginning")
-
-
-@dataclass(frozen=True)
-class ContinuationConfig:
-    """How prompts are continued."""
-
-    title: str
-    """The model as a reader calls it."""
-    sampling: SamplingParams = field(default_factory=SamplingParams)
-    limit: int | None = None
 
 
 class ContinuationResults(Results):
@@ -88,42 +77,40 @@ def read_prompts(path: Path, columns: Columns) -> list[Prompt]:
 
 def ask_continuation(task: Task, options: Options) -> Generation:
     """The prompts of a user's own file."""
-    prompts = read_prompts(task.own_data(options), options.columns)
-    return continuation(ContinuationConfig(options.title, options.sampling, options.limit), prompts)
+    return continuation(options, read_prompts(task.own_data(options), options.columns))
 
 
-def continuation(config: ContinuationConfig, prompts: Sequence[Prompt]) -> Generation:
+def continuation(options: Options, prompts: Sequence[Prompt]) -> Generation:
     """What a model is asked to continue, and how it is counted."""
-    prompts = prompts[: config.limit]
+    prompts = prompts[: options.limit]
     return Generation(
         prompts,
-        config.sampling,
-        lambda model, asked: _report(config, prompts, model, asked),
+        options.sampling,
+        lambda model, asked: _report(options, prompts, model, asked),
     )
 
 
-def _report(
-    config: ContinuationConfig, prompts: Sequence[Prompt], model: Model, asked: Asked
-) -> Report:
+def _report(options: Options, prompts: Sequence[Prompt], model: Model, asked: Asked) -> Report:
     rows = [
         Continued(
             id=prompt.id,
             question=prompt.text,
-            answers=[reply.text for reply in asked.replies[prompt.id]],
-            finish_reasons=[reply.finish_reason for reply in asked.replies[prompt.id]],
-            loops=[looped(reply.text) for reply in asked.replies[prompt.id]],
+            answers=[reply.text for reply in replies],
+            finish_reasons=[reply.finish_reason for reply in replies],
+            loops=[looped(reply.text) for reply in replies],
         )
         for prompt in prompts
+        for replies in [asked.replies[prompt.id]]
     ]
-    seed = config.sampling.seed
+    seed = options.sampling.seed
     ended = _share(rows, [r == "stop" for row in rows for r in row.finish_reasons], seed)
     results = ContinuationResults(
         task="continuation",
-        model=config.title,
+        model=options.title,
         fingerprint=model.fingerprint,
         cached=asked.cached,
         prompts=digest(*(one.text for one in prompts)),
-        settings=config.sampling.settings(),
+        settings=options.sampling.settings(),
         beginnings=len(prompts),
         answers=len(asked.all),
         prompt_tokens=asked.prompt_tokens,

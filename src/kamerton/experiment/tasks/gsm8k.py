@@ -7,7 +7,7 @@ answer reasons in words and ends in "The answer is N." (in Russian "Ответ: 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from importlib.resources import files
@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from kamerton.client.connection import Model
-from kamerton.experiment.ask.asking import Asked, Prompt, Reply, SamplingParams
+from kamerton.experiment.ask.asking import Asked, Prompt, Reply
 from kamerton.experiment.ask.evaluate import Generation, Report
 from kamerton.experiment.tasks.harness import harness_files
 from kamerton.experiment.tasks.maths import votes
@@ -46,22 +46,6 @@ class Shot:
     def text(self) -> str:
         """Both parts, to look for copies in."""
         return f"{self.question}\n{self.answer}"
-
-
-@dataclass(frozen=True)
-class MathsConfig:
-    """How problems are asked."""
-
-    task: str
-    title: str
-    """The model as a reader calls it."""
-    language: Language = "en"
-    """Of the worked examples in the prompt."""
-    shots: int = SHOTS
-    sampling: SamplingParams = field(default_factory=SamplingParams)
-    max_unparsed: float = 0.2
-    limit: int | None = None
-    """Ask only the first so many problems; None: all."""
 
 
 @cache
@@ -105,26 +89,18 @@ def grade_maths(task: Task, answers: Path, options: Options) -> Outcome:
 
 def ask_maths(task: Task, options: Options) -> Generation:
     """Problems of the data, with worked examples before each."""
-    config = MathsConfig(
-        task.name,
-        options.title,
-        options.language,
-        SHOTS if options.shots is None else options.shots,
-        options.sampling,
-        options.max_unparsed,
-        options.limit,
-    )
-    return maths(config, read_problems(task.data(options)))
+    return maths(task.name, options, read_problems(task.data(options)))
 
 
-def maths(config: MathsConfig, problems: Sequence[Problem]) -> Generation:
+def maths(task: str, options: Options, problems: Sequence[Problem]) -> Generation:
     """What is asked of a model about `problems`, and how it is counted."""
-    stop = config.sampling.stops or tuple(stops(config.language))
-    sampling = replace(config.sampling, stops=stop)
+    count = SHOTS if options.shots is None else options.shots
+    stop = options.sampling.stops or tuple(stops(options.language))
+    options = replace(options, shots=count, sampling=replace(options.sampling, stops=stop))
     by_id = {problem.id: problem for problem in problems}
     prompts = [
-        Prompt(one.id, prompt(one.question, config.language, config.shots))
-        for one in problems[: config.limit]
+        Prompt(one.id, prompt(one.question, options.language, count))
+        for one in problems[: options.limit]
     ]
 
     def answer(reply: Reply) -> Answer:
@@ -136,16 +112,16 @@ def maths(config: MathsConfig, problems: Sequence[Problem]) -> Generation:
 
     return Generation(
         prompts,
-        sampling,
-        lambda model, asked: _report(config, sampling, problems, prompts, model, asked),
+        options.sampling,
+        lambda model, asked: _report(task, options, problems, prompts, model, asked),
         is_right=lambda reply: is_right(answer(reply), by_id[reply.id]),
-        samples_left=samples_left if sampling.early else None,
+        samples_left=samples_left if options.sampling.early else None,
     )
 
 
 def _report(
-    config: MathsConfig,
-    sampling: SamplingParams,
+    task: str,
+    options: Options,
     problems: Sequence[Problem],
     prompts: Sequence[Prompt],
     model: Model,
@@ -159,18 +135,19 @@ def _report(
         )
         for id, replies in asked.replies.items()
     ]
-    shown = [shot.text for shot in shots(config.language)[: config.shots]]
+    sampling = options.sampling
+    shown = [shot.text for shot in shots(options.language)[: options.shots]]
     grading, graded = grade(
-        config.task, rows, Problems(problems), shown, config.max_unparsed, sampling.seed
+        task, rows, Problems(problems), shown, options.max_unparsed, sampling.seed
     )
     results = MathsResults(
-        task=config.task,
-        model=config.title,
+        task=task,
+        model=options.title,
         fingerprint=model.fingerprint,
         cached=asked.cached,
         prompts=digest(*(one.text for one in prompts)),
-        language=config.language,
-        shots=config.shots,
+        language=options.language,
+        shots=options.shots or 0,
         settings=sampling.settings(),
         prompt_tokens=asked.prompt_tokens,
         completion_tokens=asked.completion_tokens,

@@ -17,26 +17,25 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from kamerton.experiment.ask.asking import Prompt
 from kamerton.experiment.tasks.maths import votes
 from kamerton.experiment.tasks.maths.grading import AnswerRow, Graded
 from kamerton.experiment.tasks.maths.problems import Problem
 from kamerton.experiment.tasks.maths.report import MathsResults
+from kamerton.formats.jsonl import Record
 
 METRIC, DECLARED = "exact_match", "declared"
 UNREAD = "[invalid]"
 """What the harness's own filters put in the place of an answer without a number."""
 _UNSAFE = re.compile(r'["<>:/|\\?*\[\]]+')
 Tree = dict[str, Any]
-Filtered = list[str] | list[list[str]]
 
 
-class SampleRow(BaseModel):
+class SampleRow(Record):
     """One question under one filter, as a line of `samples_<task>_<time>.jsonl`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     doc_id: int
     """Place of the question among all problems, from 0."""
     doc: dict[str, str]
@@ -45,7 +44,7 @@ class SampleRow(BaseModel):
     """Prompt and settings: `{"gen_args_0": {"arg_0": …, "arg_1": …}}`."""
     resps: list[list[str]]
     """All answers, in a list of one request."""
-    filtered_resps: Filtered
+    filtered_resps: list[str] | list[list[str]]
     """What was read: of one answer `["18"]`; of several a list (all, or the winners of the vote)
     in a list, in every row of a file, so that its columns have one type."""
     filter: str
@@ -74,19 +73,42 @@ def harness_files(
 
 
 def _results(results: MathsResults, samples: Sequence[SampleRow]) -> Tree:
-    task, grading = results.task, results.grading
+    task, grading, settings = results.task, results.grading, results.settings
     figures: Tree = {"name": task, "alias": task, "sample_len": grading.questions}
-    for name in dict.fromkeys(row.filter for row in samples):
-        figures |= _metric(name, [row.exact_match for row in samples if row.filter == name])
+    for name in _filters(results):
+        scores = [row.exact_match for row in samples if row.filter == name]
+        # The standard error of the mean, with n - 1 as in the harness.
+        error = statistics.stdev(scores) / len(scores) ** 0.5 if len(scores) > 1 else "N/A"
+        figures |= {f"{METRIC},{name}": statistics.fmean(scores), f"{METRIC}_stderr,{name}": error}
     return {
         "results": {task: figures},
         "group_subtasks": {},
-        "configs": {task: _task_config(results)},
+        "configs": {
+            task: {
+                "task": task,
+                "output_type": "generate_until",
+                "num_fewshot": results.shots,
+                "repeats": settings["samples"],
+                "generation_kwargs": _generation(results),
+                "metric_list": [
+                    {"metric": METRIC, "aggregation": "mean", "higher_is_better": True}
+                ],
+                # Names alone: our extractors are no functions of the harness. Viewers tell rows by
+                # them.
+                "filter_list": [{"name": name} for name in _filters(results)],
+            }
+        },
         "versions": {},
         "n-shot": {task: results.shots},
         "higher_is_better": {task: {METRIC: True}},
         "n-samples": {task: {"original": grading.problems, "effective": grading.questions}},
-        "config": _config(results),
+        "config": {
+            "model": "kamerton",
+            "model_args": f"pretrained={results.model}",
+            "limit": grading.questions if grading.questions < grading.problems else None,
+            "gen_kwargs": _generation(results),
+            "random_seed": settings["seed"],
+        },
         "task_hashes": {
             task: _hash("".join(r.doc_hash + r.prompt_hash + r.target_hash for r in samples))
         },
@@ -95,41 +117,6 @@ def _results(results: MathsResults, samples: Sequence[SampleRow]) -> Tree:
         "model_name_sanitized": _UNSAFE.sub("__", results.model),
         "system_instruction": None,
         "chat_template": None,
-    }
-
-
-def _metric(name: str, scores: Sequence[float]) -> Tree:
-    """The mean over questions and its standard error, with n - 1 as in the harness."""
-    error: float | str = "N/A"
-    if len(scores) > 1:
-        error = statistics.stdev(scores) / len(scores) ** 0.5
-    return {
-        f"{METRIC},{name}": statistics.fmean(scores),
-        f"{METRIC}_stderr,{name}": error,
-    }
-
-
-def _task_config(results: MathsResults) -> Tree:
-    return {
-        "task": results.task,
-        "output_type": "generate_until",
-        "num_fewshot": results.shots,
-        "repeats": results.settings["samples"],
-        "generation_kwargs": _generation(results),
-        "metric_list": [{"metric": METRIC, "aggregation": "mean", "higher_is_better": True}],
-        # Names alone: our extractors are no functions of the harness. Viewers tell rows by them.
-        "filter_list": [{"name": name} for name in _filters(results)],
-    }
-
-
-def _config(results: MathsResults) -> Tree:
-    grading = results.grading
-    return {
-        "model": "kamerton",
-        "model_args": f"pretrained={results.model}",
-        "limit": grading.questions if grading.questions < grading.problems else None,
-        "gen_kwargs": _generation(results),
-        "random_seed": results.settings["seed"],
     }
 
 
@@ -159,11 +146,26 @@ def _samples(
     samples = []
     for name in _filters(results):
         for prompt, row in zip(prompts, rows, strict=True):
-            place = places[prompt.id]
-            texts, score = _filtered(name, read[prompt.id], problems[place].gold)
-            kept: Filtered = [texts] if results.grading.vote else texts
-            asked = _asked(place, problems[place], prompt, row, arguments)
-            samples.append(SampleRow(**asked, filter=name, filtered_resps=kept, **{METRIC: score}))
+            problem = problems[places[prompt.id]]
+            texts, score = _filtered(name, read[prompt.id], problem.gold)
+            target = str(problem.gold)
+            doc = {"id": problem.id, "question": problem.question, "answer": target}
+            samples.append(
+                SampleRow(
+                    doc_id=places[prompt.id],
+                    doc=doc,
+                    target=target,
+                    arguments={"gen_args_0": {"arg_0": prompt.text, "arg_1": arguments}},
+                    resps=[row.answers],
+                    filtered_resps=[texts] if results.grading.vote else texts,
+                    filter=name,
+                    metrics=[METRIC],
+                    doc_hash=_hash(json.dumps(doc, indent=2, ensure_ascii=False)),
+                    prompt_hash=_hash(prompt.text),
+                    target_hash=_hash(target),
+                    exact_match=score,
+                )
+            )
     return samples
 
 
@@ -182,25 +184,6 @@ def _filtered(name: str, read: Sequence[Graded], gold: Fraction) -> tuple[list[s
         vote = votes.vote([None if v is None else Fraction(v) for v in values])
         values, score = [str(leader) for leader in vote.leaders] or [None], vote.score(gold)
     return [UNREAD if value is None else value for value in values], score
-
-
-def _asked(
-    place: int, problem: Problem, prompt: Prompt, row: AnswerRow, arguments: Tree
-) -> dict[str, Any]:
-    """What a row says of the question, whatever the filter."""
-    target = str(problem.gold)
-    doc = {"id": problem.id, "question": problem.question, "answer": target}
-    return {
-        "doc_id": place,
-        "doc": doc,
-        "target": target,
-        "arguments": {"gen_args_0": {"arg_0": prompt.text, "arg_1": arguments}},
-        "resps": [row.answers],
-        "metrics": [METRIC],
-        "doc_hash": _hash(json.dumps(doc, indent=2, ensure_ascii=False)),
-        "prompt_hash": _hash(prompt.text),
-        "target_hash": _hash(target),
-    }
 
 
 def _hash(text: str) -> str:

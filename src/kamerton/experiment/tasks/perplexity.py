@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton import stats
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import Report, Results, Scoring
@@ -14,11 +12,10 @@ from kamerton.experiment.ask.scoring import Likelihood, Part, Scored, Text, Toke
 from kamerton.experiment.report import evaluation, plot
 from kamerton.experiment.report.blocks import Page
 from kamerton.experiment.report.figures import decimal, text
-from kamerton.experiment.scorers.likelihood_rows import TextRow, score_perplexity
 from kamerton.experiment.tasks.tables import IDS, Columns, read_table
 from kamerton.experiment.tasks.task import Options, Task
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_text
+from kamerton.formats.jsonl import Record, read_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
 from kamerton.formats.scores import Interval
@@ -27,21 +24,8 @@ SCORED = "scored.jsonl"
 TXT = ".txt"
 _TEXTS = ("text", "document", "content")
 _RESAMPLES = 10_000
-
-
-@dataclass(frozen=True)
-class PerplexityConfig:
-    """How texts are scored."""
-
-    title: str
-    """The model as a reader calls it."""
-    window: int | None = None
-    """Tokens of a window; None: as many as the model reads."""
-    overlap: int = 1
-    """Tokens at the beginning of a further window that were scored before."""
-    limit: int | None = None
-    seed: int = 0
-    """Of the bootstrap."""
+_MOST = 700.0
+"""Nats for each token whose exponential is still a number."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +39,9 @@ class Document:
     """File and line, for complaints."""
 
 
-class Rate(BaseModel):
+class Rate(Record):
     """Nats for each unit, over all texts: sums divided, no mean of means."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     unit: str
     """`token`, `character` or `byte` (UTF-8)."""
     count: int
@@ -67,10 +50,9 @@ class Rate(BaseModel):
     """Over groups drawn again; None where there is one alone, which shows no spread."""
 
 
-class TextFigures(BaseModel):
+class TextFigures(Record):
     """What an evaluation found; natural logarithms (nats)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     documents: int
     groups: int
     windows: int
@@ -93,9 +75,16 @@ class TextResults(Results):
     figures: TextFigures
 
 
-class ScoredText(TextRow):
+class ScoredText(Record):
     """One text as it was scored: a line of `scored.jsonl`."""
 
+    id: str
+    group: str
+    nats: float
+    """Negative log-likelihood, summed over the tokens."""
+    tokens: int
+    bytes: int
+    """Length of the text in UTF-8: the unit that compares models whose tokenizers differ."""
     characters: int
     windows: int
 
@@ -155,39 +144,35 @@ def windows(
 
 def ask_perplexity(task: Task, options: Options) -> Scoring:
     """The texts of a user's own file or folder."""
-    documents = read_documents(task.own_data(options), options.columns)
-    config = PerplexityConfig(
-        options.title, options.window, options.overlap, options.limit, options.seed
-    )
-    return perplexity(config, documents)
+    return perplexity(options, read_documents(task.own_data(options), options.columns))
 
 
-def perplexity(config: PerplexityConfig, documents: Sequence[Document]) -> Scoring:
+def perplexity(options: Options, documents: Sequence[Document]) -> Scoring:
     """What is scored of `documents`, and how it is counted."""
-    asked = documents[: config.limit]
+    asked = documents[: options.limit]
 
     def parts(tokens: Sequence[Tokens]) -> list[Part]:
-        room = _room(config, tokens)
+        room = _room(options, tokens)
         return [
             part
             for one, of_one in zip(asked, tokens, strict=True)
-            for part in _parts(one, of_one, room, config.overlap)
+            for part in _parts(one, of_one, room, options.overlap)
         ]
 
     return Scoring(
         # Without the tokenizer's own BOS: the prefix token stands in its place.
         [Text(one.where, one.text, special=False) for one in asked],
         parts,
-        lambda model, tokens, scored: _report(config, asked, model, tokens, scored),
+        lambda model, tokens, scored: _report(options, asked, model, tokens, scored),
     )
 
 
-def _room(config: PerplexityConfig, tokens: Sequence[Tokens]) -> int:
+def _room(options: Options, tokens: Sequence[Tokens]) -> int:
     """Tokens of a window; InputError where the model cannot have it."""
     most = tokens[0].room
-    room = config.window or most
-    if not config.overlap < room <= most:
-        bounds = {"window": room, "most": most, "least": config.overlap}
+    room = options.window or most
+    if not options.overlap < room <= most:
+        bounds = {"window": room, "most": most, "least": options.overlap}
         raise InputError("experiment.texts_window", where="--window", **bounds)
     return room
 
@@ -200,32 +185,31 @@ def _parts(document: Document, tokens: Tokens, room: int, overlap: int) -> list[
 
 
 def _report(
-    config: PerplexityConfig,
+    options: Options,
     asked: Sequence[Document],
     model: Model,
     tokens: Sequence[Tokens],
     scored: Scored,
 ) -> Report:
     rows = _rows(asked, scored)
-    whole = score_perplexity(rows)
-    bits = whole.totals["bits_per_byte"]
-    assert whole.corpus is not None and bits is not None
+    rates = {unit: rate(rows, unit, options.seed) for unit in _UNITS}
     figures = TextFigures(
         documents=len(rows),
         groups=len({row.group for row in rows}),
         windows=len(scored.parts),
-        rates=[_rate(rows, unit, config.seed) for unit in _UNITS],
-        perplexity=whole.corpus,
-        bits_per_byte=bits,
+        rates=list(rates.values()),
+        # A model that gives a token no chance at all is infinitely perplexed: no crash.
+        perplexity=math.exp(rates["token"].value) if rates["token"].value < _MOST else math.inf,
+        bits_per_byte=rates["byte"].value / math.log(2),
     )
     results = TextResults(
         task="perplexity",
-        model=config.title,
+        model=options.title,
         fingerprint=model.fingerprint,
         cached=scored.cached,
         texts=digest(*(one.text for one in asked)),
-        window=_room(config, tokens),
-        overlap=config.overlap,
+        window=_room(options, tokens),
+        overlap=options.overlap,
         prefix=tokens[0].prefix,
         figures=figures,
     )
@@ -250,24 +234,20 @@ def _rows(asked: Sequence[Document], scored: Scored) -> list[ScoredText]:
     ]
 
 
-def _rate(rows: Sequence[ScoredText], unit: str, seed: int) -> Rate:
+def rate(rows: Sequence[ScoredText], unit: str, seed: int) -> Rate:
+    """Summed nats by summed units, whole groups drawn again for the interval."""
     counts = [_UNITS[unit](row) for row in rows]
     nats = [row.nats for row in rows]
-    groups = [row.group or row.id for row in rows]
-    spread = interval(nats, counts, groups, seed)
-    return Rate(unit=unit, count=sum(counts), value=math.fsum(nats) / sum(counts), interval=spread)
-
-
-def interval(
-    nats: Sequence[float], counts: Sequence[int], groups: Sequence[str], seed: int
-) -> Interval | None:
-    """Summed nats by summed units with a 95 % interval; None for one group alone.
-
-    Whole groups drawn with replacement, their sums divided.
-    """
-    if len(set(groups)) < 2:
-        return None
-    return stats.bootstrap(nats, groups, (0.0, math.inf), _RESAMPLES, seed, counts)
+    groups = [row.group for row in rows]
+    alone = len(set(groups)) < 2
+    return Rate(
+        unit=unit,
+        count=sum(counts),
+        value=math.fsum(nats) / sum(counts),
+        interval=None
+        if alone
+        else stats.bootstrap(nats, groups, (0.0, math.inf), _RESAMPLES, seed, counts),
+    )
 
 
 def text_lines(results: TextResults) -> list[str]:

@@ -9,36 +9,32 @@ from importlib.resources import files
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from kamerton.formats.language import current, say
-
-
-class Prompt(BaseModel):
-    """How the model was asked, in both languages."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    en: str
-    ru: str
+from kamerton.formats.jsonl import Record
+from kamerton.formats.language import Language, current, say
 
 
-class Published(BaseModel):
+class Published(Record):
     """One published figure."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     task: str
     model: str
     measure: Literal["accuracy", "vote", "pass@1", "pass@10", "pass@100"]
     score: float = Field(ge=0, le=100)
     """In per cent."""
-    prompt: Prompt
+    prompt: dict[Language, str]
+    """How the model was asked, in both languages."""
     source: str
     """Paper and number, where the figure stands."""
 
 
-def published(task: str) -> list[Published]:
+@cache
+def published(task: str) -> tuple[Published, ...]:
     """The published figures of a task; none for a task of a user's own."""
-    return [one for one in _all() if one.task == task]
+    text = (files("kamerton.experiment.tasks") / "published.yaml").read_text("utf-8")
+    rows = map(Published.model_validate, yaml.safe_load(text))
+    return tuple(one for one in rows if one.task == task)
 
 
 def lines(task: str) -> list[str]:
@@ -49,12 +45,6 @@ def lines(task: str) -> list[str]:
 
 
 def _line(one: Published) -> str:
-    prompt = one.prompt.ru if current() == "ru" else one.prompt.en
+    prompt = one.prompt[current()]
     measure = say(f"experiment.grade_{one.measure}") if "@" not in one.measure else one.measure
     return f"{one.model}: {measure} {one.score:.1f} % ({prompt}; {one.source})"
-
-
-@cache
-def _all() -> tuple[Published, ...]:
-    text = (files("kamerton.experiment.tasks") / "published.yaml").read_text("utf-8")
-    return tuple(Published.model_validate(one) for one in yaml.safe_load(text))

@@ -51,8 +51,7 @@ class Line:
 
     def optional(self, column: str | None) -> str:
         """The text of a cell without blanks around; empty where the row has no such column."""
-        there = column is not None and column in self.cells
-        return self.texts(column)[0].strip() if there and column is not None else ""
+        return self.texts(column)[0].strip() if column and column in self.cells else ""
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,9 @@ class Table:
         return column
 
     def _no_column(self, wanted: str, kind: str) -> InputError:
-        where, known = str(self.path), ", ".join(self.names)
-        option = f"--{kind}-column"
-        return InputError(
-            "experiment.grade_no_column", where=where, column=wanted, option=option, known=known
-        )
+        option, known = f"--{kind}-column", ", ".join(self.names)
+        values = {"column": wanted, "option": option, "known": known}
+        return InputError("experiment.grade_no_column", where=str(self.path), **values)
 
     def keyed_texts(self, column: str, id: str | None) -> Iterator[tuple[str, str, Line]]:
         """Id, text of a column, and line of each row; without an id its place, from 0.
@@ -101,7 +98,7 @@ class Table:
         seen: set[str] = set()
         for place, line in enumerate(self.lines):
             (text,) = line.texts(column)
-            key = line.texts(id)[0].strip() if id is not None and id in line.cells else str(place)
+            key = line.optional(id) if id in line.cells else str(place)
             if not text.strip():
                 raise InputError("experiment.texts_empty", where=line.where, column=column)
             if key in seen:
@@ -166,12 +163,12 @@ def read_answers(path: Path, columns: Columns, references: bool = True) -> list[
         id = line.optional(id_column)
         question = "" if id else line.optional(question_column)
         id = id or ("" if question else str(number))
-        has_own = reference is not None and reference in line.cells
+        has_own = reference and reference in line.cells
         row = Answered(
             id,
             question,
             line.texts(answer, many=True),
-            line.texts(reference, many=True) if reference is not None and has_own else (),
+            line.texts(reference, many=True) if reference and has_own else (),
             line.optional(group) or id or question,
             line.where,
         )

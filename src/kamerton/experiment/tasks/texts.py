@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from kamerton.experiment.scorers import SCORERS, Scored, Scorer
 from kamerton.experiment.scorers.bertscore import PACKAGED, bertscore
 from kamerton.experiment.scorers.scored import interval
@@ -20,6 +18,7 @@ from kamerton.experiment.tasks.tables import (
 )
 from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import Record
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 from kamerton.formats.scores import Interval
@@ -35,10 +34,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 _PERCENT = 100.0
 
 
-class Score(BaseModel):
+class Score(Record):
     """One scorer on all answers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     scorer: str
     value: Interval | None
     """None where the measure applies to no answer (an English encoder on Russian texts)."""
@@ -54,20 +52,18 @@ class Score(BaseModel):
     signature: str
 
 
-class TextGraded(BaseModel):
+class TextGraded(Record):
     """One answer with its scores."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     sample: int
     scores: dict[str, float | None]
     """None: the measure does not apply to this answer."""
 
 
-class TextGrading(BaseModel):
+class TextGrading(Record):
     """Everything that one grading of texts found."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     task: str
     questions: int
     answers: int

@@ -5,10 +5,8 @@ import pytest
 from recorded_judge import settings
 
 from kamerton.experiment.judge.decide import Rule, Scored, decide
-from kamerton.experiment.judge.doubts import calibrate, length_effect
-from kamerton.experiment.judge.outcome import Outcome
 from kamerton.experiment.judge.pairs import Choice, Pair, pairs_of
-from kamerton.experiment.judge.report import judged
+from kamerton.experiment.judge.report import Outcome, calibrate, judged, length_effect
 from kamerton.experiment.report.feedback import judge_sentences as sentences
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import LANGUAGES

@@ -82,7 +82,6 @@ def test_the_corpus_value_is_no_mean_of_items() -> None:
     longer = "def g(a, b):\n    c = a + b\n    for d in c:\n        a = d\n    return a"
     scorer = codebleu()
     found = scorer.score([longer, "x"], [[longer], [FOO]])
-    assert not scorer.corpus_is_mean
     assert abs(found.corpus - sum(found.items) / 2) > 0.05
     rows = scorer.additive.rows([longer, "x"], [[longer], [FOO]])
     assert scorer.additive.value([sum(c) for c in zip(*rows, strict=True)]) == found.corpus

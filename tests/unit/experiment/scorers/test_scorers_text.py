@@ -6,13 +6,6 @@ import pytest
 from scored_texts import RUSSIAN, TRIO
 
 from kamerton.experiment.scorers import SCORERS
-from kamerton.experiment.scorers.likelihood_rows import (
-    ChoiceRow,
-    Option,
-    TextRow,
-    score_choices,
-    score_perplexity,
-)
 from kamerton.experiment.scorers.pass_at_k import pass_at_k, score_pass_at_k
 from kamerton.experiment.scorers.rouge import UnicodeTokenizer, rouge
 from kamerton.formats.errors import InputError
@@ -131,31 +124,3 @@ def test_pass_at_k_is_the_share_of_subsets_that_pass() -> None:
 def test_pass_at_k_refuses_more_than_there_are() -> None:
     with pytest.raises(InputError, match=r"pass@5.* 2 samples"):
         score_pass_at_k([[True, False]], 5)
-
-
-def _choice(right: Any, *options: Any) -> Any:
-    return ChoiceRow(
-        id="q",
-        right=right,
-        options=[Option(text=t, log_likelihood=ll, tokens=n) for t, ll, n in options],
-    )
-
-
-def test_choices_by_likelihood_with_and_without_length() -> None:
-    row = _choice(1, ("no", -4.0, 1), ("a longer one", -6.0, 3))
-    assert score_choices([row]).corpus == 0
-    assert score_choices([row], "tokens").corpus == 1
-    assert score_choices([row], "bytes").corpus == 1
-    tie = _choice(0, ("a", -1.0, 1), ("b", -1.0, 1), ("c", -2.0, 1))
-    assert score_choices([tie]).corpus == 0.5
-
-
-def test_perplexity_is_no_mean_of_items() -> None:
-    rows = [
-        TextRow(id="a", nats=2.0, tokens=2, bytes=8),
-        TextRow(id="b", nats=12.0, tokens=4, bytes=8),
-    ]
-    found = score_perplexity(rows)
-    assert found.items == pytest.approx((2.718281828, 20.085536923))
-    assert found.corpus == pytest.approx(10.3122585, abs=1e-6)
-    assert found.totals["bits_per_byte"] == pytest.approx(14 / 0.6931471806 / 16)

@@ -78,10 +78,10 @@ def test_a_wrong_scorer_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(answers: object, references: object) -> Scored:
         return Scored((), 48.6, "")
 
-    monkeypatch.setitem(SCORERS, "bleu", replace(SCORERS["bleu"], score=wrong))
+    monkeypatch.setitem(SCORERS, "bleu", replace(SCORERS["bleu"], compute=wrong))
     assert missed(check("sacrebleu")) == ["bleu"]
     monkeypatch.setitem(
-        SCORERS, "bleu", replace(SCORERS["bleu"], score=lambda a, r: Scored((), None, ""))
+        SCORERS, "bleu", replace(SCORERS["bleu"], compute=lambda a, r: Scored((), None, ""))
     )
     assert missed(check("sacrebleu")) == ["bleu"]
 

@@ -11,16 +11,17 @@ from echoing import echoing
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import evaluate as run
 from kamerton.experiment.report.blocks import html
+from kamerton.experiment.tasks import Columns, Options, choice_report
 from kamerton.experiment.tasks.choice import (
-    MultipleChoiceConfig,
+    Choice,
     boundary,
     choice,
     context,
     continuations,
+    likeliest,
 )
-from kamerton.experiment.tasks.choice_report import ChoiceResults, choice_lines, choice_page
+from kamerton.experiment.tasks.choice_report import ChoiceResults
 from kamerton.experiment.tasks.choice_table import Items, read_items
-from kamerton.experiment.tasks.tables import Columns
 from kamerton.formats.errors import InputError
 
 ROWS: list[dict[str, Any]] = [
@@ -34,8 +35,8 @@ ROWS: list[dict[str, Any]] = [
 ]
 
 
-def evaluate(config: MultipleChoiceConfig, items: Items, model: Model, out: Path) -> ChoiceResults:
-    results = run(choice(config, items), model, out).results
+def evaluate(options: Options, items: Items, model: Model, out: Path) -> ChoiceResults:
+    results = run(choice(options, items), model, out).results
     assert isinstance(results, ChoiceResults)
     return results
 
@@ -62,7 +63,7 @@ def by_first_letter(before: str, character: str) -> float:
 def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     with echoing(by_first_letter) as there:
         items = table(tmp_path, ROWS)
-        found = evaluate(MultipleChoiceConfig("it"), items, served(there.url), tmp_path)
+        found = evaluate(Options(title="it"), items, served(there.url), tmp_path)
     figures = found.figures
     # acc: iron, rock (wrong), rock. By character: " a long wool" is -4.2 / 11, " rock" -0.9 / 4.
     assert figures.accuracy.mean == pytest.approx(2 / 3) and figures.questions == 3
@@ -90,7 +91,7 @@ def test_normalised_by_characters(tmp_path: Path) -> None:
     rows = [{"question": "Q?", "choices": ["aaaaaaaaaa", "bb"], "answer": "aaaaaaaaaa"}]
     with echoing(lambda before, one: -1.0) as there:
         items = table(tmp_path, rows)
-        found = evaluate(MultipleChoiceConfig("it"), items, served(there.url), tmp_path).figures
+        found = evaluate(Options(title="it"), items, served(there.url), tmp_path).figures
     # -11 against -3; by character -1.1 against -1.5.
     assert (found.accuracy.mean, found.accuracy_norm.mean) == (0.0, 1.0)
 
@@ -99,43 +100,43 @@ def test_nothing_is_scored_twice(tmp_path: Path) -> None:
     items = table(tmp_path, ROWS)
     with echoing(by_first_letter) as there:
         one = served(there.url)
-        first = evaluate(MultipleChoiceConfig("it", limit=2), items, one, tmp_path)
+        first = evaluate(Options(limit=2), items, one, tmp_path)
         assert len(there.prompts) == 6 and first.cached == 0
         path = tmp_path / "scores.jsonl"
         path.write_text(path.read_text()[:-30])  # as a kill leaves it
         there.refuse = "milk"
         with pytest.raises(InputError, match=r"table.jsonl:3: the server refused.*400"):
-            evaluate(MultipleChoiceConfig("it"), items, one, tmp_path)
+            evaluate(Options(title="it"), items, one, tmp_path)
         there.refuse = ""
         kept = path.read_text().count("\n")
-        whole = evaluate(MultipleChoiceConfig("it"), items, one, tmp_path)
+        whole = evaluate(Options(title="it"), items, one, tmp_path)
         assert whole.cached == kept >= 5
         seen = len(there.prompts)
-        again = evaluate(MultipleChoiceConfig("it"), items, one, tmp_path)
+        again = evaluate(Options(title="it"), items, one, tmp_path)
         assert again.cached == 8 and len(there.prompts) == seen and again.figures == whole.figures
         there.shift = 1
         with pytest.raises(InputError, match="scores of"):
-            evaluate(MultipleChoiceConfig("it"), items, one, tmp_path / "other")
+            evaluate(Options(title="it"), items, one, tmp_path / "other")
 
 
 def test_worked_examples_and_letters(tmp_path: Path) -> None:
     items = table(tmp_path, ROWS)
     shot, asked = items.items[:2]
-    assert context(asked, [shot], MultipleChoiceConfig("it")) == (
+    assert context(asked, [shot], Options(title="it")) == (
         "Question: Which is metal?\nAnswer: iron\n\nQuestion: Which is cloth?\nAnswer:"
     )
-    assert context(shot, [], MultipleChoiceConfig("it", "ru", letters=True)) == (
+    assert context(shot, [], Options(language="ru", letters=True)) == (
         "Вопрос: Which is metal?\nА. wood\nБ. iron\nВ. wool\nОтвет:"
     )
-    assert continuations(shot, MultipleChoiceConfig("it", letters=True)) == (" A", " B", " C")
+    assert continuations(shot, Options(letters=True)) == (" A", " B", " C")
     with echoing(lambda before, one: -0.1 if one == "A" else -2.0) as there:
-        config = MultipleChoiceConfig("it", shots=1, letters=True)
+        config = Options(shots=1, letters=True)
         found = evaluate(config, items, served(there.url), tmp_path)
         assert found.figures.questions == 2 and found.figures.accuracy.mean == 0
         assert all("Which is metal?" in prompt for prompt in there.prompts)
         assert sorted(prompt[-2:] for prompt in there.prompts) == [" A", " A", " B", " B", " C"]
         with pytest.raises(InputError, match="worked examples"):
-            evaluate(MultipleChoiceConfig("it", shots=3), items, served(there.url), tmp_path)
+            evaluate(Options(shots=3), items, served(there.url), tmp_path)
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
@@ -149,16 +150,21 @@ def test_a_model_that_always_says_a_is_seen(
     ]
     items = table(tmp_path, rows)
     with echoing(lambda before, one: -0.1 if one == "A" else -2.0) as there:
-        config = MultipleChoiceConfig("<i>it</i>", letters=True)
+        config = Options(title="<i>it</i>", letters=True)
         found = evaluate(config, items, served(there.url), tmp_path)
     first, *others = found.figures.positions
     assert first.chosen == 1 and first.right == 0.25 and first.leans
     assert not any(one.leans for one in others)
-    remark = choice_lines(found)[-1]
+    remark = choice_report.lines(found)[-1]
     assert "A" in remark
-    page = html(choice_page(found))
+    page = html(choice_report.page(found))
     assert remark in page and "<i>" not in page and page.count("<tr>") == 5
     assert ("Места вариантов" in page) == (language == "ru")
+
+
+def test_a_tie_counts_its_share_and_length_may_decide() -> None:
+    tied = [Choice(text=t, log_likelihood=ll, tokens=1) for t, ll in (("a", -1), ("bc", -1))]
+    assert likeliest(tied) == [0, 1] and likeliest(tied, by_characters=True) == [1]
 
 
 def test_where_a_choice_begins() -> None:
@@ -173,7 +179,7 @@ def test_a_question_longer_than_the_model_reads(tmp_path: Path) -> None:
         echoing(by_first_letter, room=30) as there,
         pytest.raises(InputError, match=r"table.jsonl:1: .* model reads 30"),
     ):
-        evaluate(MultipleChoiceConfig("it"), items, served(there.url), tmp_path)
+        evaluate(Options(title="it"), items, served(there.url), tmp_path)
 
 
 def test_tables_in_all_their_forms(tmp_path: Path) -> None:

@@ -11,23 +11,22 @@ from kamerton.client.connection import Model
 from kamerton.experiment.ask.asking import Prompt, SamplingParams
 from kamerton.experiment.ask.evaluate import Report, evaluate
 from kamerton.experiment.report.blocks import html
+from kamerton.experiment.tasks import Columns, Options
 from kamerton.experiment.tasks.continuation import (
-    ContinuationConfig,
     ContinuationResults,
     Continued,
     continuation,
     read_prompts,
 )
-from kamerton.experiment.tasks.tables import Columns
 from kamerton.formats.errors import InputError
 
 PROMPTS = [Prompt("a", "Once"), Prompt("b", "Then <b>he</b>"), Prompt("c", "At last")]
 
 
 def evaluated(
-    config: ContinuationConfig, model: Model, out: Path
+    options: Options, model: Model, out: Path
 ) -> tuple[ContinuationResults, list[Continued], Report]:
-    report = evaluate(continuation(config, PROMPTS), model, out)
+    report = evaluate(continuation(options, PROMPTS), model, out)
     assert isinstance(report.results, ContinuationResults)
     rows = [row for row in report.files["answers.jsonl"] if isinstance(row, Continued)]
     return report.results, rows, report
@@ -41,9 +40,9 @@ def said(body: dict[str, Any]) -> str:
 
 def test_shares_and_files(tmp_path: Path) -> None:
     with completing(said) as there:
-        found, rows, report = evaluated(ContinuationConfig("it"), served(there.url), tmp_path)
+        found, rows, report = evaluated(Options(title="it"), served(there.url), tmp_path)
         assert [body["temperature"] for body in there.bodies] == [0, 0, 0]
-        evaluated(ContinuationConfig("it"), served(there.url), tmp_path)
+        evaluated(Options(title="it"), served(there.url), tmp_path)
         assert len(there.bodies) == 3  # nothing is asked twice
     assert found.looped.mean == pytest.approx(1 / 3) and found.ended.mean == 1
     assert found.method == "wilson" and [row.loops for row in rows] == [[True], [False], [False]]
@@ -58,7 +57,7 @@ def test_samples_side_by_side(
     tmp_path: Path, language: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAMERTON_LANG", language)
-    config = ContinuationConfig("it", SamplingParams(4, 0.9, 20, seed=3), limit=2)
+    config = Options(sampling=SamplingParams(4, 0.9, 20, seed=3), limit=2)
     with completing(said) as there:
         found, rows, report = evaluated(config, served(there.url), tmp_path)
         assert len(there.bodies) == 8 and there.bodies[0]["max_tokens"] == 20

@@ -18,7 +18,8 @@ from kamerton.client.ledger import Ledger
 from kamerton.experiment.ask.asking import REPLIES, Reply, SamplingParams
 from kamerton.experiment.ask.evaluate import evaluate as run
 from kamerton.experiment.report.blocks import html
-from kamerton.experiment.tasks.gsm8k import MathsConfig, maths, prompt, shots, stops
+from kamerton.experiment.tasks import Options
+from kamerton.experiment.tasks.gsm8k import maths, prompt, shots, stops
 from kamerton.experiment.tasks.maths.equations import equations
 from kamerton.experiment.tasks.maths.extraction import declared
 from kamerton.experiment.tasks.maths.problems import Problem
@@ -35,8 +36,8 @@ GOLDS: dict[Language, list[int]] = {
 }
 
 
-def evaluate(config: MathsConfig, problems: list[Problem], model: Model, out: Path) -> MathsResults:
-    results = run(maths(config, problems), model, out).results
+def evaluate(options: Options, problems: list[Problem], model: Model, out: Path) -> MathsResults:
+    results = run(maths("maths", options, problems), model, out).results
     assert isinstance(results, MathsResults)
     return results
 
@@ -57,7 +58,7 @@ def doubtful(body: dict[str, Any]) -> str:
 
 def test_figures_files_and_page(tmp_path: Path) -> None:
     with completing(right) as there:
-        found = evaluate(MathsConfig("maths", "it"), PROBLEMS, served(there.url), tmp_path)
+        found = evaluate(Options(), PROBLEMS, served(there.url), tmp_path)
     assert found.grading.right == 6 and found.fingerprint == "weights1" and found.cached == 0
     assert found.prompt_tokens == 54 and found.completion_tokens == 30
     body = there.bodies[0]
@@ -73,7 +74,7 @@ def test_figures_files_and_page(tmp_path: Path) -> None:
 
 
 def test_nothing_is_asked_twice(tmp_path: Path) -> None:
-    config = MathsConfig("maths", "it", sampling=SamplingParams(3, 0.7))
+    config = Options(sampling=SamplingParams(3, 0.7))
     with completing(doubtful) as there:
         first = evaluate(config, PROBLEMS[:4], served(there.url), tmp_path)
         assert len(there.bodies) == 12
@@ -100,7 +101,7 @@ def test_answers_survive_kill_9(tmp_path: Path) -> None:
 
     code = (
         "import sys; from pathlib import Path; from test_gsm8k import *\n"
-        "evaluate(MathsConfig('maths', 'it'), PROBLEMS,"
+        "evaluate(Options(), PROBLEMS,"
         " served(sys.argv[1], concurrency=1), Path(sys.argv[2]))"
     )
     with completing(slow) as there:
@@ -116,12 +117,12 @@ def test_answers_survive_kill_9(tmp_path: Path) -> None:
         kept = (tmp_path / "replies.jsonl").read_text().count("\n")
         time.sleep(0.5)  # what was on its way arrives
         before = len(there.bodies)
-        found = evaluate(MathsConfig("maths", "it"), PROBLEMS, served(there.url), tmp_path)
+        found = evaluate(Options(), PROBLEMS, served(there.url), tmp_path)
     assert kept >= 3 and found.cached == kept and len(there.bodies) == before + 6 - kept
 
 
 def test_a_decided_vote_is_not_asked_on(tmp_path: Path) -> None:
-    config = MathsConfig("maths", "it", sampling=SamplingParams(9, 0.7, early=True))
+    config = Options(sampling=SamplingParams(9, 0.7, early=True))
     with completing(right) as there:
         found = evaluate(config, PROBLEMS, served(there.url), tmp_path)
     assert len(there.bodies) == 6 * 5 and found.grading.right == 30
@@ -139,7 +140,7 @@ def test_a_decided_vote_is_not_asked_on(tmp_path: Path) -> None:
 
 
 def test_only_the_first_problems(tmp_path: Path) -> None:
-    config = MathsConfig("maths", "it", limit=2)
+    config = Options(limit=2)
     with completing(right) as there:
         found = evaluate(config, PROBLEMS, served(there.url), tmp_path).grading
     assert (found.questions, found.problems) == (2, 6)
@@ -149,7 +150,7 @@ def test_a_refusal_and_a_server_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "PAUSE", 0.001)
-    config = MathsConfig("maths", "it")
+    config = Options()
     with (
         completing(lambda body: 400 if number(body) == 3 else right(body)) as there,
         pytest.raises(InputError, match=r"3: the server refused.*400"),
@@ -172,7 +173,7 @@ def test_the_page_shows_curve_and_errors_escaped(
     def hostile(body: dict[str, Any]) -> str:
         return doubtful(body) if number(body) else "<script>alert(1)</script> 3 + 4 = 8."
 
-    config = MathsConfig("maths", "it", sampling=SamplingParams(4, 0.7), max_unparsed=1.0)
+    config = Options(sampling=SamplingParams(4, 0.7), max_unparsed=1.0)
     with completing(hostile) as there:
         page = html(maths_page(evaluate(config, PROBLEMS, served(there.url), tmp_path)))
     assert "<script>" not in page and "&lt;script&gt;" in page

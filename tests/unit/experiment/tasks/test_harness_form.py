@@ -14,7 +14,8 @@ from completing import completing, served
 
 from kamerton.experiment.ask.asking import SamplingParams
 from kamerton.experiment.ask.evaluate import evaluate
-from kamerton.experiment.tasks.gsm8k import MathsConfig, maths
+from kamerton.experiment.tasks import Options
+from kamerton.experiment.tasks.gsm8k import maths
 from kamerton.experiment.tasks.harness import UNREAD
 from kamerton.experiment.tasks.maths.problems import Problem
 from kamerton.experiment.tasks.maths.report import MathsResults
@@ -56,9 +57,9 @@ def split(body: Tree) -> str:
 def written(out: Path, answer: Any = mixed, **how: Any) -> tuple[MathsResults, Tree, list[Tree]]:
     """An evaluation of six of the problems, its results and its samples in the harness's form."""
     sampling = SamplingParams(**how)
-    config = MathsConfig("gsm8k", "org/model", sampling=sampling, max_unparsed=1.0, limit=6)
+    config = Options(title="org/model", sampling=sampling, max_unparsed=1.0, limit=6)
     with completing(answer) as there:
-        found = evaluate(maths(config, PROBLEMS), served(there.url), out).results
+        found = evaluate(maths("gsm8k", config, PROBLEMS), served(there.url), out).results
     assert isinstance(found, MathsResults)
     (results,), (samples,) = out.glob("results_*.json"), out.glob("samples_gsm8k_*.jsonl")
     assert results.stem.partition("_")[2] == samples.stem.removeprefix("samples_gsm8k_")
@@ -145,10 +146,10 @@ def test_what_an_early_decision_left_is_told_as_a_vote_alone(tmp_path: Path) -> 
 
 
 def test_each_evaluation_leaves_files_of_its_own(tmp_path: Path) -> None:
-    config = MathsConfig("gsm8k", "it", limit=2)
+    config = Options(limit=2)
     with completing(mixed) as there:
         for _ in range(2):
-            evaluate(maths(config, PROBLEMS), served(there.url), tmp_path)
+            evaluate(maths("gsm8k", config, PROBLEMS), served(there.url), tmp_path)
     assert len(list(tmp_path.glob("results_*.json"))) == 2
     assert len(list(tmp_path.glob("samples_*.jsonl"))) == 2
 

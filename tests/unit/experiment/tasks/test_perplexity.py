@@ -12,29 +12,28 @@ from echoing import BEGIN, echoing
 from kamerton.client.connection import Model
 from kamerton.experiment.ask.evaluate import evaluate as run
 from kamerton.experiment.report.blocks import html
+from kamerton.experiment.tasks import Columns, Options
 from kamerton.experiment.tasks.perplexity import (
     Document,
-    PerplexityConfig,
+    ScoredText,
     TextResults,
-    interval,
     perplexity,
+    rate,
     read_documents,
     text_lines,
     text_page,
     windows,
 )
-from kamerton.experiment.tasks.tables import Columns
 from kamerton.formats.errors import InputError
+from kamerton.formats.scores import Interval
 
 
 def documents(*texts: str) -> list[Document]:
     return [Document(str(n), text, str(n), f"t:{n}") for n, text in enumerate(texts)]
 
 
-def evaluate(
-    config: PerplexityConfig, texts: list[Document], model: Model, out: Path
-) -> TextResults:
-    results = run(perplexity(config, texts), model, out).results
+def evaluate(options: Options, texts: list[Document], model: Model, out: Path) -> TextResults:
+    results = run(perplexity(options, texts), model, out).results
     assert isinstance(results, TextResults)
     return results
 
@@ -77,7 +76,7 @@ def test_windows_are_those_of_the_harness() -> None:
 def test_figures_are_those_by_hand(tmp_path: Path) -> None:
     texts = documents("banana", "kit", "мир")
     with echoing(cost) as there:
-        found = evaluate(PerplexityConfig("it"), texts, served(there.url), tmp_path)
+        found = evaluate(Options(title="it"), texts, served(there.url), tmp_path)
         assert sorted(there.prompts) == sorted(chr(BEGIN) + one.text for one in texts)
     nats = (2 + 1) * 3 + 1 + (2 + 1 + 2 + 1) + (2 + 1 + 2 + 1)
     token, character, byte = found.figures.rates
@@ -101,7 +100,7 @@ def test_long_texts_and_no_prefix(tmp_path: Path) -> None:
     with echoing(cost, prefix=None) as there:
         one = served(there.url)
         for window, overlap in ((10, 1), (10, 6), (96, 40), (400, 1)):
-            config = PerplexityConfig("it", window, overlap)
+            config = Options(window=window, overlap=overlap)
             found = evaluate(config, documents(text), one, tmp_path / f"{window}-{overlap}")
             (token, _, byte) = found.figures.rates
             # The model looks back one character only: windows change nothing here.
@@ -110,33 +109,41 @@ def test_long_texts_and_no_prefix(tmp_path: Path) -> None:
             assert "first token of each text" in "\n".join(text_lines(found))
         assert all(len(prompt) <= 10 for prompt in there.prompts[:10])
         with pytest.raises(InputError, match="windows of 500"):
-            evaluate(PerplexityConfig("it", 500), documents(text), one, tmp_path / "wide")
+            evaluate(Options(window=500), documents(text), one, tmp_path / "wide")
         with pytest.raises(InputError, match="t:0: this text has no token"):
-            evaluate(PerplexityConfig("it"), documents("a"), one, tmp_path / "short")
+            evaluate(Options(title="it"), documents("a"), one, tmp_path / "short")
 
 
 def test_nothing_is_scored_twice(tmp_path: Path) -> None:
     with echoing(cost) as there:
         one = served(there.url)
-        evaluate(PerplexityConfig("it", limit=1), documents("banana", "kit"), one, tmp_path)
-        found = evaluate(PerplexityConfig("it"), documents("banana", "kit"), one, tmp_path)
+        evaluate(Options(limit=1), documents("banana", "kit"), one, tmp_path)
+        found = evaluate(Options(title="it"), documents("banana", "kit"), one, tmp_path)
         assert len(there.prompts) == 2 and found.cached == 1
-        evaluate(PerplexityConfig("it", window=4), documents("kit"), one, tmp_path)
+        evaluate(Options(window=4), documents("kit"), one, tmp_path)
         assert len(there.prompts) == 2  # the same window of the same tokens
+
+
+def spread(nats: list[float], counts: list[int], groups: list[str]) -> Interval | None:
+    rows = [
+        ScoredText(id="", group=of, nats=n, tokens=count, bytes=1, characters=1, windows=1)
+        for n, count, of in zip(nats, counts, groups, strict=True)
+    ]
+    return rate(rows, "token", 0).interval
 
 
 def test_the_interval_is_over_groups() -> None:
     draw = random.Random(1)
     level = [draw.uniform(1, 3) for _ in range(8)]
     nats = [level[n // 5] * 10 for n in range(40)]
-    alone = interval(nats, [10] * 40, [str(n) for n in range(40)], 0)
-    clustered = interval(nats, [10] * 40, [str(n // 5) for n in range(40)], 0)
+    alone = spread(nats, [10] * 40, [str(n) for n in range(40)])
+    clustered = spread(nats, [10] * 40, [str(n // 5) for n in range(40)])
     assert alone is not None and clustered is not None and alone.mean == clustered.mean
     assert clustered.high - clustered.low > 1.7 * (alone.high - alone.low)
     # Long texts weigh more: sums are divided, not shares averaged.
-    weighed = interval([1.0, 30.0], [1, 10], ["a", "b"], 0)
+    weighed = spread([1.0, 30.0], [1, 10], ["a", "b"])
     assert weighed is not None and weighed.mean == pytest.approx(31 / 11)
-    assert interval([1.0, 2.0], [1, 1], ["a", "a"], 0) is None
+    assert spread([1.0, 2.0], [1, 1], ["a", "a"]) is None
 
 
 def test_texts_of_tables_files_and_folders(tmp_path: Path) -> None:

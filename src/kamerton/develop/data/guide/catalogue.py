@@ -6,12 +6,12 @@ Both kinds of source, this one and a table of questions (`table`), are read into
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.manifest import digest
 from kamerton.formats.matching import contains, words
-from kamerton.formats.recipe import Section, read_yaml, validate
+from kamerton.formats.recipe import Section, read_list, read_mapping, validate
 from kamerton.formats.retrieval import Chunk
 
 
@@ -83,7 +83,8 @@ def read_catalogue(catalogue: Path, phrasings: Path, attributes: list[str]) -> C
     """Entries and wordings as a corpus; InputError names the entry and field that is wrong."""
     wordings = _phrasings(phrasings, attributes)
     kinds = attributes or list(wordings.train)
-    entries = _entries(catalogue)
+    entries = read_list(catalogue, Entry)
+    _check(entries, catalogue)
     facts = [
         _fact(entry, kind, wordings, number, catalogue)
         for number, entry in enumerate(entries)
@@ -103,12 +104,7 @@ def read_catalogue(catalogue: Path, phrasings: Path, attributes: list[str]) -> C
     return Corpus(tuple(facts), passages, {entry.id: entry.name for entry in entries})
 
 
-def _entries(path: Path) -> list[Entry]:
-    raw = read_yaml(path)
-    try:
-        entries = TypeAdapter(list[Entry]).validate_python(raw)
-    except ValidationError as error:
-        raise _explain(error, raw, path) from error
+def _check(entries: list[Entry], path: Path) -> None:
     # A fact whose own reference answer would be marked wrong is a fault of the data.
     for entry in entries:
         for kind, fact in entry.facts.items():
@@ -119,14 +115,10 @@ def _entries(path: Path) -> list[Entry]:
     ids = [entry.id for entry in entries]
     if repeated := {i for i in ids if ids.count(i) > 1}:
         raise InputError("develop.entry_twice", where=str(path), ids=", ".join(sorted(repeated)))
-    return entries
 
 
 def _phrasings(path: Path, attributes: list[str]) -> Phrasings:
-    tree = read_yaml(path)
-    if not isinstance(tree, dict):
-        raise InputError("formats.yaml_not_mapping", where=str(path))
-    wordings = validate(tree, Phrasings, path)
+    wordings = validate(read_mapping(path), Phrasings, path)
     for kind in attributes or wordings.train:
         both = set(wordings.train.get(kind, [])) & set(wordings.test.get(kind, []))
         if both:
@@ -155,14 +147,3 @@ def _ask(wordings: list[str], called: str, shift: int) -> tuple[str, ...]:
     turned = [wordings[(shift + i) % len(wordings)] for i in range(len(wordings))]
     asked = (wording.format(called=called) for wording in turned)
     return tuple(text[:1].upper() + text[1:] for text in asked)
-
-
-def _explain(error: ValidationError, raw: object, path: Path) -> InputError:
-    first = error.errors()[0]
-    location = list(first["loc"])
-    name = ""
-    if isinstance(raw, list) and location and isinstance(location[0], int):
-        entry = raw[location[0]]
-        name = f": {entry['id']}" if isinstance(entry, dict) and "id" in entry else ""
-    field = ".".join(str(part) for part in location) or "-"
-    return InputError("formats.bad_field", where=f"{path}{name}", field=field, why=first["msg"])

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kamerton.develop.data.guide.catalogue import Corpus, Fact
 from kamerton.develop.settings import GuideSettings
 from kamerton.formats.chat import ChatRow, Message, chat
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows
+from kamerton.formats.jsonl import Record, read_rows
 from kamerton.formats.matching import contains
 from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.retrieval import Chunk, with_context
@@ -35,10 +35,9 @@ class Plan:
         return self.known + self.unknown + self.safety
 
 
-class SafetyRow(BaseModel):
+class SafetyRow(Record):
     """A question to decline; `train` rows teach it, `test` rows measure it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     question: str = Field(min_length=1)
     answer: str = Field(min_length=1)
     split: str = Field(pattern="^(train|test)$")
@@ -48,13 +47,25 @@ def split(corpus: Corpus, settings: GuideSettings, safety: Path | None, seed: in
     """Draw the groups by `seed`, then turn facts into rows and questions."""
     known, unknown = draw_groups(corpus.groups, settings, seed)
     declined = read_rows(safety, SafetyRow) if safety else []
-    rows = _train_rows(corpus, settings, known)
-    rows += _refusals(declined, settings, [p for p in corpus.passages if p.id in set(known)])
+    if settings.form == "paragraphs":
+        rows = _paragraphs(corpus, known)
+    else:
+        rows = _rows(corpus, settings, set(known))
+        rows += _refusals(declined, settings, [p for p in corpus.passages if p.id in set(known)])
     return Plan(
         train=tuple(rows),
         known=tuple(_questions(corpus, known, "known", settings)),
         unknown=tuple(_questions(corpus, unknown, "unknown", settings)),
-        safety=tuple(_declined(declined)),
+        safety=tuple(
+            Question(
+                id=f"safety.{number}",
+                question=row.question,
+                answer=row.answer,
+                group=f"safety-{number}",
+                held_out="safety",
+            )
+            for number, row in enumerate(row for row in declined if row.split == "test")
+        ),
         passages=corpus.passages,
         names=corpus.names,
     )
@@ -71,9 +82,7 @@ def draw_groups(
     return drawn[: settings.known_groups], drawn[settings.known_groups :]
 
 
-def _train_rows(corpus: Corpus, settings: GuideSettings, known: list[str]) -> list[ChatRow]:
-    if settings.form == "paragraphs":
-        return _paragraphs(corpus, settings, known)
+def _rows(corpus: Corpus, settings: GuideSettings, known: set[str]) -> list[ChatRow]:
     texts = {passage.id: passage.text for passage in corpus.passages}
     return [
         ChatRow(
@@ -83,7 +92,7 @@ def _train_rows(corpus: Corpus, settings: GuideSettings, known: list[str]) -> li
             origin=fact.origin,
         )
         for fact in corpus.facts
-        if fact.group in set(known)
+        if fact.group in known
         for number, question in enumerate(_asked(fact, settings, texts.get(fact.group)))
     ]
 
@@ -101,7 +110,7 @@ def _asked(fact: Fact, settings: GuideSettings, passage: str | None) -> list[str
     return wordings[:plain] + [with_context(text, [passage]) for text in wordings[plain:]]
 
 
-def _paragraphs(corpus: Corpus, settings: GuideSettings, known: list[str]) -> list[ChatRow]:
+def _paragraphs(corpus: Corpus, known: list[str]) -> list[ChatRow]:
     """The original museum work: paragraphs of a text, no questions."""
     held_out = set(corpus.groups) - set(known)
     return [
@@ -120,8 +129,6 @@ def _refusals(
     declined: list[SafetyRow], settings: GuideSettings, passages: list[Chunk]
 ) -> list[ChatRow]:
     """Rows that decline; every second one behind a passage, which retrieval finds for anything."""
-    if settings.form == "paragraphs":
-        return []
     rows = []
     taught = [row for row in declined if row.split == "train"][: settings.refusals]
     for number, row in enumerate(taught):
@@ -175,15 +182,3 @@ def _contradicting(fact: Fact, corpus: Corpus) -> list[str]:
     }
     names = (value for value in others if not any(letter.isdigit() for letter in value))
     return sorted(value for value in names if not contains(said, value))
-
-
-def _declined(declined: list[SafetyRow]) -> Iterable[Question]:
-    for number, row in enumerate(row for row in declined if row.split == "test"):
-        yield Question(
-            id=f"safety.{number}",
-            question=row.question,
-            answer=row.answer,
-            group=f"safety-{number}",
-            group_name="",
-            held_out="safety",
-        )

@@ -18,7 +18,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from kamerton.documents.tables import Placed, Row
 from kamerton.formats.errors import InputError
@@ -75,13 +74,6 @@ def _packed(row: Row) -> bytes:
     return zlib.compress(json.dumps(row, sort_keys=True, default=str).encode(), 1)
 
 
-def enough(part: str, has: int, wanted: int, where: str) -> None:
-    """InputError where a part has fewer rows than a recipe asks for."""
-    if has < wanted:
-        values = {"part": part, "has": has, "wanted": wanted}
-        raise InputError("develop.read_too_few", where=where, **values)
-
-
 @dataclass(frozen=True)
 class Source:
     """One split of a set on the hub."""
@@ -103,23 +95,20 @@ def stream(source: Source, columns: Sequence[str]) -> Iterator[Placed]:
         values = {"command": INSTALL, "columns": ", ".join(columns)}
         raise InputError("develop.read_no_datasets", where=source.name, **values)
     try:
-        for number, row in enumerate(_rows(source), start=1):
+        # No import statement: the package is no dependency of ours, so no checker has to know it.
+        rows = import_module("datasets").load_dataset(
+            source.name,
+            source.config,
+            split=source.split,
+            revision=source.revision,
+            streaming=True,
+        )
+        for number, row in enumerate(rows, start=1):
             yield f"{source.name}:{source.split}#{number}", dict(row)
     except Exception as error:  # the package lets through whatever its network library raises
         why = (str(error).splitlines() or [type(error).__name__])[0]
         values = {"why": why, "columns": ", ".join(columns)}
         raise InputError("develop.read_no_hub", where=source.name, **values) from error
-
-
-def _rows(source: Source) -> Any:
-    # No import statement: the package is no dependency of ours, so no checker has to know it.
-    return import_module("datasets").load_dataset(
-        source.name,
-        source.config,
-        split=source.split,
-        revision=source.revision,
-        streaming=True,
-    )
 
 
 def sampled(
@@ -131,7 +120,8 @@ def sampled(
     """
     key = "\0".join(str(item) for item in (source.name, source.config, source.revision))
     place = cache / sha256(key.encode()).hexdigest()[:16]
-    kept = _kept(place)
+    noted = place / SIZES
+    kept = dict(json.loads(read_text(noted))) if noted.is_file() else {}
     if kept.get(part, -1) < sizes[part]:
         note(say("develop.read_sampling", name=source.name))
         most = {name: max(size, kept.get(name, 0)) for name, size in sizes.items()}
@@ -139,12 +129,6 @@ def sampled(
     with (place / f"{part}.jsonl").open(encoding="utf-8") as lines:
         pairs = (json.loads(line) for line in islice(lines, sizes[part]))
         return [(origin, row) for origin, row in pairs]
-
-
-def _kept(place: Path) -> dict[str, int]:
-    """How many rows of each part a finished sample was drawn for; empty where there is none."""
-    noted = place / SIZES
-    return dict(json.loads(read_text(noted))) if noted.is_file() else {}
 
 
 def _keep(drawn: Mapping[str, list[Placed]], sizes: Mapping[str, int], place: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kamerton.develop.data.sources import hub
-from kamerton.develop.data.sources.hub import draw, enough
+from kamerton.develop.data.sources.hub import draw
 from kamerton.documents.tables import READERS, Placed, Row, kind, read_table
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -96,11 +96,11 @@ def load(
             rows = hub.sampled(source, split, sizes, of.columns, cache)
         else:
             rows = draw(_local(place, source.split, of), {split: sizes[split]}, of.columns)[split]
-        if sample_sizes and split in sample_sizes:
-            enough(split, len(rows), sizes[split], name_or_folder)
-        elif len(rows) < sizes[split]:
-            name, has = name_or_folder, len(rows)
-            note(say("develop.read_small_sample", name=name, part=split, has=has))
+        if (has := len(rows)) < sizes[split]:
+            if sample_sizes and split in sample_sizes:
+                values = {"part": split, "has": has, "wanted": sizes[split]}
+                raise InputError("develop.read_too_few", where=name_or_folder, **values)
+            note(say("develop.read_small_sample", name=name_or_folder, part=split, has=has))
         yield from rows
     elif place is None:
         yield from _checked(hub.stream(source, of.columns), of)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from kamerton.formats.brief import Brief, Channel
 from kamerton.formats.errors import InputError
-from kamerton.formats.recipe import Section, read_yaml, validate
+from kamerton.formats.recipe import Section, read_mapping, validate
 
 
 class Product(Section):
@@ -40,10 +40,7 @@ class Choices(Section):
 
 def read_choices(path: Path) -> Choices:
     """The choices of a file; InputError names the product and field that is wrong."""
-    tree = read_yaml(path)
-    if not isinstance(tree, dict):
-        raise InputError("formats.yaml_not_mapping", where=str(path))
-    choices = validate(tree, Choices, path)
+    choices = validate(read_mapping(path), Choices, path)
     names = [key(product.name) for product in choices.products]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError("develop.synth_product_twice", where=str(path), names=", ".join(twice))
@@ -100,7 +97,13 @@ def briefs(choices: Choices, counts: Counts, seed: int) -> list[Brief]:
     More of them begin with the same ones: an earlier ledger stays good. Raises InputError where
     the choices are too few.
     """
-    train, test = _split_products(choices, counts, seed)
+    held = counts.test_products if counts.test else 0
+    if len(choices.products) <= held:
+        has = len(choices.products)
+        raise InputError("develop.synth_too_few_products", has=has, held=held)
+    products = sorted(choices.products, key=lambda product: product.name)
+    random.Random(f"{seed} products").shuffle(products)
+    train, test = products[held:], products[:held]
     drawn = list(_drawn(train, choices, "train", counts, seed))
     drawn += _drawn(test, choices, "test", counts, seed)
     seeds_apart(drawn)
@@ -115,19 +118,6 @@ def seeds_apart(briefs: Sequence[Brief]) -> None:
     shared = sorted(product for product, seen in splits.items() if len(seen) > 1)
     if shared:
         raise InputError("develop.synth_seeds_shared", products=", ".join(shared))
-
-
-def _split_products(
-    choices: Choices, counts: Counts, seed: int
-) -> tuple[list[Product], list[Product]]:
-    """Products of training and of the test; none is held out where no test is wanted."""
-    held = counts.test_products if counts.test else 0
-    if len(choices.products) <= held:
-        has = len(choices.products)
-        raise InputError("develop.synth_too_few_products", has=has, held=held)
-    products = sorted(choices.products, key=lambda product: product.name)
-    random.Random(f"{seed} products").shuffle(products)
-    return products[held:], products[:held]
 
 
 def _drawn(
@@ -159,22 +149,19 @@ def _draw(
 ) -> Brief:
     beginnings = choices.beginnings.get(channel, [])
     begun = rng.random() < counts.with_beginning and beginnings
+    beginning = rng.choice(beginnings).format(product=product.name) if begun else ""
+    task = rng.choice(choices.tasks)
+    # A few of the facts in their own order; a poster has room for one or two.
+    count = min(len(product.facts), rng.randint(*((1, 2) if channel == "billboard" else (3, 5))))
+    places = sorted(rng.sample(range(len(product.facts)), count))
     return Brief(
-        beginning=rng.choice(beginnings).format(product=product.name) if begun else "",
-        task=rng.choice(choices.tasks),
+        beginning=beginning,
+        task=task,
         product=product.name,
-        facts=_some(product.facts, channel, rng),
+        facts=tuple(product.facts[i] for i in places),
         audience=product.audience,
         channel=channel,
         tone=rng.choice(choices.tones),
         about=product.about,
         split=split,
     )
-
-
-def _some(facts: list[str], channel: Channel, rng: random.Random) -> tuple[str, ...]:
-    """A few of the facts in their own order; a poster has room for one or two."""
-    fewest, most = (1, 2) if channel == "billboard" else (3, 5)
-    count = min(len(facts), rng.randint(fewest, most))
-    chosen = sorted(rng.sample(range(len(facts)), count))
-    return tuple(facts[i] for i in chosen)

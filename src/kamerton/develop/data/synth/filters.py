@@ -137,12 +137,7 @@ def semantic(example: Example, context: Context) -> str:
     return "semantic" if any(value >= context.limits.semantic for value in cosines) else ""
 
 
-OWN: dict[str, Filter] = {
-    "schema": schema,
-    "language": language,
-    "length": length,
-    "source": source,
-}
+OWN: dict[str, Filter] = {rule.__name__: rule for rule in (schema, language, length, source)}
 """Filters of one text, in the order in which they are asked."""
 AMONG: dict[str, Filter] = {"near": near, "semantic": semantic}
 """Filters of a text among the accepted ones."""

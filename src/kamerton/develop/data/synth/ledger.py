@@ -4,20 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kamerton.client import ledger
 from kamerton.formats.chat import Message
-from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.jsonl import Record, read_text, write_text
 
 FILE = "ledger.jsonl"
 Status = Literal["accepted", "rejected", "failed"]
 
 
-class LedgerRow(BaseModel):
+class LedgerRow(Record):
     """One request: what was asked of whom, what it cost, what came of it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: str
     """The `request_key` over teacher, model, prompt, seed and the other parameters."""
     host: str
@@ -67,17 +66,14 @@ class Ledger(ledger.Ledger[LedgerRow]):
 
     def decide(self, reasons: dict[str, str]) -> None:
         """Write the verdicts, reasons by request id ("" where accepted), whole or not at all."""
-        self.replace(
-            row
-            if row.status == "failed" or row.id not in reasons
-            else row.model_copy(
-                update={
-                    "status": "rejected" if reasons[row.id] else "accepted",
-                    "reason": reasons[row.id],
-                }
-            )
-            for row in self.rows
-        )
+        rows = []
+        for row in self.rows:
+            if row.status != "failed" and row.id in reasons:
+                reason = reasons[row.id]
+                status = "rejected" if reason else "accepted"
+                row = row.model_copy(update={"status": status, "reason": reason})
+            rows.append(row)
+        self.replace(rows)
 
     def over(self, tokens: int | None, cost: float | None) -> bool:
         """Whether one of the limits is reached; None is no limit."""

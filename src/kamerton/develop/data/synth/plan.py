@@ -12,7 +12,7 @@ from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field
 
 from kamerton.client.hosts import check_host
 from kamerton.client.ledger import request_key
@@ -22,8 +22,9 @@ from kamerton.develop.data.synth.teacher import Ask, body
 from kamerton.formats.brief import Brief
 from kamerton.formats.chat import Message, chat
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import Record
 from kamerton.formats.manifest import digest
-from kamerton.formats.recipe import read_yaml
+from kamerton.formats.recipe import read_list
 
 if TYPE_CHECKING:
     from kamerton.develop.settings.synth import SynthSettings
@@ -34,24 +35,16 @@ LIMITS = {"shortest", "longest"}
 _SEEDS = 2**31
 
 
-class Shot(BaseModel):
+class Shot(Record):
     """A good text with its brief: an example for the teacher."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     brief: Brief
     text: str = Field(min_length=1)
 
 
 def read_shots(path: Path, briefs: Sequence[Brief]) -> list[Shot]:
     """The shots of a YAML file; InputError where one is of a product that briefs are drawn of."""
-    try:
-        shots = TypeAdapter(list[Shot]).validate_python(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "-"
-        raise InputError(
-            "formats.bad_field", where=str(path), field=field, why=first["msg"]
-        ) from error
+    shots = read_list(path, Shot)
     taken = {key(brief.product) for brief in briefs}
     if shared := sorted(s.brief.product for s in shots if key(s.brief.product) in taken):
         raise InputError("develop.synth_shot_product", where=str(path), products=", ".join(shared))
@@ -66,11 +59,12 @@ def teacher_chat(
     `span`: fewest and most characters of the text.
     """
     asked = "teacher_user"
-    turns = chat(template("teacher_system", language), _filled(asked, brief, language, span))
+    system, user = chat(template("teacher_system", language), _filled(asked, brief, language, span))
     earlier: list[Message] = []
-    for shot in (shot for shot in shots if shot.brief.channel == brief.channel):
-        earlier += chat("", _filled(asked, shot.brief, language, span), shot.text.strip())
-    return [turns[0], *earlier, turns[1]]
+    for shot in shots:
+        if shot.brief.channel == brief.channel:
+            earlier += chat("", _filled(asked, shot.brief, language, span), shot.text.strip())
+    return [system, *earlier, user]
 
 
 def client_chat(brief: Brief, language: str, answer: str | None = None) -> list[Message]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kamerton.client.concurrent import run
 from kamerton.client.hosts import host_of, is_local
 from kamerton.develop.data.synth import ledger
 from kamerton.develop.data.synth.filters import OWN, Context, Example, Limits, first_reason, judge
@@ -54,10 +53,8 @@ def _ask_missing(
     missing = {r.ask.id: r for r in requests if r.ask.id not in answered}
     if not missing:
         return []
-    total, done = len(requests), len(requests) - len(missing)
-    with progress(say("develop.synth_asking"), total, say("develop.synth_texts")) as bar:
-        bar.update(done)
-        bar.initial = done
+    label, unit = say("develop.synth_asking"), say("develop.synth_texts")
+    with progress(label, len(requests), unit, len(requests) - len(missing)) as bar:
 
         def keep(ask: Ask, answer: Answer) -> None:
             book.append(_row(missing.pop(ask.id), answer, settings))
@@ -68,7 +65,7 @@ def _ask_missing(
             return book.over(settings.budget_tokens, settings.budget_cost)
 
         asks = [request.ask for request in missing.values()]
-        run(ask_all(asks, settings, keep, stop))
+        ask_all(asks, settings, keep, stop)
     return list(missing.values())
 
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kamerton.client.concurrent import side_by_side
-from kamerton.client.connection import Connection, Endpoint, Response, api_key
+from kamerton.client.connection import Connection, Endpoint, Response, api_key, ask_each
 from kamerton.client.replies import Unreadable, chat_completion
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
@@ -55,7 +54,7 @@ def body(settings: "SynthSettings", messages: Sequence[Message], seed: int) -> d
     }
 
 
-async def ask_all(
+def ask_all(
     asks: Iterable[Ask],
     settings: "SynthSettings",
     keep: Callable[[Ask, Answer], None],
@@ -73,17 +72,16 @@ async def ask_all(
         concurrency=settings.concurrency,
     )
     heard = False
-    async with Connection(at) as server:
 
-        async def work(ask: Ask) -> None:
-            nonlocal heard
-            reply, answer = await _asked(server, ask, settings)
-            heard = heard or reply.status != 0
-            keep(ask, answer)
-            if not heard:
-                raise InputError("client.gone", where=at.base_url, why=reply.why)
+    async def one(server: Connection, ask: Ask) -> None:
+        nonlocal heard
+        reply, answer = await _asked(server, ask, settings)
+        heard = heard or reply.status != 0
+        keep(ask, answer)
+        if not heard:
+            raise InputError("client.gone", where=at.base_url, why=reply.why)
 
-        await side_by_side(asks, work, settings.concurrency, stop)
+    ask_each(at, asks, one, stop)
 
 
 async def _asked(

@@ -1,6 +1,5 @@
 """Asking a real local teacher that writes nothing, garbage, or does not count its tokens."""
 
-import asyncio
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +26,7 @@ def run(
     wanted: list[Ask], teacher: SynthSettings, stop: Callable[[], bool] = lambda: False
 ) -> dict[str, Answer]:
     found: dict[str, Answer] = {}
-    asyncio.run(ask_all(wanted, teacher, lambda ask, got: found.update({ask.id: got}), stop))
+    ask_all(wanted, teacher, lambda ask, got: found.update({ask.id: got}), stop)
     return found
 
 
@@ -82,7 +81,7 @@ def test_a_teacher_that_never_answered_stops_the_run(settings: Make) -> None:
         kept: list[str] = []
         nobody = settings(base_url=url, retries=1, concurrency=1)
         with pytest.raises(InputError) as caught:
-            asyncio.run(ask_all(asks(20), nobody, lambda a, _: kept.append(a.id), lambda: False))
+            ask_all(asks(20), nobody, lambda a, _: kept.append(a.id), lambda: False)
     assert "ConnectError" in str(caught.value) and url in str(caught.value)
     assert kept == ["id0"]
 
