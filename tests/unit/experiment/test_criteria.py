@@ -23,34 +23,8 @@ from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Sample, Summary
 from kamerton.sandbox import available
 
-WORDS = [
-    "идол",
-    "дама",
-    "музей",
-    "бронза",
-    "камень",
-    "крест",
-    "Кипр",
-    "Помос",
-    "век",
-    "холм",
-    "глина",
-    "рука",
-]
-ENGLISH = [
-    "idol",
-    "lady",
-    "museum",
-    "bronze",
-    "stone",
-    "cross",
-    "Cyprus",
-    "village",
-    "age",
-    "hill",
-    "clay",
-    "hand",
-]
+WORDS = "идол дама музей бронза камень крест Кипр Помос век холм глина рука".split()
+ENGLISH = "idol lady museum bronze stone cross Cyprus village age hill clay hand".split()
 PROGRAM = "def add_{n}(x):\n    y = x + {n}\n    return y"
 
 

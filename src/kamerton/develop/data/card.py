@@ -1,6 +1,8 @@
 """Data set cards as files: JSON, Markdown that the hub reads, and one HTML page."""
 
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -75,15 +77,9 @@ def _size(rows: int) -> str:
 
 def histogram(lengths: Sequence[int]) -> dict[str, int]:
     """How many lengths lie between two bounds, by "from-to"."""
-    counts = dict.fromkeys(_names(), 0)
-    for length in lengths:
-        place = max(i for i, bound in enumerate(_BOUNDS) if length >= bound)
-        counts[_names()[place]] += 1
-    return counts
-
-
-def _names() -> list[str]:
-    return [f"{low}-{high - 1}" for low, high in pairwise(_BOUNDS)] + [f"{_BOUNDS[-1]}+"]
+    names = [*(f"{low}-{high - 1}" for low, high in pairwise(_BOUNDS)), f"{_BOUNDS[-1]}+"]
+    counts = Counter(bisect_right(_BOUNDS, length) for length in lengths)
+    return {name: counts[place] for place, name in enumerate(names, start=1)}
 
 
 def cell(text: str) -> str:

@@ -239,15 +239,10 @@ def rate(rows: Sequence[ScoredText], unit: str, seed: int) -> Rate:
     counts = [_UNITS[unit](row) for row in rows]
     nats = [row.nats for row in rows]
     groups = [row.group for row in rows]
-    alone = len(set(groups)) < 2
-    return Rate(
-        unit=unit,
-        count=sum(counts),
-        value=math.fsum(nats) / sum(counts),
-        interval=None
-        if alone
-        else stats.bootstrap(nats, groups, (0.0, math.inf), _RESAMPLES, seed, counts),
-    )
+    spread = None
+    if len(set(groups)) > 1:
+        spread = stats.bootstrap(nats, groups, (0.0, math.inf), _RESAMPLES, seed, counts)
+    return Rate(unit=unit, count=sum(counts), value=math.fsum(nats) / sum(counts), interval=spread)
 
 
 def text_lines(results: TextResults) -> list[str]:

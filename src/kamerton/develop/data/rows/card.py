@@ -65,13 +65,11 @@ def reasons(gone: Mapping[str, str], texts: Mapping[str, str]) -> list[Reason]:
 
 def languages(answers: Sequence[str]) -> dict[str, int]:
     """Answers by the alphabet that most of their letters are of."""
-    return dict(Counter(map(_language, answers)).most_common())
-
-
-def _language(answer: str) -> str:
-    if not any(letter.isalpha() for letter in answer):
-        return "none"
-    return "ru" if foreign_share(answer, "ru") < foreign_share(answer, "en") else "en"
+    counts: Counter[str] = Counter()
+    for answer in answers:
+        russian = foreign_share(answer, "ru") < foreign_share(answer, "en")
+        counts[("ru" if russian else "en") if any(map(str.isalpha, answer)) else "none"] += 1
+    return dict(counts.most_common())
 
 
 def write(card: RowsCard, out: Path) -> None:
