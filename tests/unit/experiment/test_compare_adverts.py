@@ -18,7 +18,10 @@ from kamerton.formats.jsonl import read_rows, write_rows
 from kamerton.formats.language import choose
 from kamerton.formats.scores import Sample, Summary
 
-PRODUCTS = "насос кран чиллер клапан фильтр затвор котёл сушилка редуктор мост".split()
+PRODUCTS = [
+    "насос", "кран", "чиллер", "клапан", "фильтр", "затвор", "котёл", "сушилка", "редуктор",
+    "мост",
+]  # fmt: skip
 SETTINGS = ExperimentSettings(resamples=500)
 
 

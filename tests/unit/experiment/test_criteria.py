@@ -23,8 +23,14 @@ from kamerton.formats.questions import HeldOut, Question
 from kamerton.formats.scores import Sample, Summary
 from kamerton.sandbox import available
 
-WORDS = "идол дама музей бронза камень крест Кипр Помос век холм глина рука".split()
-ENGLISH = "idol lady museum bronze stone cross Cyprus village age hill clay hand".split()
+WORDS = [
+    "идол", "дама", "музей", "бронза", "камень", "крест", "Кипр", "Помос", "век", "холм", "глина",
+    "рука",
+]  # fmt: skip
+ENGLISH = [
+    "idol", "lady", "museum", "bronze", "stone", "cross", "Cyprus", "village", "age", "hill",
+    "clay", "hand",
+]  # fmt: skip
 PROGRAM = "def add_{n}(x):\n    y = x + {n}\n    return y"
 
 

@@ -21,12 +21,10 @@ from kamerton.experiment.tasks.maths.problems import Problem
 from kamerton.experiment.tasks.maths.report import MathsResults
 
 PROBLEMS = [Problem(f"q{i}", f"How many is {i} and {i}?", Fraction(2 * i)) for i in range(8)]
-SAMPLE = set(
-    (
-        "doc_id doc target arguments resps filtered_resps filter metrics doc_hash prompt_hash "
-        "target_hash exact_match"
-    ).split()
-)
+SAMPLE = {
+    "doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
+    "doc_hash", "prompt_hash", "target_hash", "exact_match",
+}  # fmt: skip
 """The fields of `SampleResult` in lm_eval 0.4.13, and the one metric."""
 Tree = dict[str, Any]
 

@@ -14,8 +14,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b, sha256
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +23,6 @@ from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
-INSTALL = "pip install datasets"
 SIZES = "sizes.json"
 SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
 """Share of all rows that each part may draw from."""
@@ -88,15 +85,12 @@ class Source:
 def stream(source: Source, columns: Sequence[str]) -> Iterator[Placed]:
     """All rows of a split with their places, `name:split#row`, as they come over the network.
 
-    InputError: `datasets` is not installed, or the hub does not answer; both say how to give a
-    local copy with `columns`.
+    InputError where the hub does not answer; it says how to give a local copy with `columns`.
     """
-    if find_spec("datasets") is None:
-        values = {"command": INSTALL, "columns": ", ".join(columns)}
-        raise InputError("develop.read_no_datasets", where=source.name, **values)
+    from datasets import load_dataset
+
     try:
-        # No import statement: the package is no dependency of ours, so no checker has to know it.
-        rows = import_module("datasets").load_dataset(
+        rows = load_dataset(
             source.name,
             source.config,
             split=source.split,

@@ -77,7 +77,7 @@ def load(
     `sample_sizes` (default `SAMPLE`) rows of each part are drawn (`sample`); off the hub all parts
     at once, into `cache`, so that nothing is downloaded twice.
     InputError: an unknown set or part, files or columns that are missing, too few rows for
-    `sample_sizes`, the package `datasets` missing, no answer of the hub.
+    `sample_sizes`, no answer of the hub.
     """
     listed = NAMED.get(name_or_folder)
     place = copy if listed else Path(name_or_folder)

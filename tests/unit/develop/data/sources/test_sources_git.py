@@ -6,23 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from local_sets import TEXT, left, not_fetched
 
 from kamerton.develop.data.sources import remote
 from kamerton.develop.data.sources.remote import fetch, read_source
-from kamerton.formats.errors import InputError
-
-TEXT = "Мастер настроил рояль за один вечер и уехал последним поездом."
-
-
-def refused(source: str, cache: Path) -> InputError:
-    with pytest.raises(InputError) as caught:
-        fetch(source, cache)
-    assert source in str(caught.value)
-    return caught.value
-
-
-def left(cache: Path) -> list[str]:
-    return sorted(p.name for p in cache.rglob("*") if p.is_file())
 
 
 def run_git(folder: Path, *arguments: str) -> str:
@@ -91,7 +78,7 @@ def test_a_changed_copy_of_a_repository_is_fetched_again(
 def test_only_a_full_commit_repeats(
     repository: tuple[str, str], tmp_path: Path, named: str
 ) -> None:
-    caught = refused(repository[0] + named, tmp_path / "cache")
+    caught = not_fetched(repository[0] + named, tmp_path / "cache")
     assert caught.key == "develop.read_needs_commit" and "full hash" in str(caught)
 
 
@@ -106,14 +93,14 @@ def test_addresses_of_repositories_are_understood() -> None:
 def test_what_a_repository_lacks_is_named(repository: tuple[str, str], tmp_path: Path) -> None:
     url, commit = repository
     cache = tmp_path / "cache"
-    assert refused(f"{url}@{'1' * 40}", cache).key == "develop.read_git_failed"
-    assert refused(f"{url}-no@{commit}", cache).key == "develop.read_git_failed"
-    assert refused(f"{url}@{commit}#en", cache).key == "develop.read_no_folder_there"
-    assert refused(f"{url}@{commit}#../..", cache).key == "develop.read_no_folder_there"
+    assert not_fetched(f"{url}@{'1' * 40}", cache).key == "develop.read_git_failed"
+    assert not_fetched(f"{url}-no@{commit}", cache).key == "develop.read_git_failed"
+    assert not_fetched(f"{url}@{commit}#en", cache).key == "develop.read_no_folder_there"
+    assert not_fetched(f"{url}@{commit}#../..", cache).key == "develop.read_no_folder_there"
 
 
 def test_a_host_of_a_repository_that_does_not_answer(tmp_path: Path) -> None:
-    caught = refused(f"git+https://127.0.0.1:1/owner/name@{'1' * 40}", tmp_path)
+    caught = not_fetched(f"git+https://127.0.0.1:1/owner/name@{'1' * 40}", tmp_path)
     assert caught.key == "develop.read_git_failed" and caught.values["step"] == "fetch"
     assert left(tmp_path) == []
 
@@ -122,5 +109,5 @@ def test_a_machine_without_git_is_told_so(
     repository: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    caught = refused("{}@{}".format(*repository), tmp_path / "cache")
+    caught = not_fetched("{}@{}".format(*repository), tmp_path / "cache")
     assert caught.key == "develop.read_no_git"

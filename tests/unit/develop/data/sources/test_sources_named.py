@@ -1,40 +1,19 @@
 """Sets by name: parts and columns of local copies, and what is said where there is none."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
-import pyarrow
 import pytest
-from pyarrow import parquet
+from local_sets import refused, write
 
 from kamerton.develop.data.sources.named import NAMED, load
 from kamerton.documents import row_forms as forms
-from kamerton.formats.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[5]
 SHARED = Path(os.environ.get("KAMERTON_TEST_DATA") or ROOT.parent / "shared" / "data")
 CODE = "nvidia/OpenCodeInstruct"
 Row = dict[str, Any]
-
-
-def write(path: Path, rows: list[Row]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
-    elif path.suffix == ".json":
-        path.write_text(json.dumps(rows), "utf-8")
-    else:
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
-def refused(*args: Any, **named: Any) -> InputError:
-    with pytest.raises(InputError) as caught:
-        list(load(*args, **named))
-    assert str(caught.value)
-    return caught.value
 
 
 EXAMPLES: dict[str, Row] = {
@@ -128,17 +107,6 @@ def test_what_a_copy_lacks_is_named(tmp_path: Path) -> None:
     assert caught.key == "develop.read_unknown_set" and "openai/gsm8k" in str(caught)
     caught = refused("openai/gsm8k", "train", tmp_path, copy=tmp_path / "no")
     assert caught.key == "documents.missing" and caught.where == str(tmp_path / "no")
-
-
-@pytest.mark.parametrize("name", list(NAMED))
-def test_without_the_package_the_error_says_what_to_install(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kamerton.develop.data.sources.hub.find_spec", lambda package: None)
-    caught = refused(name, NAMED[name].parts[0], tmp_path)
-    assert caught.key == "develop.read_no_datasets" and caught.where == name
-    assert "pip install datasets" in str(caught) and "local copy" in str(caught)
-    assert all(column in str(caught) for column in NAMED[name].columns)
 
 
 def shared(name: str) -> Path:

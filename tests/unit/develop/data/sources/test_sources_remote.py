@@ -7,12 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from local_sets import TEXT, left, not_fetched
 
 from kamerton.develop.data.sources import remote
 from kamerton.develop.data.sources.remote import fetch, read_source
-from kamerton.formats.errors import InputError
-
-TEXT = "Мастер настроил рояль за один вечер и уехал последним поездом."
 
 
 class Site:
@@ -60,17 +58,6 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     thread.join()
 
 
-def refused(source: str, cache: Path) -> InputError:
-    with pytest.raises(InputError) as caught:
-        fetch(source, cache)
-    assert source in str(caught.value)
-    return caught.value
-
-
-def left(cache: Path) -> list[str]:
-    return sorted(p.name for p in cache.rglob("*") if p.is_file())
-
-
 def test_a_url_is_downloaded_once(site: Site, tmp_path: Path) -> None:
     site.pages["/books/a.txt"] = TEXT.encode() * 5000
     url = f"{site.url}/books/a.txt?x=1"
@@ -110,20 +97,20 @@ def test_what_has_changed_in_the_cache_is_fetched_again(
 
 def test_a_download_that_breaks_off_leaves_nothing(site: Site, tmp_path: Path) -> None:
     site.pages["/short.txt"] = b"half"
-    assert refused(f"{site.url}/short.txt", tmp_path).key == "develop.read_no_answer"
+    assert not_fetched(f"{site.url}/short.txt", tmp_path).key == "develop.read_no_answer"
     assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", ["a.txt", "endless.txt"])  # with a stated length and without
-def test_a_file_over_the_limit_is_refused(
+def test_a_file_over_the_limit_is_not_fetched(
     site: Site, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "SIZE_LIMIT", 100_000)
     site.pages[f"/{name}"] = b"x" * 100_001
-    assert refused(f"{site.url}/{name}", tmp_path).key == "develop.read_big_file"
+    assert not_fetched(f"{site.url}/{name}", tmp_path).key == "develop.read_big_file"
     assert left(tmp_path) == []
     site.pages["/short.txt"] = b"x" * 60_000  # twice as much is announced: not waited for
-    assert refused(f"{site.url}/short.txt", tmp_path).key == "develop.read_big_file"
+    assert not_fetched(f"{site.url}/short.txt", tmp_path).key == "develop.read_big_file"
     site.pages[f"/{name}"] = b"x" * 100_000
     assert fetch(f"{site.url}/{name}", tmp_path).stat().st_size == 100_000
 
@@ -131,11 +118,11 @@ def test_a_file_over_the_limit_is_refused(
 def test_a_host_that_does_not_answer_and_a_page_that_is_not_there(
     site: Site, tmp_path: Path
 ) -> None:
-    caught = refused(f"{site.url}/nowhere.txt", tmp_path)
+    caught = not_fetched(f"{site.url}/nowhere.txt", tmp_path)
     assert caught.key == "develop.read_http_status" and caught.values["status"] == 404
-    assert refused("http://127.0.0.1:1/a.txt", tmp_path).key == "develop.read_no_answer"
+    assert not_fetched("http://127.0.0.1:1/a.txt", tmp_path).key == "develop.read_no_answer"
     for url in ("http://[broken/a.txt", "http://host:port/a.txt"):
-        assert refused(url, tmp_path).key == "develop.read_bad_url"
+        assert not_fetched(url, tmp_path).key == "develop.read_bad_url"
 
 
 @pytest.mark.parametrize(

@@ -1,40 +1,20 @@
 """Samples of a large set: the same from any order and any source, streamed once."""
 
-import json
 import random
 import sys
 from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pyarrow
 import pytest
-from pyarrow import parquet
+from local_sets import refused, write
 
 from kamerton.develop.data.sources import hub
 from kamerton.develop.data.sources.named import load
-from kamerton.formats.errors import InputError
 
 CODE = "nvidia/OpenCodeInstruct"
 Row = dict[str, Any]
-
-
-def write(path: Path, rows: list[Row]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        parquet.write_table(pyarrow.Table.from_pylist(rows), path)
-    else:
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    return path
-
-
-def refused(*args: Any, **named: Any) -> InputError:
-    with pytest.raises(InputError) as caught:
-        list(load(*args, **named))
-    assert str(caught.value)
-    return caught.value
 
 
 ROWS = [{"id": f"task-{n}", "input": f"do {n}", "output": f"print({n})"} for n in range(2000)]
@@ -100,7 +80,6 @@ class Hub(ModuleType):
 
     def __init__(self) -> None:
         super().__init__("datasets")
-        self.__spec__ = ModuleSpec("datasets", None)
         self.rows: list[Row] = []
         self.asked: list[tuple[Any, ...]] = []
         self.breaks_after = 10**9
