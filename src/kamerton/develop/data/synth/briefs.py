@@ -5,16 +5,18 @@ They are drawn from a YAML file of products, tasks, channels, tones and beginnin
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
 from kamerton.formats.brief import Brief, Channel
 from kamerton.formats.errors import InputError
 from kamerton.formats.recipe import Section, read_mapping, validate
+
+if TYPE_CHECKING:
+    from kamerton.develop.settings.synth import SynthSettings
 
 
 class Product(Section):
@@ -79,33 +81,21 @@ _DRAWS = 200
 """Draws for one brief before the choices count as used up."""
 
 
-@dataclass(frozen=True)
-class Counts:
-    """How many briefs are drawn."""
-
-    train: int
-    test: int
-    test_products: int = 1
-    """Products that only test briefs have."""
-    with_beginning: float = 0.5
-    """Share of the briefs that give a beginning."""
-
-
-def briefs(choices: Choices, counts: Counts, seed: int) -> list[Brief]:
+def briefs(choices: Choices, settings: "SynthSettings", seed: int) -> list[Brief]:
     """Distinct briefs, those for training first; the seed decides all.
 
     More of them begin with the same ones: an earlier ledger stays good. Raises InputError where
     the choices are too few.
     """
-    held = counts.test_products if counts.test else 0
+    held = settings.test_products if settings.test_examples else 0
     if len(choices.products) <= held:
         has = len(choices.products)
         raise InputError("develop.synth_too_few_products", has=has, held=held)
     products = sorted(choices.products, key=lambda product: product.name)
     random.Random(f"{seed} products").shuffle(products)
     train, test = products[held:], products[:held]
-    drawn = list(_drawn(train, choices, "train", counts, seed))
-    drawn += _drawn(test, choices, "test", counts, seed)
+    drawn = list(_drawn(train, choices, "train", settings, seed))
+    drawn += _drawn(test, choices, "test", settings, seed)
     seeds_apart(drawn)
     return drawn
 
@@ -121,17 +111,21 @@ def seeds_apart(briefs: Sequence[Brief]) -> None:
 
 
 def _drawn(
-    products: list[Product], choices: Choices, split: Split, counts: Counts, seed: int
+    products: list[Product],
+    choices: Choices,
+    split: Split,
+    settings: "SynthSettings",
+    seed: int,
 ) -> Iterator[Brief]:
     """Briefs of one split; products and channels come in turn, the rest is drawn."""
-    wanted = counts.train if split == "train" else counts.test
+    wanted = settings.examples if split == "train" else settings.test_examples
     rng = random.Random(f"{seed} {split}")
     pairs = [(product, channel) for product in products for channel in choices.channels]
     rng.shuffle(pairs)
     seen: set[str] = set()
     for number in range(wanted):
         product, channel = pairs[number % len(pairs)]
-        draws = (_draw(product, channel, choices, split, counts, rng) for _ in range(_DRAWS))
+        draws = (_draw(product, channel, choices, split, settings, rng) for _ in range(_DRAWS))
         brief = next((one for one in draws if one.id not in seen), None)
         if brief is None:
             raise InputError("develop.synth_too_few_choices", has=number, wanted=wanted)
@@ -144,11 +138,11 @@ def _draw(
     channel: Channel,
     choices: Choices,
     split: Split,
-    counts: Counts,
+    settings: "SynthSettings",
     rng: random.Random,
 ) -> Brief:
     beginnings = choices.beginnings.get(channel, [])
-    begun = rng.random() < counts.with_beginning and beginnings
+    begun = rng.random() < settings.with_beginning and beginnings
     beginning = rng.choice(beginnings).format(product=product.name) if begun else ""
     task = rng.choice(choices.tasks)
     # A few of the facts in their own order; a poster has room for one or two.

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from kamerton.develop.settings.synth import SynthSettings
+
     Vector = NDArray[np.float32]
 
 SHINGLE = 3
@@ -38,22 +40,11 @@ class Example:
     finish_reason: str = "stop"
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Where the filters draw their lines."""
-
-    language: str
-    lengths: Mapping[str, tuple[int, int]]
-    """Fewest and most characters by channel."""
-    near: float
-    semantic: float
-
-
 @dataclass
 class Context:
-    """What a filter knows besides the example: the limits, and what was accepted before."""
+    """What a filter knows besides the example: its limits, and what was accepted before."""
 
-    limits: Limits
+    settings: "SynthSettings"
     accepted: list[Example] = field(default_factory=list)
     shingles: dict[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
     """Runs of three words of the accepted texts, by example."""
@@ -64,9 +55,9 @@ class Context:
 Filter = Callable[[Example, Context], str]
 
 
-def judge(examples: Iterable[Example], limits: Limits) -> dict[str, str]:
+def judge(examples: Iterable[Example], settings: "SynthSettings") -> dict[str, str]:
     """The reason against each example by its id; "" where it is accepted."""
-    context = Context(limits)
+    context = Context(settings)
     ordered = sorted(examples, key=lambda example: example.id)
     reasons = {example.id: first_reason(OWN, example, context) for example in ordered}
     left = [example for example in ordered if not reasons[example.id]]
@@ -99,13 +90,19 @@ def schema(example: Example, context: Context) -> str:
 def language(example: Example, context: Context) -> str:
     """Enough letters of the language's own alphabet."""
     letters = sum(map(str.isalpha, example.text))
-    native = len(_ALPHABET[context.limits.language].findall(example.text))
+    native = len(_ALPHABET[context.settings.language].findall(example.text))
     return "language" if native < OWN_LETTERS * letters or not letters else ""
+
+
+def span(settings: "SynthSettings", brief: Brief) -> tuple[int, int]:
+    """Fewest and most characters of a text of the brief's channel."""
+    limits: tuple[int, int] = getattr(settings.lengths, brief.channel)
+    return limits
 
 
 def length(example: Example, context: Context) -> str:
     """Characters between the limits of the channel."""
-    return advert.misfit(example.text, *context.limits.lengths[example.brief.channel])
+    return advert.misfit(example.text, *span(context.settings, example.brief))
 
 
 def source(example: Example, context: Context) -> str:
@@ -125,7 +122,7 @@ def near(example: Example, context: Context) -> str:
     """Not the same runs of three words as an accepted text."""
     runs = shingles(example.text, SHINGLE)
     similarities = (jaccard(runs, context.shingles[other.id]) for other in context.accepted)
-    return "near" if any(value >= context.limits.near for value in similarities) else ""
+    return "near" if any(value >= context.settings.near for value in similarities) else ""
 
 
 def semantic(example: Example, context: Context) -> str:
@@ -134,7 +131,7 @@ def semantic(example: Example, context: Context) -> str:
         return ""
     vector = context.vectors[example.id]
     cosines = (float(vector @ context.vectors[other.id]) for other in context.accepted)
-    return "semantic" if any(value >= context.limits.semantic for value in cosines) else ""
+    return "semantic" if any(value >= context.settings.semantic for value in cosines) else ""
 
 
 OWN: dict[str, Filter] = {rule.__name__: rule for rule in (schema, language, length, source)}

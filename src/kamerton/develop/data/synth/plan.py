@@ -16,8 +16,8 @@ from pydantic import Field
 
 from kamerton.client.hosts import check_host
 from kamerton.client.ledger import request_key
-from kamerton.develop.data.synth.briefs import Counts, briefs, check_fields, key, read_choices
-from kamerton.develop.data.synth.filters import Limits
+from kamerton.develop.data.synth.briefs import briefs, check_fields, key, read_choices
+from kamerton.develop.data.synth.filters import span
 from kamerton.develop.data.synth.teacher import Ask, body
 from kamerton.formats.brief import Brief
 from kamerton.formats.chat import Message, chat
@@ -52,18 +52,20 @@ def read_shots(path: Path, briefs: Sequence[Brief]) -> list[Shot]:
 
 
 def teacher_chat(
-    brief: Brief, language: str, span: tuple[int, int], shots: Sequence[Shot] = ()
+    brief: Brief, language: str, limits: tuple[int, int], shots: Sequence[Shot] = ()
 ) -> list[Message]:
     """What the teacher is asked; shots of the brief's channel stand before it as earlier turns.
 
-    `span`: fewest and most characters of the text.
+    `limits`: fewest and most characters of the text.
     """
     asked = "teacher_user"
-    system, user = chat(template("teacher_system", language), _filled(asked, brief, language, span))
+    system, user = chat(
+        template("teacher_system", language), _filled(asked, brief, language, limits)
+    )
     earlier: list[Message] = []
     for shot in shots:
         if shot.brief.channel == brief.channel:
-            earlier += chat("", _filled(asked, shot.brief, language, span), shot.text.strip())
+            earlier += chat("", _filled(asked, shot.brief, language, limits), shot.text.strip())
     return [system, *earlier, user]
 
 
@@ -105,12 +107,12 @@ def channel_words(language: str) -> dict[str, str]:
     return {name.strip(): words.strip() for name, _, words in pairs}
 
 
-def _filled(name: str, brief: Brief, language: str, span: tuple[int, int] | None) -> str:
+def _filled(name: str, brief: Brief, language: str, limits: tuple[int, int] | None) -> str:
     values: dict[str, object] = {field: getattr(brief, field) for field in FIELDS}
     values["facts"] = "\n".join(f"- {fact}" for fact in brief.facts)
     values["channel"] = channel_words(language)[brief.channel]
-    if span:
-        values |= {"shortest": span[0], "longest": span[1]}
+    if limits:
+        values |= {"shortest": limits[0], "longest": limits[1]}
     return render(template(name, language), values)
 
 
@@ -135,28 +137,15 @@ def plan(settings: "SynthSettings", home: Path, seed: int) -> list[Request]:
     Raises InputError for a host that is not allowed and for every fault of the files.
     """
     check_host(settings.base_url, settings.trusted_hosts, settings.leaves_machine)
-    choices = read_choices(home / settings.products)
-    counts = Counts(
-        settings.examples,
-        settings.test_examples,
-        settings.test_products,
-        settings.with_beginning,
-    )
-    drawn = briefs(choices, counts, seed)
+    drawn = briefs(read_choices(home / settings.products), settings, seed)
     shots = read_shots(home / settings.shots, drawn) if settings.shots else []
     requests = [_request(brief, settings, shots, seed) for brief in drawn]
     return sorted(requests, key=lambda request: request.ask.id)
 
 
-def limits_of(settings: "SynthSettings") -> Limits:
-    """Where the settings draw the lines of the filters."""
-    lengths = settings.lengths.model_dump()
-    return Limits(settings.language, lengths, settings.near, settings.semantic)
-
-
 def _request(brief: Brief, settings: "SynthSettings", shots: Sequence[Shot], seed: int) -> Request:
-    span = limits_of(settings).lengths[brief.channel]
-    messages = tuple(teacher_chat(brief, settings.language, span, shots))
+    limits = span(settings, brief)
+    messages = tuple(teacher_chat(brief, settings.language, limits, shots))
     request_seed = int(digest(str(seed), brief.id), 16) % _SEEDS
     sent = body(settings, messages, request_seed)
     key = request_key(f"{settings.base_url} {settings.model}", sent)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from kamerton.client.hosts import host_of, is_local
 from kamerton.develop.data.synth import ledger
-from kamerton.develop.data.synth.filters import OWN, Context, Example, Limits, first_reason, judge
+from kamerton.develop.data.synth.filters import OWN, Context, Example, first_reason, judge, span
 from kamerton.develop.data.synth.ledger import Ledger, LedgerRow
-from kamerton.develop.data.synth.plan import Request, client_chat, limits_of, plan, template_hash
+from kamerton.develop.data.synth.plan import Request, client_chat, plan, template_hash
 from kamerton.develop.data.synth.teacher import Answer, Ask, ask_all
 from kamerton.formats.brief import BRIEFS, Order
 from kamerton.formats.chat import ChatRow
@@ -39,7 +39,7 @@ def synthesise(settings: "SynthSettings", home: Path, out: Path, seed: int) -> N
     summary = counts(requests, settings, book, accepted)
     for split in ("train", "test"):
         write_rows(out / f"{split}.jsonl", chat_rows(accepted, split, settings.language))
-    write_rows(out / BRIEFS, orders(accepted, limits_of(settings)))
+    write_rows(out / BRIEFS, orders(accepted, settings))
     write_text(out / SUMMARY, json.dumps(summary, ensure_ascii=False, indent=2) + "\n")
     note(say("develop.synth_done", **{k: summary[k] for k in ("train", "test", "rejected")}))
     check_outcome(requests, book, accepted, left)
@@ -74,7 +74,7 @@ def _row(request: Request, answer: Answer, settings: "SynthSettings") -> LedgerR
     prompt, completion = answer.prompt_tokens, answer.completion_tokens
     cost = (prompt * settings.price_prompt + completion * settings.price_completion) / 1e6
     example = Example(request.ask.id, request.brief, answer.text, answer.finish_reason)
-    reason = answer.why or first_reason(OWN, example, Context(limits_of(settings)))
+    reason = answer.why or first_reason(OWN, example, Context(settings))
     return LedgerRow(
         id=request.ask.id,
         host=host_of(settings.base_url),
@@ -105,7 +105,7 @@ def _decide(requests: Sequence[Request], settings: "SynthSettings", book: Ledger
         for r in requests
         if r.ask.id in answered
     ]
-    reasons = judge(examples, limits_of(settings))
+    reasons = judge(examples, settings)
     book.decide(reasons)
     return [example for example in examples if not reasons[example.id]]
 
@@ -124,12 +124,12 @@ def chat_rows(accepted: Sequence[Example], split: str, language: str) -> list[Ch
     ]
 
 
-def orders(accepted: Sequence[Example], limits: Limits) -> list[Order]:
+def orders(accepted: Sequence[Example], settings: "SynthSettings") -> list[Order]:
     """What each row was ordered by, for scoring what a model answers to the same request."""
     return [
         Order(id=f"synth.{one.id}", brief=one.brief, shortest=fewest, longest=most)
         for one in accepted
-        for fewest, most in [limits.lengths[one.brief.channel]]
+        for fewest, most in [span(settings, one.brief)]
     ]
 
 

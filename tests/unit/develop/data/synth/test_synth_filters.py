@@ -6,11 +6,19 @@ from typing import Any
 import pytest
 
 from kamerton.develop.data.synth import filters
-from kamerton.develop.data.synth.filters import AMONG, OWN, Context, Example, Limits, judge
+from kamerton.develop.data.synth.filters import AMONG, OWN, Context, Example, judge
+from kamerton.develop.settings.synth import SynthSettings
 from kamerton.formats.brief import Brief
 
 LENGTHS = dict.fromkeys(("site", "email", "social", "billboard"), (10, 400)) | {"social": (40, 60)}
-LIMITS = Limits("ru", LENGTHS, near=0.5, semantic=0.9)
+
+
+def limits(language: str = "ru", near: float = 0.5, semantic: float = 0.9) -> SynthSettings:
+    given = {"language": language, "near": near, "semantic": semantic, "lengths": LENGTHS}
+    return SynthSettings.model_validate({"model": "m", "products": "p.yaml"} | given)
+
+
+LIMITS = limits()
 BRIEF = Brief(
     beginning="Добрый день!",
     task="собрать заявки",
@@ -28,8 +36,9 @@ def example(text: str = GOOD, id_: str = "a", finish: str = "stop", **changes: o
     return Example(id_, BRIEF.model_copy(update=changes), text, finish)
 
 
-def reason(text: str = GOOD, finish: str = "stop", limits: Limits = LIMITS, **changes: Any) -> str:
-    return filters.first_reason(OWN, example(text, "a", finish, **changes), Context(limits))
+def reason(text: str = GOOD, finish: str = "stop", own: str = "ru", **changes: Any) -> str:
+    context = Context(limits(own))
+    return filters.first_reason(OWN, example(text, "a", finish, **changes), context)
 
 
 def test_a_good_text_passes() -> None:
@@ -86,9 +95,8 @@ def test_a_gap_to_fill_in_is_caught(end: str, expected: str) -> None:
 def test_another_language_is_caught_and_a_name_is_not(
     text: str, language: str, expected: str
 ) -> None:
-    limits = Limits(language, LENGTHS, 0.5, 0.9)
     begun = BRIEF.beginning if text.startswith(BRIEF.beginning) else ""
-    assert reason(text, limits=limits, beginning=begun) == expected
+    assert reason(text, own=language, beginning=begun) == expected
 
 
 @pytest.mark.parametrize(
@@ -169,15 +177,15 @@ def test_the_share_of_common_runs_is_measured_and_the_line_belongs_to_it(far_apa
     """Two texts of 8 runs each with 5 in common are alike by 5 of 11; with 6 by 6 of 10."""
     one = "корпус а б в г д е ж з и"
     five, six = "корпус а б в г д е я ю э", "корпус а б в г д е ж ю э"
-    limits = Limits("ru", LENGTHS, near=0.6, semantic=1.0)
-    assert judge(texts(one, five), limits)["id1"] == ""
-    assert judge(texts(one, six), limits)["id1"] == "near"
+    line = limits(near=0.6, semantic=1.0)
+    assert judge(texts(one, five), line)["id1"] == ""
+    assert judge(texts(one, six), line)["id1"] == "near"
 
 
 def test_the_same_meaning_in_other_words_goes() -> None:
-    found = judge(texts(FIRST, SAME_MEANING, OTHER), Limits("ru", LENGTHS, 0.5, 0.85))
+    found = judge(texts(FIRST, SAME_MEANING, OTHER), limits(semantic=0.85))
     assert found == {"id0": "", "id1": "semantic", "id2": ""}
-    strict = Limits("ru", LENGTHS, 0.5, 1.0)
+    strict = limits(semantic=1.0)
     assert set(judge(texts(FIRST, SAME_MEANING, OTHER), strict).values()) == {""}
 
 

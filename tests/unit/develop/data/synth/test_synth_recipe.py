@@ -8,8 +8,8 @@ import pytest
 
 from kamerton.develop.data.synth import filters
 from kamerton.develop.data.synth import plan as prompts
-from kamerton.develop.data.synth.briefs import Counts, briefs, read_choices
-from kamerton.develop.data.synth.plan import limits_of, plan, sources
+from kamerton.develop.data.synth.briefs import briefs, read_choices
+from kamerton.develop.data.synth.plan import plan, sources
 from kamerton.develop.settings.synth import LengthSettings, SynthSettings
 
 Make = Callable[..., SynthSettings]
@@ -45,7 +45,7 @@ def test_settings_out_of_range_are_refused(settings: Make, change: dict[str, obj
 
 
 def test_the_settings_know_the_channels(settings: Make) -> None:
-    assert set(limits_of(settings()).lengths) == set(prompts.channel_words("ru"))
+    assert set(settings().lengths.model_dump()) == set(prompts.channel_words("ru"))
 
 
 def shipped(settings: Make) -> SynthSettings:
@@ -68,11 +68,11 @@ def test_the_shipped_recipe_is_sound(settings: Make) -> None:
 
 def test_the_shipped_shots_pass_the_filters(settings: Make, far_apart: None) -> None:
     own = shipped(settings)
-    drawn = briefs(read_choices(RECIPE / "products.ru.yaml"), Counts(60, 12), 1)
+    drawn = briefs(read_choices(RECIPE / "products.ru.yaml"), own, 1)
     shots = prompts.read_shots(RECIPE / "examples.ru.yaml", drawn)
     assert {shot.brief.channel for shot in shots} == {"site", "email", "social", "billboard"}
     examples = [filters.Example(str(i), s.brief, s.text) for i, s in enumerate(shots)]
-    assert set(filters.judge(examples, limits_of(own)).values()) == {""}
+    assert set(filters.judge(examples, own).values()) == {""}
 
 
 def test_the_shipped_requests_are_thirty_of_other_kinds() -> None:
