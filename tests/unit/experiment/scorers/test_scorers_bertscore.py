@@ -5,9 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from scored_texts import RUSSIAN, make_encoder
+from scored_texts import RUSSIAN
 
 from kamerton.experiment.scorers.bertscore import PACKAGED, _windows, bertscore
+from kamerton.experiment.selfcheck.texts import make_encoder
 from kamerton.formats.errors import InputError
 
 ANSWERS = ["The idol of Pomos is carved from bronze.", "a lady in the museum", "Где хранится идол?"]
