@@ -92,8 +92,8 @@ def _check(
         groups = [mine[key][1] for key in common]
         both = stats.Paired(differences, groups, margin, (-WIDEST, WIDEST))
     else:
-        asked = ([s for s in one.of() if s.held_out == held_out] for one in (run, other))
-        both = paired(*matched(*asked, criterion), criterion, margin)
+        ours, theirs = ([s for s in r.of() if s.held_out == held_out] for r in (run, other))
+        both = paired(*matched(ours, theirs, criterion), criterion, margin)
     if not both.groups:
         hint = "gate_no_safety" if criterion == SAFETY else "gate_nothing"
         values = {"criterion": criterion, "held_out": held_out}

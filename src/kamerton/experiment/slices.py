@@ -51,8 +51,8 @@ def slices(
     members = []
     for run in runs[1:]:
         for part, ids in parts:
-            asked = ([s for s in of.of() if s.question_id in ids] for of in (run, first))
-            both = matched(*asked, on.primary)
+            ours, theirs = ([s for s in r.of() if s.question_id in ids] for r in (run, first))
+            both = matched(ours, theirs, on.primary)
             members.append((run, part, paired(*both, on.primary, on.margin)))
     kept = [m for m in members if len(set(m[2].groups)) >= LEAST_GROUPS]
     family = [tested for _, _, tested in kept]

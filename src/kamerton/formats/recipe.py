@@ -67,10 +67,10 @@ def read_list(path: Path, model: type[Model]) -> list[Model]:
         return TypeAdapter(list[model]).validate_python(raw)  # type: ignore[valid-type]
     except ValidationError as error:
         first = error.errors()[0]
-        location = first["loc"]
-        entry = raw[location[0]] if isinstance(raw, list) and location else None
+        place = next(iter(first["loc"]), "")
+        entry = raw[place] if isinstance(raw, list) and isinstance(place, int) else None
         name = f": {entry['id']}" if isinstance(entry, dict) and "id" in entry else ""
-        field = ".".join(map(str, location)) or "-"
+        field = ".".join(map(str, first["loc"])) or "-"
         raise InputError(
             "formats.bad_field", where=f"{path}{name}", field=field, why=first["msg"]
         ) from error

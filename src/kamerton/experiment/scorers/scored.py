@@ -74,8 +74,9 @@ class Scorer:
         if not answers:
             raise InputError("experiment.scorer_no_answers")
         if len(answers) != len(references):
-            counts = {"answers": len(answers), "references": len(references)}
-            raise InputError("experiment.scorer_lengths", **counts)
+            raise InputError(
+                "experiment.scorer_lengths", answers=len(answers), references=len(references)
+            )
         for place, those in enumerate(references):
             if isinstance(those, str) or not those:
                 raise InputError("experiment.scorer_no_reference", where=f"references[{place}]")

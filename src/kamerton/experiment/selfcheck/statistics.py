@@ -121,7 +121,7 @@ def _sign_flips() -> float:
 
 def _chance(successes: int, n: int, share: float) -> float:
     """Of so many successes in n draws."""
-    return comb(n, successes) * share**successes * (1 - share) ** (n - successes)
+    return float(comb(n, successes) * share**successes * (1 - share) ** (n - successes))
 
 
 def _covered(intervals: Sequence[Interval], share: float) -> float:
@@ -133,7 +133,7 @@ def _covered(intervals: Sequence[Interval], share: float) -> float:
 
 def _alarms(n: int) -> float:
     """Largest chance that McNemar's exact test of equal arms has p <= ALPHA; n questions: exact."""
-    of_discordant = [
+    of_discordant: list[float] = [
         sum(comb(m, b) / 2**m for b in range(m + 1) if stats.mcnemar(b, m - b) <= ALPHA)
         for m in range(n + 1)
     ]

@@ -98,8 +98,8 @@ def load(
             rows = draw(_local(place, source.split, of), {split: sizes[split]}, of.columns)[split]
         if (has := len(rows)) < sizes[split]:
             if sample_sizes and split in sample_sizes:
-                values = {"part": split, "has": has, "wanted": sizes[split]}
-                raise InputError("develop.read_too_few", where=name_or_folder, **values)
+                counts = {"has": has, "wanted": sizes[split]}
+                raise InputError("develop.read_too_few", where=name_or_folder, part=split, **counts)
             note(say("develop.read_small_sample", name=name_or_folder, part=split, has=has))
         yield from rows
     elif place is None:
