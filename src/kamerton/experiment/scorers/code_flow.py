@@ -78,8 +78,9 @@ def _merged(edges: Sequence[_Edge]) -> list[_Edge]:
     for edge in edges:
         if edge.place in touched:
             first = by_place.setdefault(edge.place, edge)
-            parents = tuple(dict.fromkeys(first.parents + edge.parents))
-            by_place[edge.place] = replace(first, parents=parents)
+            if first is not edge:
+                parents = tuple(dict.fromkeys(first.parents + edge.parents))
+                by_place[edge.place] = replace(first, parents=parents)
     return list(by_place.values())
 
 
