@@ -154,7 +154,7 @@ def test_without_a_sandbox_nothing_is_run(tmp_path: Path, options: Options) -> N
 def test_published_figures_name_task_prompt_and_source(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {one.task for task in TASKS for one in published(task)} == {"gsm8k", "humaneval"}
     assert [one.score for one in published("gsm8k")] == [56.9, 74.4]
-    assert all(one.source and one.prompt.ru for task in TASKS for one in published(task))
+    assert all(one.source and one.prompt["ru"] for task in TASKS for one in published(task))
     monkeypatch.setenv("KAMERTON_LANG", "ru")
     told = published_lines("humaneval")
     assert "pass@1 28.8 %" in told[1] and "arXiv 2107.03374" in told[1] and len(told) == 3
