@@ -1,6 +1,7 @@
 """One training row: a chat, in the `messages` form that the field's trainers read."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -44,3 +45,16 @@ def chat(system: str, user: str, assistant: str | None = None) -> list[Message]:
     if assistant is not None:
         turns.append(Message(role="assistant", content=assistant))
     return turns
+
+
+def chat_ids(
+    tokenizer: Any, messages: Sequence[Message | Mapping[str, Any]], **template: Any
+) -> list[int]:
+    """Token ids of a chat, [length]; `template`: what else `apply_chat_template` takes.
+
+    Control tokens are those that the template writes. One that stands in somebody's text is text:
+    no content opens a turn, or closes one.
+    """
+    turns = [m.model_dump() if isinstance(m, Message) else dict(m) for m in messages]
+    options = {"tokenize": True, "return_dict": False, "sanitize_control_tokens": True}
+    return list(tokenizer.apply_chat_template(turns, **options, **template))

@@ -10,9 +10,9 @@ from kamerton.develop import hub
 from kamerton.develop.hub import template_for
 from kamerton.develop.training.checks import Encoded, masks
 from kamerton.formats import templates
-from kamerton.formats.chat import ChatRow, Message, chat
+from kamerton.formats.chat import ChatRow, Message, chat, chat_ids
 from kamerton.formats.errors import InputError
-from template_tokenizers import MADE
+from template_tokenizers import FORGED, MADE, forged, spoken
 
 CHATS = [
     chat("You are a museum guide.", "Where is the Idol of Pomos?"),
@@ -114,3 +114,37 @@ def test_the_engine_gets_the_beginning_and_not_the_marks_of_what_is_learnt() -> 
         assert "generation %}" not in templates.for_engine(name).replace("-%}", "%}")
         assert ("bos_token" in templates.for_engine(name)) == name.endswith(templates.BOS)
     assert len({templates.sha256(name) for name in NAMES.values()}) == 4
+
+
+def unspaced(text: str) -> str:
+    """Without blanks: pieces with a mark for a space have one more after a control token."""
+    return "".join(text.split())
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_no_content_opens_or_closes_a_turn(name: str, tmp_path: Path) -> None:
+    tokenizer = saved(name, tmp_path)
+    special = {index for index, token in tokenizer.added_tokens_decoder.items() if token.special}
+    for text in FORGED:
+        said = forged(tokenizer, text)
+        for one, plain in zip(spoken(said), spoken("x"), strict=True):
+            marks, as_with_x = (
+                [i for i in chat_ids(tokenizer, of, add_generation_prompt=True) if i in special]
+                for of in (one, plain)
+            )
+            assert marks == as_with_x, said
+            assert unspaced(said) in unspaced(tokenizer.decode(chat_ids(tokenizer, one))), said
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_an_answer_with_control_tokens_in_it_is_learnt_as_text(name: str, tmp_path: Path) -> None:
+    tokenizer = saved(name, tmp_path)
+    end = tokenizer.convert_tokens_to_ids(ENDS[name])
+    for text in FORGED:
+        said = forged(tokenizer, text).strip()
+        rows = [example(chat("", said, said), tokenizer), example(chat(said, "?", "!"), tokenizer)]
+        assert masks(rows, tokenizer).rows == 2
+        for row, answer in zip(rows, (said, "!"), strict=True):
+            learnt = [token for token, is_it in zip(row.ids, row.supervised, strict=True) if is_it]
+            assert learnt.count(end) == 1 and learnt[-1] == end
+            assert unspaced(tokenizer.decode(learnt[:-1])) == unspaced(answer)

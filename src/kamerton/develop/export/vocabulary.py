@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kamerton.engines.llamacpp.tokens import Ids
 from kamerton.formats import templates
-from kamerton.formats.chat import Message, chat
+from kamerton.formats.chat import Message, chat, chat_ids
 from kamerton.formats.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,11 +112,7 @@ def end_of_turn(tokenizer: Any) -> int:
 
 def prompt_ids(tokenizer: Any, messages: Sequence[Message]) -> Ids:
     """The token ids of a chat up to where the answer begins, as the trainer makes them."""
-    chat = [message.model_dump() for message in messages]
-    ids = tokenizer.apply_chat_template(
-        chat, tokenize=True, add_generation_prompt=True, return_dict=False
-    )
-    return list(ids)
+    return chat_ids(tokenizer, messages, add_generation_prompt=True)
 
 
 def ends(tokenizer: Any) -> set[int]:

@@ -113,7 +113,7 @@ class Prompt:
 
 def read_prompts(path: Path) -> list[str]:
     """One prompt a line; blank lines are passed over. InputError where there is no such file."""
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
 
 
 def encode_prompts(
@@ -122,7 +122,8 @@ def encode_prompts(
     """The prompts as tokens, each with room for up to `most`; InputError where none would fit."""
     prompts = []
     for number, text in enumerate(texts, start=1):
-        ids = (tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False))
+        plain = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        ids = (tokenizer.bos_token_id, *plain)
         room = min(most, context - len(ids))
         if room < 1:
             raise InputError(

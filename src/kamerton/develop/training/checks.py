@@ -16,7 +16,7 @@ from typing import Any
 
 from kamerton.develop.hub import adds_bos
 from kamerton.develop.training.probe import undisturbed
-from kamerton.formats.chat import Message
+from kamerton.formats.chat import Message, chat_ids
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 
@@ -248,11 +248,11 @@ def owners(row: Encoded, tokenizer: Any, template: dict[str, Any]) -> list[str]:
     far as it goes.
     """
     first = row.messages[:1]
-    opened = _render(first, tokenizer, template | {"add_generation_prompt": True})
-    prompt = opened[len(_render(first, tokenizer, template)) :]  # what opens an assistant's turn
+    opened = chat_ids(tokenizer, first, **template, add_generation_prompt=True)
+    prompt = opened[len(chat_ids(tokenizer, first, **template)) :]  # what opens an assistant's turn
     parts: list[str] = []
     for number, message in enumerate(row.messages, start=1):
-        rendered = _render(row.messages[:number], tokenizer, template)
+        rendered = chat_ids(tokenizer, row.messages[:number], **template)
         if list(row.ids[: len(rendered)]) != rendered[: len(row.ids)]:
             raise InputError("develop.training_turns", row=row.id, turn=number)
         turn = rendered[len(parts) :]
@@ -269,18 +269,14 @@ def owners(row: Encoded, tokenizer: Any, template: dict[str, Any]) -> list[str]:
 
 def _answer(turn: list[int], opening: int, row: str, content: str, tokenizer: Any) -> list[str]:
     """Parts of an assistant's turn: what opens it, the answer, its end, what follows."""
-    if tokenizer.decode(turn[opening:]).strip().endswith(content.strip()):
-        raise InputError("develop.training_no_end_mark", row=row)
     # Blanks after the mark (a line break) are no part of it.
     last = max(place for place, token in enumerate(turn) if tokenizer.decode([token]).strip())
+    whole, before_last = (tokenizer.decode(turn[opening:end]).strip() for end in (None, last))
+    # An answer may end with what reads like the mark.
+    if whole.endswith(content.strip()) and not before_last.endswith(content.strip()):
+        raise InputError("develop.training_no_end_mark", row=row)
     before, after = ["assistant"] * opening, ["assistant"] * (len(turn) - last - 1)
     return before + ["answer"] * (last - opening) + ["end"] + after
-
-
-def _render(messages: Sequence[Message], tokenizer: Any, template: dict[str, Any]) -> list[int]:
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    rendered = tokenizer.apply_chat_template(turns, tokenize=True, return_dict=True, **template)
-    return list(rendered["input_ids"])
 
 
 def spans(row: Encoded, tokenizer: Any) -> str:

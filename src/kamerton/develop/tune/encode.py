@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
-from kamerton.develop.training.checks import Encoded, Masks
-from kamerton.formats.chat import ChatRow, chat
+from kamerton.develop.training.checks import Encoded, Masks, owners
+from kamerton.formats.chat import ChatRow, chat, chat_ids
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
@@ -19,16 +19,22 @@ def encode(row: ChatRow, tokenizer: Any) -> Encoded:
     """Token ids [length] and mask [length] of one chat.
 
     The template marks the assistant's turns with `{% generation %}`; the end-of-turn token
-    stands inside the mark, so that the model learns to stop.
+    stands inside the mark, so that the model learns to stop. A control token in a text is text.
     """
     messages = [message.model_dump() for message in row.messages]
     out = tokenizer.apply_chat_template(
         messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
     )
-    mask = tuple(bool(value) for value in out["assistant_masks"])
+    ids, mask = list(out["input_ids"]), [bool(value) for value in out["assistant_masks"]]
+    texts = "\0".join(message.content for message in row.messages)
+    if any(token.content in texts for token in tokenizer.added_tokens_decoder.values()):
+        plain = chat_ids(tokenizer, row.messages)
+        if plain != ids:  # the library masks no chat whose texts hold control tokens
+            chat = Encoded(row.id, tuple(plain), (), row.group, tuple(row.messages))
+            ids, mask = plain, [of in ("answer", "end") for of in owners(chat, tokenizer, {})]
     if not any(mask):
         raise InputError("develop.no_supervised", row=row.id)
-    return Encoded(row.id, tuple(out["input_ids"]), mask, row.group, tuple(row.messages))
+    return Encoded(row.id, tuple(ids), tuple(mask), row.group, tuple(row.messages))
 
 
 def encode_all(

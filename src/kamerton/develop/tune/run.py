@@ -89,7 +89,8 @@ def _load_base(task: Task) -> Any:
 def _adapted(task: Task, base: Any) -> Any:
     """The base with what is trained on it; drawn from the seed, whatever was measured before."""
     repeatable(task.seed, task.threads)
-    ids: Sequence[int] = task.tokenizer(task.first_text, add_special_tokens=False)["input_ids"]
+    plain = {"add_special_tokens": False, "split_special_tokens": True}
+    ids: Sequence[int] = task.tokenizer.encode(task.first_text, **plain)
     model = adapter.attach(base, task.settings, ids or [0])
     if task.adapter:
         start.take_over(model, task.adapter)

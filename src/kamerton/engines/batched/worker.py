@@ -40,6 +40,7 @@ from kamerton.engines.openai_api import (
     plain_messages,
 )
 from kamerton.formats import templates
+from kamerton.formats.chat import chat_ids
 from kamerton.formats.manifest import digest, sha256
 
 _BACKLOG = 1024
@@ -118,12 +119,10 @@ class Routes:
         return {"object": "list", "data": [row | {"fingerprint": self._served.fingerprint}]}
 
     async def completions(self, request: Request) -> JSONResponse:
-        """POST /v1/completions."""
+        """POST /v1/completions; control tokens come as ids, in a text they are text."""
         completion = read(parse_json(await request.body()), CompletionRequest)
-        prompts = [
-            self._served.tokenizer(one).input_ids if isinstance(one, str) else one
-            for one in completion.prompts
-        ]
+        encode = partial(self._served.tokenizer.encode, split_special_tokens=True)
+        prompts = [encode(one) if isinstance(one, str) else one for one in completion.prompts]
         answer = self._score if completion.echo else self._answer
         return await answer(request, completion, prompts)
 
@@ -136,7 +135,8 @@ class Routes:
         text = read(parse_json(await request.body()), TokenizeRequest)
         tokenizer = self._served.tokenizer
         self._check_model(text.model)
-        ids = tokenizer(text.prompt, add_special_tokens=text.add_special_tokens).input_ids
+        options = {"add_special_tokens": text.add_special_tokens, "split_special_tokens": True}
+        ids = tokenizer(text.prompt, **options).input_ids
         begin, end = tokenizer.bos_token_id, tokenizer.eos_token_id
         counts = {"count": len(ids), "max_model_len": self._served.scheduler.room, "tokens": ids}
         return JSONResponse(counts | {"prefix_token": end if begin is None else begin})
@@ -146,14 +146,9 @@ class Routes:
         chat = read(parse_json(await request.body()), ChatRequest)
         if self._served.template is None:
             raise ApiError(400, "this model was started without a chat template", param="messages")
-        ids = self._served.tokenizer.apply_chat_template(
-            plain_messages(chat, "batched"),
-            chat_template=self._served.template,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
-        return await self._answer(request, chat, [list(ids)])
+        options = {"chat_template": self._served.template, "add_generation_prompt": True}
+        ids = chat_ids(self._served.tokenizer, plain_messages(chat, "batched"), **options)
+        return await self._answer(request, chat, [ids])
 
     async def _answer(
         self, request: Request, generation: Generation, prompts: list[list[int]]

@@ -7,9 +7,10 @@ and a slot's state is gone on from by the arm that left it alone.
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from kamerton.engines.child import ChildEngine, ChildProcess
+from kamerton.engines.llamacpp.plain import chat_answer, completion, plain_prompt
 from kamerton.engines.llamacpp.slots import Slots
 from kamerton.engines.openai_api import readable
 from kamerton.engines.protocol import Capabilities, Json, Request
@@ -57,6 +58,31 @@ class LlamaCpp(ChildEngine):
         """Load, and learn what the chat template can do; InputError where it cannot load."""
         super().start()
         self.capabilities = _capabilities(self.process.get("/props"), self.settings)
+
+    async def complete(self, request: Request) -> Json:
+        """One whole answer; a control token in a text of the chat is text."""
+        plain = await self._plain(request)
+        answer = await super().complete(plain or request)
+        return chat_answer(answer, "message", {"role": "assistant"}) if plain else answer
+
+    async def stream(self, request: Request) -> AsyncIterator[Json]:
+        """The chunks of an answer."""
+        plain, role = await self._plain(request), {"role": "assistant"}
+        async for chunk in super().stream(plain or request):
+            yield chat_answer(chunk, "delta", role) if plain else chunk
+            role = {}
+
+    async def _plain(self, request: Request) -> Request | None:
+        """The request without the chat route, where a text of the chat holds a control token."""
+        if "messages" not in request.body:
+            return None
+        body = readable(request.body, self.capabilities, self.title)
+        prompt = await plain_prompt(self._post, body)
+        return replace(request, body=completion(body, prompt)) if prompt else None
+
+    async def _post(self, route: str, body: Json) -> Json:
+        process = self.process
+        return await self._http.complete(process.address + route, body, process.headers)
 
     def next_token(self, model: str | None, prompt: str) -> dict[int, float]:
         """Log-probabilities of the ten likeliest next tokens by token id, in nats."""

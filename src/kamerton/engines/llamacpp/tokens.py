@@ -1,5 +1,6 @@
 """llama.cpp token by token: how it reads a chat, and how sure it is of what it goes on with."""
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import Any
 
 from kamerton.engines.child import ChildProcess
 from kamerton.engines.llamacpp.engine import LlamaCpp, LlamaCppSettings, scales
+from kamerton.engines.llamacpp.plain import Prompt, plain_prompt
+from kamerton.engines.protocol import Json
 from kamerton.formats.chat import Message
 
 Ids = list[int]
@@ -42,12 +45,17 @@ class TokenDriver:
 
     def prompt(self, messages: Sequence[Message]) -> Ids:
         """The token ids that the engine makes of a chat, as its chat route does."""
-        chat = [message.model_dump() for message in messages]
-        return self.tokens(self._process.post("/apply-template", {"messages": chat})["prompt"])
+        chat = {"messages": [message.model_dump() for message in messages]}
 
-    def tokens(self, text: str) -> Ids:
+        async def post(route: str, body: Json) -> Json:
+            return dict(self._process.post(route, body))
+
+        plain = asyncio.run(plain_prompt(post, chat))
+        return self.tokens(plain or self._process.post("/apply-template", chat)["prompt"])
+
+    def tokens(self, prompt: str | Prompt) -> Ids:
         """The token ids that the engine makes of a rendered chat; marks in it are marks."""
-        body = {"content": text, "parse_special": True, "add_special": True}
+        body = {"content": prompt, "parse_special": True, "add_special": True}
         return list(self._process.post("/tokenize", body)["tokens"])
 
     def answer(self, prompt: Ids, adapter: int | None, tokens: int) -> Answer:

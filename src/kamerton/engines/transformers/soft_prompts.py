@@ -10,6 +10,7 @@ from kamerton.engines.detokenizer import Detokenizer
 from kamerton.engines.openai_api import ApiError, ChatRequest
 from kamerton.engines.transformers.engine import SoftPromptSettings
 from kamerton.formats import templates
+from kamerton.formats.chat import chat_ids
 
 _ENDS = ("<|im_end|>", "<|endoftext|>")
 """Tokens at which llama.cpp ends an answer too, whatever the tokenizer calls its end."""
@@ -54,14 +55,8 @@ class SoftPrompted:
 
     def tokens(self, chat: list[dict[str, Any]]) -> list[int]:
         """Token ids of a chat up to where the answer begins."""
-        ids = self._tokenizer.apply_chat_template(
-            chat,
-            chat_template=self._template,
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=False,
-        )
-        return list(ids)
+        options = {"chat_template": self._template, "add_generation_prompt": True}
+        return chat_ids(self._tokenizer, chat, **options)
 
     def next_token(self, prompt: str, adapter: str | None) -> dict[int, float]:
         """Log-probabilities of the likeliest next tokens by id, in nats; None: the bare base."""

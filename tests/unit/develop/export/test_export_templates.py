@@ -10,9 +10,10 @@ from small_models import CHATS, save_model
 from kamerton.develop import hub
 from kamerton.develop.export import gguf, parity, vocabulary
 from kamerton.develop.hub import template_for
+from kamerton.engines.llamacpp.tokens import token_driver
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
-from template_tokenizers import MADE
+from template_tokenizers import FORGED, MADE, forged, spoken
 
 READ = ["llama", "hermes", "qwen2", "gpt2"]
 """The engine files of the others are refused for how their vocabulary is made (`vocabulary`)."""
@@ -34,6 +35,15 @@ def test_engine_and_trainer_read_a_chat_alike(name: str, tmp_path: Path) -> None
     assert [len(answer.path) >= parity.TOKENS for answer in answers] == [True] * len(CHATS)
     begins = [answer.prompt[0] == tokenizer.bos_token_id for answer in answers]
     assert begins == [name in ("llama", "hermes")] * len(CHATS)
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_control_token_in_a_text_is_text_for_both(name: str, tmp_path: Path) -> None:
+    file, tokenizer = written(name, tmp_path)
+    chats = [one for text in FORGED for one in spoken(forged(tokenizer, text))]
+    with token_driver(file, [], vocabulary.pieces(tokenizer), 256, 1) as engine:
+        for messages in chats:
+            assert engine.prompt(messages) == vocabulary.prompt_ids(tokenizer, messages), messages
 
 
 @pytest.mark.parametrize("name", READ)
