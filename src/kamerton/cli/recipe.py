@@ -8,7 +8,7 @@ import typer
 
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.formats.errors import InputError
-from kamerton.formats.recipe import read_yaml
+from kamerton.formats.recipe import dump_yaml, read_yaml
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 
@@ -42,15 +42,13 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Print a recipe with all its values, defaults included."""
-    import yaml
-
     from kamerton.app.recipe import find, resolve
 
     tree = resolve(find(recipe), preset, tuple(sets or ())).model_dump(mode="json")
     if as_json:
         print_json(tree)
     else:
-        typer.echo(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), nl=False)
+        typer.echo(dump_yaml(tree), nl=False)
 
 
 @app.command("cp", help="cli.help_recipe_cp")

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
@@ -23,14 +32,52 @@ class Section(BaseModel):
     renamed: ClassVar[dict[str, str]] = {}
     """Former names of keys, for the hint where one of them is used."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switch_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`false` is no 0: as the least similarity, say, it would not switch anything off."""
+        annotation: Any = cls.model_fields[str(info.field_name)].annotation
+        kinds = {annotation, *get_args(annotation)}
+        if isinstance(value, bool) and kinds & {int, float} and bool not in kinds:
+            raise PydanticCustomError("switch", "{told}", {"told": say("formats.switch")})
+        return value
+
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 reads `2e-5` as a text and keeps the last of two equal keys: here neither."""
+    """YAML 1.2 (core schema), where `off` and `no` are texts; of two equal keys none is dropped."""
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}  # type: ignore[misc]
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+class _Dumper(yaml.SafeDumper):
+    """Quotes what `_Loader` would read as something else than a text, and nothing more."""
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}  # type: ignore[misc]
+
+
+_DIGITS = "-+0123456789"
+_CORE = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", _DIGITS),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        f".{_DIGITS}",
+    ),
+    "merge": (r"<<", "<"),
+}
+"""Tag to the plain scalars that have it, and how they begin (YAML 1.2.2, 10.3.2)."""
+for _tag, (_pattern, _firsts) in _CORE.items():
+    for _of in (_Loader, _Dumper):
+        _of.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_firsts)
+        )
+
+
+def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node))
+    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
@@ -45,6 +92,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 
 
 def read_yaml(path: Path) -> Any:
@@ -89,6 +137,11 @@ def parse_yaml(text: str, name: str) -> Any:
         raise InputError("formats.yaml_syntax", where=where, why=why) from error
     finally:
         loader.dispose()
+
+
+def dump_yaml(tree: Tree) -> str:
+    """A tree as YAML that `parse_yaml` reads back to the same tree."""
+    return str(yaml.dump(tree, Dumper=_Dumper, allow_unicode=True, sort_keys=False))
 
 
 def load(path: Path, preset: str | None = None, sets: tuple[str, ...] = ()) -> Tree:

@@ -1,11 +1,21 @@
 """YAML to checked settings: numbers, lines, presets, --set, and what was probably meant."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from kamerton.formats.errors import InputError
-from kamerton.formats.recipe import Section, line_of, load, merged, parse_set, parse_yaml, validate
+from kamerton.formats.recipe import (
+    Section,
+    dump_yaml,
+    line_of,
+    load,
+    merged,
+    parse_set,
+    parse_yaml,
+    validate,
+)
 
 
 class Inner(Section):
@@ -30,11 +40,58 @@ def recipe(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("text", "value"), [("2e-5", 2e-5), ("1E3", 1000.0), ("-1.5e2", -150.0), ("2", 2), ("e5", "e5")]
+WRITTEN: dict[object, str] = {
+    2e-5: "2e-5",
+    1000.0: "1E3 1e+3 1000. 1000.0",
+    -150.0: "-1.5e2",
+    0.5: ".5 +.5 5.e-1",
+    2: "2 +2 02 0x2 0o2",
+    10: "010 10 0xA 0o12",
+    True: "true True TRUE",
+    False: "false False FALSE",
+    None: "null Null NULL ~",
+}
+"""Values to how people write them; all else is a text."""
+PLAIN = (
+    "off Off OFF on On ON yes Yes YES no No NO y Y n N e5 1_000 12:30 1:2:3.5 0b11 +0x2 2026-01-31 "
+    "true. nulls ~x 1e 1.2.3 . .. +.inf.x ="
 )
-def test_numbers_as_people_write_them(text: str, value: object) -> None:
-    assert parse_yaml(f"a: {text}", "x") == {"a": value}
+
+
+@pytest.mark.parametrize("value", WRITTEN)
+def test_values_as_people_write_them(value: object) -> None:
+    for text in WRITTEN[value].split():
+        for read in (parse_yaml(f"a: {text}", "x")["a"], parse_set(f"a={text}")["a"]):
+            assert (read, type(read)) == (value, type(value)), text
+
+
+def test_all_else_is_a_text_and_is_read_back_as_it_was() -> None:
+    for text in PLAIN.split():
+        assert parse_yaml(f"a: {text}", "x") == {"a": text} == parse_set(f"a={text}"), text
+    said = [*PLAIN.split(), *" ".join(WRITTEN.values()).split()]
+    said += ["", " ", "-", "a: b", "#", "«off»", "[1]", "0o8", "<<", "null", "two\nlines"]
+    tree = {"texts": said, "numbers": [1e-5, 1e300, float("inf"), 0, -3], "off": True, "no": None}
+    assert parse_yaml(dump_yaml(tree), "x") == tree
+    assert "- off\n" in dump_yaml({"a": ["off"]})
+
+
+@pytest.mark.parametrize("text", ["yes", "on", "true", "True", "no", "off", "false"])
+def test_a_switch_may_be_said_in_any_of_these_words(text: str, tmp_path: Path) -> None:
+    class Switched(Section):
+        """A switch, and a number that may be switched off."""
+
+        fast: bool = False
+        near: Literal["auto", "off"] | float = "off"
+
+    path = tmp_path / "r.yaml"
+    path.write_text(f"fast: {text}\n", "utf-8")
+    assert validate(load(path), Switched, path).fast is (text.lower() in ("yes", "on", "true"))
+    path.write_text(f"near: {text}\n", "utf-8")
+    if text == "off":
+        assert validate(load(path), Switched, path).near == "off"
+        return
+    said = message(validate, load(path), Switched, path)
+    assert f"{path}:1" in said and "near" in said and (text in said or text.capitalize() in said)
 
 
 def test_a_recipe_with_preset_and_set(recipe: Path) -> None:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from kamerton.experiment.metrics import RIGHT
 from kamerton.experiment.report import blocks, plot, words
 from kamerton.experiment.report.blocks import Block, Section, Text
@@ -14,6 +12,7 @@ from kamerton.experiment.report.figures import capital, duration, figure, in_poi
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
 from kamerton.experiment.report.table import grid, wrapped
 from kamerton.formats.manifest import StageName
+from kamerton.formats.recipe import dump_yaml
 from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Summary
 from kamerton.formats.serving import BASE, RAG
 
@@ -263,12 +262,11 @@ def lineage(run: Run) -> list[Section]:
 
 def rerun(run: Run, note: str, figures: Sequence[tuple[str, Sequence[Block]]]) -> Section:
     """The command, and details behind a click: `figures`, the software, the whole recipe."""
-    recipe = yaml.safe_dump(run.recipe, allow_unicode=True, sort_keys=False)
     versions = [blocks.Figures(list(run.versions.items()))] if run.versions else []
     details = [
         *figures,
         (text("details_versions"), versions),
-        (text("details_recipe"), [blocks.Code(recipe)]),
+        (text("details_recipe"), [blocks.Code(dump_yaml(run.recipe))]),
     ]
     shown = [blocks.Details(title, inner) for title, inner in details if inner]
     return Section(text("rerun_title"), [blocks.Code(run.command), Text(note, "quiet"), *shown])
