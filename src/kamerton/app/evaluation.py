@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import insist_file
 from kamerton.pipeline.folder import ROOT
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def evaluate_task(
     InputError where there is no such task, for data that cannot be used, and where the model
     cannot be had: all that can be checked is checked before a model is started.
     """
-    from kamerton.experiment.ask.evaluate import evaluate
+    from kamerton.experiment.ask.evaluate import RESULTS, evaluate
     from kamerton.experiment.tasks import ASKED, TASKS
 
     if task not in ASKED:
@@ -57,6 +58,7 @@ def evaluate_task(
         here.resolve().name if here.is_dir() else choice.model
     )
     folder = out or eval_folder(task, address)
+    insist_file(folder / RESULTS)
     with _running(choice) as model:
         return evaluate(evaluation, model, folder), folder
 

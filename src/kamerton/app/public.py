@@ -147,6 +147,7 @@ def grade(
     answers: str | Path | Sequence[Mapping[str, object]],
     data: str | Path | None = None,
     *,
+    against: str | Path | Sequence[Mapping[str, object]] | None = None,
     scorers: Sequence[str] = (),
     max_unparsed: float = 0.2,
     seed: int = 0,
@@ -154,9 +155,11 @@ def grade(
     """Answers that were made elsewhere, graded as our own are, with intervals.
 
     `answers`: a file, or rows such as {"id": …, "answers": ["…"]}; `data`: the problems or
-    references; `max_unparsed`: the largest share without a readable number that is no complaint.
+    references; `against`: other answers to the same questions, whose difference is told too;
+    `max_unparsed`: the largest share without a readable number that is no complaint.
     """
     from kamerton.experiment.tasks import GRADED, TASKS, Options
+    from kamerton.experiment.tasks.against import grade_against
 
     if task not in GRADED:
         raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADED))
@@ -166,8 +169,11 @@ def grade(
         max_unparsed=max_unparsed,
         scorers=tuple(scorers),
     )
-    with _file(answers) as path:
-        outcome = TASKS[task].grade(path, options)
+    with _file(answers) as path, _file(against or ()) as other:
+        if against is None:
+            outcome = TASKS[task].grade(path, options)
+        else:
+            outcome = grade_against(TASKS[task], path, other, options)
     return Graded(task, outcome.figures, outcome.lines, outcome.items, outcome.complaint)
 
 
@@ -244,7 +250,7 @@ def _file(answers: str | Path | Sequence[Mapping[str, object]]) -> Iterator[Path
         return
     with TemporaryDirectory() as folder:
         path = Path(folder) / "answers.jsonl"
-        rows = (json.dumps(dict(row), ensure_ascii=False) + "\n" for row in answers)
+        rows = (json.dumps(dict(row)) + "\n" for row in answers)
         path.write_text("".join(rows), "utf-8")
         yield path
 

@@ -20,6 +20,7 @@ SUBCOMMANDS: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
     "add_completion": True,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 """Plain help: it starts faster, and logs and pipes stay readable."""
 

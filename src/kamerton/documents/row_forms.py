@@ -4,11 +4,11 @@ A new form is one entry of `FORMS`. Texts are kept as they are, spaces too: code
 Columns that a form does not use are passed over.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kamerton.documents.tables import whole_text
 from kamerton.formats.chat import ChatRow, Message, Role
 from kamerton.formats.errors import InputError
 from kamerton.formats.preference import PreferenceRow
@@ -25,8 +25,6 @@ ROLES: dict[str, Role] = {
     "model": "assistant",
 }
 """What the field calls the three roles, in OpenAI's and in ShareGPT's form."""
-_HALF = re.compile("[\ud800-\udfff]")
-"""Half a character: JSON can write it as \\ud83d, UTF-8 cannot."""
 
 Row = Mapping[str, Any]
 
@@ -278,11 +276,5 @@ def _answer(value: Any, column: str, options: Options) -> str:
 
 def _checked(value: Any, column: str, options: Options) -> str:
     """A text as it is, empty where only spaces are in it; numbers are written out, NaN is none."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value) if value == value else ""
-    if not isinstance(value, str):
-        values = {"column": column, "found": type(value).__name__}
-        raise InputError("documents.not_text", where=options.where, **values)
-    if _HALF.search(value):
-        raise InputError("documents.half", where=options.where, column=column)
-    return value if value.strip() else ""
+    text = whole_text(value, column, options.where)
+    return text if text.strip() else ""

@@ -5,28 +5,37 @@ of JSON the whole file is, and of Parquet one batch. Separator and charset of a 
 first lines.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
 from kamerton.documents.charset import decode
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import objects, parse_json
 
 LINE_LIMIT = 64 * 1024**2
 """Most bytes of one line, and most characters of one cell of a CSV."""
 JSON_LIMIT = 1024**3
 """Most bytes of a JSON file, which is read whole."""
 SEPARATORS = ",;\t"
+STDIN = "-"
+"""The name of standard input."""
+_HEAD = 64
 _BATCH = 256
 _PROBE = 1 << 20
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON can write it as \\ud83d, UTF-8 cannot."""
 _QUOTED = re.compile(r'"(?:[^"]|"")*"?')
 
 Row = dict[str, Any]
@@ -34,16 +43,22 @@ Placed = tuple[str, Row]
 """A row after its place."""
 
 
-def read_table(path: Path, unnamed: str = "") -> Iterator[Placed]:
+def read_table(path: Path, any_name: bool = False) -> Iterator[Placed]:
     """Each row with its place: `file:line` in CSV and JSONL, `file#row` (from 1) elsewhere.
 
-    Blank lines are passed over. `unnamed` is the suffix of what a name of no known suffix stands
-    for. InputError: a file that is missing, empty, broken or of another
-    kind, a line over `LINE_LIMIT`, a row that is no object or lacks cells.
+    Blank lines are passed over. `-` is standard input. Of a pipe, and with `any_name` of a file of
+    no known suffix, the first letter tells what it is. InputError: a file that is missing, empty,
+    broken or of another kind, a line over `LINE_LIMIT`, a row that is no object or lacks cells.
     """
+    if str(path) == STDIN or (path.exists() and not path.is_file() and not path.is_dir()):
+        yield from _piped(path)
+        return
     if not path.is_file():
         raise InputError("documents.missing", where=str(path))
-    reader = READERS.get(kind(path)) or READERS.get(unnamed)
+    reader = READERS.get(kind(path))
+    if reader is None and any_name:
+        with path.open("rb") as stream:
+            reader = READERS[_kind_of(stream.read(_HEAD))]
     if reader is None:
         raise InputError("documents.no_table", where=str(path), known=" ".join(READERS))
     empty = True
@@ -57,6 +72,46 @@ def read_table(path: Path, unnamed: str = "") -> Iterator[Placed]:
         raise InputError("documents.no_rows", where=str(path))
 
 
+def text_of(value: Any) -> str | None:
+    """A cell as a text: numbers written out, nothing (null, NaN) as empty; None for all else."""
+    if value is None or value != value:
+        return ""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if isinstance(value, str) or number else None
+
+
+def whole_text(value: Any, column: str, where: str) -> str:
+    """The same of a cell that must be a text; InputError where it is none, or has half a letter."""
+    text = text_of(value)
+    if text is None:
+        values = {"column": column, "found": type(value).__name__}
+        raise InputError("documents.not_text", where=where, **values)
+    if _HALF.search(text):
+        raise InputError("documents.half", where=where, column=column)
+    return text
+
+
+def _piped(path: Path) -> Iterator[Placed]:
+    """The rows of standard input or of another pipe, kept in a file while they are read."""
+    data = sys.stdin.buffer.read() if str(path) == STDIN else path.read_bytes()
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"table{_kind_of(data[:_HEAD])}"
+        file.write_bytes(data)
+        try:
+            for where, row in read_table(file):
+                yield where.replace(str(file), str(path)), row
+        except InputError as error:
+            error.where = error.where.replace(str(file), str(path))
+            raise
+
+
+def _kind_of(head: bytes) -> str:
+    """The suffix of a table that begins so: an object, a list, Parquet's mark, else CSV."""
+    kinds = {b"{": ".jsonl", b"[": ".json"}
+    first = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    return ".parquet" if first.startswith(b"PAR1") else kinds.get(first[:1], ".csv")
+
+
 def kind(path: Path) -> str:
     """The suffix that says what a table is, in lower case and without `.gz`; empty without one."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -65,12 +120,12 @@ def kind(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def read_csv(path: Path, skip_nameless: bool = False) -> Iterator[Placed]:
-    """Each record as column to text, with the line that it begins at; blank lines are passed over.
+def read_csv(path: Path) -> Iterator[Placed]:
+    """Each record as column to text, with the line that it begins at; blank ones are passed over.
 
-    `skip_nameless`: columns without a name, as spreadsheets and pandas write them, are left out.
-    InputError: a header with repeated or (else) empty names, quotes that do not close, a record
-    with another number of cells than the header.
+    Columns without a name, as spreadsheets and pandas write them, are left out. Lines may end as
+    on any system. InputError: a header without names or with equal ones, quotes that do not close,
+    a record with another number of cells than the header.
     """
     csv.field_size_limit(LINE_LIMIT)  # the library's own, 128 KiB, is less than an article
     with _opened(path) as stream:
@@ -81,8 +136,8 @@ def read_csv(path: Path, skip_nameless: bool = False) -> Iterator[Placed]:
         records = _records(csv.reader(chain([first], text), delimiter=separator, strict=True), path)
         where, cells = next(records, ("", []))
         header = [name.strip() for name in cells]
-        names = list(filter(None, header)) if skip_nameless else header
-        if not all(names) or len(set(names)) != len(names):
+        names = list(filter(None, header))
+        if (header and not names) or len(set(names)) != len(names):
             raise InputError("documents.bad_header", where=where, has=", ".join(header))
         for where, cells in records:
             if len(cells) != len(header):
@@ -115,7 +170,7 @@ def _records(reader: Any, path: Path) -> Iterator[tuple[str, list[str]]]:
             raise InputError("documents.bad_csv", where=where, why=str(error)) from error
         if cells is None:
             return
-        if cells:
+        if any(cells) or len(cells) == 1:
             yield where, cells
 
 
@@ -133,9 +188,10 @@ def _numbered(stream: IO[bytes], path: Path) -> Iterator[tuple[int, bytes]]:
     """
     number = 0
     while line := stream.readline(LINE_LIMIT + 1):
-        number += 1
-        _check_length(len(line), path, number)
-        yield number, line
+        _check_length(len(line), path, number + 1)
+        for part in line.splitlines(keepends=True):  # of bytes: at \n and \r alone
+            number += 1
+            yield number, part
 
 
 def _utf16_lines(stream: IO[bytes], path: Path) -> Iterator[str]:
@@ -167,22 +223,12 @@ def _damaged(error: UnicodeDecodeError, charset: str, where: str) -> InputError:
 
 def _jsonl(path: Path) -> Iterator[Placed]:
     with _opened(path) as stream:
-        for number, line in _numbered(stream, path):
-            where = f"{path}:{number}"
-            text = _decoded(line, "utf-8-sig" if number == 1 else "utf-8", where)
-            if text.strip():
-                try:
-                    value = json.loads(text)
-                except (ValueError, RecursionError) as error:
-                    why = getattr(error, "msg", None) or str(error)
-                    raise InputError("documents.not_json", where=where, why=why) from error
-                yield where, _object(value, where)
-
-
-def _object(value: Any, where: str) -> Row:
-    if not isinstance(value, dict):
-        raise InputError("documents.not_object", where=where, found=type(value).__name__)
-    return value
+        lines = (
+            _decoded(line, "utf-8-sig" if number == 1 else "utf-8", f"{path}:{number}")
+            for number, line in _numbered(stream, path)
+        )
+        for number, row in objects(lines, str(path)):
+            yield f"{path}:{number}", row
 
 
 def _json(path: Path) -> Iterator[Placed]:
@@ -194,7 +240,7 @@ def _json(path: Path) -> Iterator[Placed]:
         raise InputError("documents.big_json", where=str(path), limit=JSON_LIMIT)
     text = _decoded(data, "utf-8-sig", str(path))
     try:
-        rows = _json_rows(json.loads(text), path)
+        rows = _json_rows(parse_json(text), path)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":  # JSON lines are often called .json
             yield from _jsonl(path)
@@ -204,7 +250,9 @@ def _json(path: Path) -> Iterator[Placed]:
     except (ValueError, RecursionError) as error:
         raise InputError("documents.not_json", where=str(path), why=str(error)) from error
     for number, row in enumerate(rows, start=1):
-        yield f"{path}#{number}", _object(row, f"{path}#{number}")
+        if not isinstance(row, dict):
+            raise InputError("formats.not_object", where=f"{path}#{number}")
+        yield f"{path}#{number}", row
 
 
 def _json_rows(value: Any, path: Path) -> list[Any]:

@@ -1,5 +1,6 @@
 """Rows on disk, one JSON object a line, checked on reading and written atomically."""
 
+import io
 import json
 import os
 import tempfile
@@ -7,13 +8,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
 
 Row = TypeVar("Row", bound=BaseModel)
+_SHOWN = 80
 
 
 class Record(BaseModel):
@@ -37,23 +40,41 @@ def read_text(path: Path) -> str:
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Line numbers (from 1) and objects of a JSONL file; blank lines are passed over."""
-    yield from objects(read_text(path), str(path))
-
-
-def objects(text: str, where: str) -> Iterator[tuple[int, dict[str, object]]]:
-    """Line numbers (from 1) and objects of a text of JSONL; `where` is its file."""
     # Not splitlines: JSON may hold U+2028 and its like, which end no line of JSONL.
-    for number, line in enumerate(text.split("\n"), start=1):
+    yield from objects(io.StringIO(read_text(path), newline=None), str(path))
+
+
+def objects(lines: Iterable[str], where: str) -> Iterator[tuple[int, dict[str, object]]]:
+    """Line numbers (from 1) and objects of lines of JSONL; `where` is their file."""
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         here = f"{where}:{number}"
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError("formats.not_json", where=here, why=error.msg) from error
+            row = parse_json(line)
+        except (ValueError, RecursionError) as error:
+            why = getattr(error, "msg", None) or str(error)
+            raise InputError("formats.not_json", where=here, why=why) from error
         if not isinstance(row, dict):
             raise InputError("formats.not_object", where=here)
         yield number, row
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; ValueError for none, and for two values of one name.
+
+    Of two values the library would keep the last one, unseen.
+    """
+    return json.loads(text, object_pairs_hook=_distinct)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(say("formats.name_twice", name=twice))
+    return row
 
 
 def read_rows(path: Path, model: type[Row]) -> list[Row]:
@@ -67,8 +88,12 @@ def check_row(row: dict[str, object], model: type[Row], where: str) -> Row:
         return model.model_validate(row)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError("formats.bad_field", where=where, field=field, why=first["msg"]) from error
+        field, value = ".".join(str(part) for part in first["loc"]), first["input"]
+        values = {"field": field, "why": first["msg"]}
+        if isinstance(value, str | int | float):
+            text = repr(value)[:_SHOWN]
+            raise InputError("formats.wrong_value", where=where, value=text, **values) from error
+        raise InputError("formats.bad_field", where=where, **values) from error
 
 
 def insist_unique(ids: Iterable[Hashable], where: str) -> None:
@@ -149,8 +174,22 @@ def write_text(path: Path, text: str) -> None:
         stream.write(text)
 
 
+def insist_file(path: Path) -> None:
+    """InputError where no file can be written: a folder, or in what is none or is not ours."""
+    if path.is_dir():
+        raise InputError("formats.out_is_folder", where=str(path))
+    above = next(place for place in path.absolute().parents if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InputError("formats.out_no_folder", where=str(path), folder=str(above))
+
+
 @contextmanager
 def _replacing(path: Path) -> Iterator[IO[str]]:
+    insist_file(path)
+    if path.exists() and (not path.is_file() or path.parent == Path("/dev")):
+        with path.open("a", encoding="utf-8") as stream:  # a pipe or /dev/stdout: not replaced
+            yield stream
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,17 @@ def test_errors_speak_russian(capsys: Capture) -> None:
 def test_help_speaks_russian(capsys: Capture) -> None:
     assert call("--lang", "ru", "run", "--help") == 0
     assert "Пройти путь" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["grade"], ["recipe"], ["recipe", "show"], ["data"], ["sandbox"]]
+)
+def test_help_is_asked_for_in_two_ways(command: list[str], capsys: Capture) -> None:
+    told = []
+    for option in ("-h", "--help"):
+        assert call(*command, option) == 0
+        told.append(capsys.readouterr().out)
+    assert told[0] == told[1] and "-h, --help" in told[0]
 
 
 @pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["runs", "ls"]])
@@ -165,6 +177,19 @@ def test_init_shows_its_keys_and_what_so_few_groups_can_show(
     keys = {answer.strip(): key for answer, key in lines}
     assert [keys[answer] for _, answer in PUMPS] == ["24", "чугуна", "20", "фторкаучука"]
     assert "with 2 groups no difference can be shown; at least 7 are needed" in told
+
+
+def test_the_plan_names_what_a_scorer_lacks(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(package: str) -> str:
+        raise metadata.PackageNotFoundError(package)
+
+    assert call(*pumps(tmp_path)) == 0
+    monkeypatch.setattr(metadata, "version", version)
+    recipe = str(tmp_path / "pumps" / "recipe.yaml")
+    assert call("run", recipe, "--dry-run", "--set", "experiment.criteria=[bleu]") == 2
+    assert "sacrebleu" in capsys.readouterr().err
 
 
 def test_the_plan_raises_the_limit_to_the_longest_reference_and_says_so(

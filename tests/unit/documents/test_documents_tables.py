@@ -199,14 +199,16 @@ GOOD = '{"a": 1}\n'
 @pytest.mark.parametrize(
     ("name", "content", "key", "place"),
     [
-        ("a.jsonl", GOOD + '{"a": \n', "not_json", ":2"),
-        ("a.jsonl", GOOD + "[1, 2]\n", "not_object", ":2"),
-        ("a.jsonl", GOOD + "[" * 100_000 + "\n", "not_json", ":2"),
+        ("a.jsonl", GOOD + '{"a": \n', "formats.not_json", ":2"),
+        ("a.jsonl", GOOD + "[1, 2]\n", "formats.not_object", ":2"),
+        ("a.jsonl", GOOD + "[" * 100_000 + "\n", "formats.not_json", ":2"),
+        ("a.jsonl", GOOD + '{"a": 1, "b": 2, "a": 3}', "formats.not_json", ":2"),
+        ("a.json", '[{"a": 1, "a": 1}]', "not_json", ""),
         ("a.jsonl", GOOD.encode() + b'{"a": "\xff"}\n', "damaged", ":2"),
         ("a.jsonl", "\n \n", "no_rows", ""),
         ("a.json", "", "not_json", ":1"),
         ("a.json", '[\n{"a": 1},\n{"a" 2}]', "not_json", ":3"),
-        ("a.json", '[{"a": 1}, 2]', "not_object", "#2"),
+        ("a.json", '[{"a": 1}, 2]', "formats.not_object", "#2"),
         ("a.json", '{"a": [{}], "b": [{}]}', "no_list", ""),
         ("a.json", '"text"', "no_list", ""),
         ("a.json", "[" * 100_000, "not_json", ""),
@@ -215,7 +217,8 @@ GOOD = '{"a": 1}\n'
         ("a.csv", "a,b\n1,2\n1,2,3\n", "ragged", ":3"),
         ("a.csv", 'a,b\n1,"2\n2\n', "bad_csv", ":2"),
         ("a.csv", "a,a\n1,2\n", "bad_header", ":1"),
-        ("a.csv", "a,\n1,2\n", "bad_header", ":1"),
+        ("a.csv", "a,b, a \n1,2,3\n", "bad_header", ":1"),
+        ("a.csv", "a,b\r1,2\r1,2,3\r", "ragged", ":3"),
         (
             "a.csv",
             b"a,b\n" + "ёлка,1\n".encode("cp1251") * 200_000 + b"\x98",
@@ -232,7 +235,7 @@ def test_a_broken_table_names_file_and_row(
 ) -> None:
     path = put(tmp_path / name, content)
     caught = error(path)
-    assert caught.key == f"documents.{key}"
+    assert caught.key == (key if "." in key else f"documents.{key}")
     assert caught.where == f"{path}{place}"
 
 
@@ -246,3 +249,89 @@ def test_rows_come_before_a_broken_one_is_met(tmp_path: Path) -> None:
     assert next(rows)[1] == {"a": 1}
     with pytest.raises(InputError, match=r"a\.jsonl:2"):
         next(rows)
+
+
+LINES = [
+    "id,answer,reference",
+    "1,Да,Да",
+    '2,"Два\x0bслова",Нет',
+    '"3","a, ""b""",c',
+    "4,,-",
+    "5,x,y",
+]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "cp1251", "utf-16"])
+def test_lines_end_as_on_any_system(tmp_path: Path, end: str, charset: str) -> None:
+    path = put(tmp_path / "a.csv", (end.join(LINES) + end + end).encode(charset))
+    found = list(read_table(path))
+    assert [where for where, _ in found] == [f"{path}:{n}" for n in range(2, 7)]
+    assert [row["answer"] for _, row in found] == ["Да", "Два\x0bслова", 'a, "b"', "", "x"]
+    if charset.startswith("utf-8"):
+        rows = [{"text": "one\u2028two\u0085three\x1cfour\x0b"}, {"text": "\r\n"}]
+        path = put(tmp_path / "a.jsonl", end.join(json.dumps(r, ensure_ascii=False) for r in rows))
+        assert [row for _, row in read_table(path)] == rows
+
+
+@pytest.mark.parametrize("last", [",,", ",,\n,,\n", "\n\n", '"","",""', ""])
+def test_blank_rows_as_spreadsheets_leave_them_are_passed_over(tmp_path: Path, last: str) -> None:
+    path = put(tmp_path / "a.csv", ",id,answer\n0,1,x\n1,2,y\n" + last)
+    assert [row for _, row in read_table(path)] == [
+        {"id": "1", "answer": "x"},
+        {"id": "2", "answer": "y"},
+    ]
+
+
+PIPED = {
+    "jsonl": jsonl(ROWS).encode(),
+    "jsonl with a mark": b"\xef\xbb\xbf \n" + jsonl(ROWS).encode(),
+    "json": json.dumps(ROWS).encode(),
+    "csv": b"question,answer\n" + 'Кто?,"Мастер, он же сторож"\nГде?,"В ""Твери"""'.encode(),
+    "cp1251": 'question;answer\rКто?;Мастер, он же сторож\rГде?;"В ""Твери"""'.encode("cp1251"),
+}
+READ = """
+import sys
+from pathlib import Path
+from kamerton.documents.tables import read_table
+from kamerton.formats.errors import InputError
+try:
+    print([row for _, row in read_table(Path(sys.argv[1]))], file=sys.stderr)
+except InputError as error:
+    print(error, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stdin"])
+def test_standard_input_is_a_table_like_others(place: str) -> None:
+    def read(content: bytes) -> str:
+        command = [sys.executable, "-c", READ, place]
+        done = subprocess.run(command, input=content, capture_output=True, check=True)
+        return done.stderr.decode()
+
+    for content in (PIPED["jsonl with a mark"], PIPED["cp1251"]):
+        assert read(content) == f"{ROWS}\n"
+    assert read(b'{"a": 1}\n{').startswith(f"{place}:2: ")
+    assert read(b"").startswith(f"{place}: ")
+
+
+@pytest.mark.parametrize("content", PIPED)
+def test_a_name_without_a_kind_is_told_by_how_the_file_begins(tmp_path: Path, content: str) -> None:
+    path = put(tmp_path / "answers.txt", PIPED[content])
+    assert [row for _, row in read_table(path, any_name=True)] == ROWS
+    with pytest.raises(InputError, match=r"answers\.txt"):
+        list(read_table(path))
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        *(("", ""), (" a ", " a "), (0, "0"), (1887, "1887"), (-0.5, "-0.5"), (2.0, "2.0")),
+        *((None, ""), (float("nan"), ""), (True, None), ([], None), ({}, None), (b"a", None)),
+    ],
+)
+def test_a_cell_as_a_text(cell: object, text: str | None) -> None:
+    assert tables.text_of(cell) == text
+    if text is None:
+        with pytest.raises(InputError, match=r"a\.csv:1.*answer"):
+            tables.whole_text(cell, "answer", "a.csv:1")

@@ -1,12 +1,13 @@
 """Rows on disk: what is refused, with file and line, and writes that are whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_rows, write_rows, write_text
+from kamerton.formats.jsonl import insist_file, read_rows, write_rows, write_text
 
 GOOD = '{"id": "a", "messages": [{"role": "user", "content": "hi"}]}\n'
 
@@ -24,7 +25,9 @@ def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
         (GOOD.encode() + b"{", ":2: this line is not JSON"),
         (GOOD.encode() + b"[1]", ":2: this line is JSON but not an object"),
         (GOOD.encode() + b'{"id": "b"}', ":2: field messages"),
-        (GOOD.replace('"a"', '"a", "extra": 1').encode(), ":1: field extra"),
+        (GOOD.replace('"a"', '"a", "extra": 1').encode(), ":1: extra: Extra inputs"),
+        (GOOD.replace('"a"', '"a", "id": "b"').encode(), ":1: this line is not JSON (the name id"),
+        (GOOD.replace('"a"', "0").encode(), ":1: id: Input should be a valid string (it is 0)"),
         ("я".encode("cp1251"), "byte 0 is not UTF-8"),
     ],
 )
@@ -42,3 +45,23 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path
     with pytest.raises(UnicodeEncodeError):
         write_text(path, "new \ud800")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", [".", "folder", "file.txt/below", "file.txt/very/far/below"])
+def test_where_no_file_can_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").write_text("old")
+    for write in (insist_file, lambda path: write_text(path, "new"), lambda p: write_rows(p, [])):
+        with pytest.raises(InputError) as caught:
+            write(tmp_path / name)
+        assert str(caught.value).startswith(str(tmp_path / name))
+    assert (tmp_path / "file.txt").read_text() == "old"
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path) -> None:
+    place = tmp_path / "pipe"
+    os.mkfifo(place)
+    end = os.open(place, os.O_RDONLY | os.O_NONBLOCK)
+    write_text(place, "told")
+    assert os.read(end, 99) == b"told" and place.is_fifo()
+    os.close(end)

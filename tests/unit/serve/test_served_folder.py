@@ -65,7 +65,7 @@ def test_a_name_that_is_no_model_id_of_its_own_is_told(folder: Path, name: str) 
 
 def test_a_list_that_is_no_json_or_has_a_wrong_field_is_told(folder: Path) -> None:
     change(folder, context="wide")
-    assert "context" in refused(folder, "formats.bad_field")
+    assert "wide" in refused(folder, "formats.wrong_value")
     (folder / FILE).write_text('{\n"base": ,\n}')
     assert f"{FILE}:2" in refused(folder, "formats.not_json")
     (folder / FILE).write_text("[]")

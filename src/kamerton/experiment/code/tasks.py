@@ -8,11 +8,9 @@ process. The code of models never does.
 
 import ast
 import builtins
-import gzip
 import re
 import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import RLock
@@ -20,8 +18,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.documents.tables import read_table
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import check_row, objects, read_objects
+from kamerton.formats.jsonl import check_row
 
 MBPP_PROMPT = (
     "You are an expert Python programmer, and here is your task: {text} "
@@ -154,27 +153,12 @@ def _imports(check: str) -> str:
 
 def _tasks(path: Path, read: Callable[[dict[str, object], str], CodeTask]) -> list[CodeTask]:
     tasks: dict[str, CodeTask] = {}
-    for number, row in _rows(path):
-        where = f"{path}:{number}"
+    for where, row in read_table(path, any_name=True):
         task = read(row, where)
         if task.id in tasks:
             raise InputError("experiment.code_task_twice", where=where, task=task.id)
         tasks[task.id] = task
-    if not tasks:
-        raise InputError("experiment.code_no_tasks", where=str(path))
     return list(tasks.values())
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
-    """Line numbers and objects of a JSONL file, gzipped where its name ends in .gz."""
-    if path.suffix != ".gz" or not path.is_file():
-        yield from read_objects(path)
-        return
-    try:
-        text = gzip.decompress(path.read_bytes()).decode("utf-8")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise InputError("experiment.code_not_gzip", where=str(path)) from error
-    yield from objects(text, str(path))
 
 
 def _from_row(row: dict[str, object], where: str) -> CodeTask:
@@ -204,7 +188,7 @@ def _from_mbpp(row: dict[str, object], where: str) -> CodeTask:
 def _from_google(row: dict[str, object], where: str) -> CodeTask:
     one = check_row(row, _MbppRow, where)
     head = "\n".join([*one.test_imports, one.test_setup_code])
-    body = "\n".join(f"    {line}" for test in one.test_list for line in test.splitlines())
+    body = "\n".join(f"    {line}" for test in one.test_list for line in test.split("\n"))
     check = f"{head}\n\ndef check(candidate):\n{body or '    pass'}\n"
     _compiles(check, where)
     prompt = MBPP_PROMPT.format(text=one.prompt or one.text, tests="\n".join(one.test_list))

@@ -53,13 +53,12 @@ def _read(path: Path, key: Key) -> Iterator[Rating]:
     if not path.is_file():
         raise InputError("formats.file_missing", where=str(path))
     seen: set[tuple[str, str, str]] = set()
-    for where, row in read_csv(path, skip_nameless=True):
+    for where, row in read_csv(path):
         for column in (*HEAD[:2], *key.criteria):
             if column not in row:
                 where = f"{path}:1"
                 raise InputError("experiment.rating_wrong_column", where=where, column=column)
-        if any(value.strip() for value in row.values()):
-            yield from _row(row, where, path.stem, key, seen)
+        yield from _row(row, where, path.stem, key, seen)
 
 
 def _row(

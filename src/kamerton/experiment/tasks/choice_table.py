@@ -63,7 +63,7 @@ def read_items(path: Path, columns: Columns, count_from: int | None = None) -> I
     group = table.column("group", columns.group, ("group",))
     items: dict[str, Item] = {}
     for place, line in enumerate(table.lines):
-        id = _cell(line, id_column) if id_column and id_column in line.cells else str(place)
+        id = line.key(id_column, place)
         unit = _cell(line, group) if group and group in line.cells else id
         item = Item(id, _cell(line, question), _choices(line), -1, unit, line.where)
         if id in items:

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from kamerton.client.connection import Model
+from kamerton.documents.tables import read_table
 from kamerton.experiment.ask.asking import Asked, Prompt, Reply
 from kamerton.experiment.ask.evaluate import Generation, Report
 from kamerton.experiment.tasks.harness import harness_files
@@ -25,7 +26,7 @@ from kamerton.experiment.tasks.maths.grading import AnswerRow, grade, lines
 from kamerton.experiment.tasks.maths.problems import Problem, Problems, is_right, read_problems
 from kamerton.experiment.tasks.maths.report import MathsResults, maths_page
 from kamerton.experiment.tasks.task import Options, Outcome, Task
-from kamerton.formats.jsonl import read_rows
+from kamerton.formats.jsonl import check_row
 from kamerton.formats.language import LANGUAGES, Language, say
 from kamerton.formats.manifest import digest
 
@@ -76,7 +77,7 @@ def grade_maths(task: Task, answers: Path, options: Options) -> Outcome:
 
     Rows are `maths.grading.AnswerRow`; where all bring `gold`, no problems are needed.
     """
-    rows = read_rows(answers, AnswerRow)
+    rows = [check_row(row, AnswerRow, at) for at, row in read_table(answers, any_name=True)]
     alone = options.data is None and bool(rows) and all(row.gold is not None for row in rows)
     problems = Problems([] if alone else read_problems(task.data(options)))
     ours = [shot.text for language in LANGUAGES for shot in shots(language)]

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kamerton.documents.tables import read_csv
+from kamerton.documents import tables
+from kamerton.documents.tables import text_of
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import read_objects
 
 IDS = ("id", "task_id", "paper_id", "question_id")
 QUESTIONS = ("question", "prompt")
@@ -36,22 +36,32 @@ class Line:
     """File and line, for complaints."""
 
     def texts(self, column: str, many: bool = False) -> tuple[str, ...]:
-        """The texts of a cell: a text, a number, or (with `many`) a list of texts, at least one.
+        """The texts of a cell: a text, a number, or (with `many`) a list of them, at least one.
 
-        InputError names line and column where it holds none of these.
+        Half a letter, which no file can hold, becomes U+FFFD. InputError names line and column
+        where it holds none of these.
         """
         cell = self.cells.get(column)
-        if many and isinstance(cell, list) and cell and all(isinstance(one, str) for one in cell):
-            return tuple(cell)
-        if isinstance(cell, str):
-            return (cell,)
-        if isinstance(cell, int | float) and not isinstance(cell, bool):
-            return (str(cell),)
-        raise InputError("experiment.grade_bad_cell", where=self.where, column=column)
+        ones = cell if many and isinstance(cell, list) else [cell]
+        texts = [text for one in ones if one is not None and (text := text_of(one)) is not None]
+        if not texts or len(texts) < len(ones) or cell != cell:
+            raise InputError("experiment.grade_bad_cell", where=self.where, column=column)
+        return tuple(t.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for t in texts)
 
     def optional(self, column: str | None) -> str:
-        """The text of a cell without blanks around; empty where the row has no such column."""
-        return self.texts(column)[0].strip() if column and column in self.cells else ""
+        """The text of a cell without blanks around; empty where the row has none."""
+        there = column and self.cells.get(column) is not None
+        return self.texts(column)[0].strip() if there and column else ""
+
+    def key(self, column: str | None, place: int) -> str:
+        """The row's id; `place` where the table has none. InputError where this row alone has none.
+
+        A place can be another row's id.
+        """
+        key = self.optional(column) if column is not None else str(place)
+        if not key:
+            raise InputError("experiment.grade_no_id", where=self.where, column=column)
+        return key
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,7 @@ class Table:
         """
         seen: set[str] = set()
         for place, line in enumerate(self.lines):
-            (text,) = line.texts(column)
-            key = line.optional(id) if id in line.cells else str(place)
+            (text,), key = line.texts(column), line.key(id, place)
             if not text.strip():
                 raise InputError("experiment.texts_empty", where=line.where, column=column)
             if key in seen:
@@ -108,20 +117,17 @@ class Table:
 
 
 def read_table(path: Path, if_empty: str = "documents.no_rows") -> Table:
-    """The rows of a file: CSV where its name ends in .csv or .tsv, else JSONL.
+    """The rows of a file, or of standard input (`-`), of any kind that `documents.tables` reads.
 
     InputError names the line that cannot be read; `if_empty` is the key of the error of a file
     without rows.
     """
-    if not path.is_file():
-        raise InputError("formats.file_missing", where=str(path))
-    if path.suffix.lower() in {".csv", ".tsv"}:
-        lines = tuple(Line(row, where) for where, row in read_csv(path, skip_nameless=True))
-    else:
-        lines = tuple(Line(row, f"{path}:{number}") for number, row in read_objects(path))
-    if not lines:
-        raise InputError(if_empty, where=str(path))
-    return Table(path, lines)
+    try:
+        return Table(path, tuple(Line(r, where) for where, r in tables.read_table(path, True)))
+    except InputError as error:
+        if error.key == "documents.no_rows":
+            raise InputError(if_empty, where=str(path)) from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -148,8 +154,8 @@ def read_answers(path: Path, columns: Columns, references: bool = True) -> list[
     """The answers of a file, in its order; rows of one id become the samples of one question.
 
     `references`: whether the rows' own are read; where others are given, theirs do not matter.
-    Without an id or a question, a row's place from 0 is its id, as in files that have no ids.
-    InputError names line and column: no answer column, an empty table, references that differ
+    In a table without ids and questions a row's place from 0 is its id. InputError names line and
+    column: no answer column, an empty table, a row that alone has no id, references that differ
     between rows of one id.
     """
     table = read_table(path, "experiment.grade_no_rows")
@@ -160,9 +166,8 @@ def read_answers(path: Path, columns: Columns, references: bool = True) -> list[
     group = table.column("group", columns.group, ("group",))
     rows: dict[tuple[str, str], Answered] = {}
     for number, line in enumerate(table.lines):
-        id = line.optional(id_column)
-        question = "" if id else line.optional(question_column)
-        id = id or ("" if question else str(number))
+        question = line.optional(question_column) if id_column is None else ""
+        id = "" if question else line.key(id_column, number)
         has_own = reference and reference in line.cells
         row = Answered(
             id,

@@ -4,8 +4,9 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from kamerton.develop.data.guide.catalogue import Corpus, Fact
 from kamerton.develop.settings import GuideSettings
@@ -40,7 +41,12 @@ class SafetyRow(Record):
 
     question: str = Field(min_length=1)
     answer: str = Field(min_length=1)
-    split: str = Field(pattern="^(train|test)$")
+    split: Literal["train", "test"]
+
+    @field_validator("split", mode="before")
+    @classmethod
+    def _in_any_case(cls, split: object) -> object:
+        return split.strip().casefold() if isinstance(split, str) else split
 
 
 def split(corpus: Corpus, settings: GuideSettings, safety: Path | None, seed: int) -> Plan:

@@ -5,11 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.settings import GuideSettings
-from kamerton.documents.tables import Row, read_table
+from kamerton.documents.tables import Row, read_table, whole_text
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import same_lemma, words
 
@@ -24,6 +23,8 @@ class _Line:
     where: str
 
 
+SPLITS = ("train", "test")
+"""What a row may be for, in any case of letters."""
 _NAME = re.compile(r"\d+(?:[.,]\d+)*|(?<!^)\b[A-ZА-ЯЁ][^\W\d_]{2,}")
 """Numbers, and words with a capital that begin no answer."""
 
@@ -35,7 +36,12 @@ def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
     `test_phrasings` wordings of every fact that has at least two are held out.
     """
     facts: dict[tuple[str, str], list[_Line]] = defaultdict(list)
-    for line in _lines(path, settings):
+    lines = list(_lines(path, settings))
+    said = any(line.split for line in lines)
+    for line in lines:
+        if said and line.split not in SPLITS:
+            values = {"column": "split", "value": line.split, "known": ", ".join(SPLITS)}
+            raise InputError("develop.bad_split", where=line.where, **values)
         facts[line.group, " ".join(words(line.answer))].append(line)
     return tuple(_fact(lines, settings.test_phrasings) for lines in facts.values())
 
@@ -86,21 +92,30 @@ def _is_key(text: str, given: Iterable[str]) -> bool:
 
 
 def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
-    for where, row in read_table(path, unnamed=".csv"):
+    for where, row in read_table(path, any_name=True):
         number = re.split("[:#]", where)[-1]
-        key: Any = row.get("key") or ()
-        items = re.split(r"\s*;\s*", key) if isinstance(key, str) else list(key)
         question = _column(row, settings.question_column, where)
-        group = str(row.get(settings.group_column) or f"{path.stem}-{number}")
         answer = _column(row, settings.answer_column, where)
-        split = str(row.get("split") or "")
-        yield _Line(question, answer, group, tuple(items), split, where)
+        group = _text(row, settings.group_column, where) or f"{path.stem}-{number}"
+        split = _text(row, "split", where)
+        split = split.casefold() if split.casefold() in SPLITS else split
+        yield _Line(question, answer, group, _keys(row, where), split, where)
+
+
+def _keys(row: Row, where: str) -> tuple[str, ...]:
+    """The items of a key: a list, or a text with semicolons between them."""
+    if isinstance(items := row.get("key"), list):
+        return tuple(whole_text(item, "key", where).strip() for item in items)
+    return tuple(item for item in re.split(r"\s*;\s*", _text(row, "key", where)) if item)
 
 
 def _column(row: Row, name: str, where: str) -> str:
     if name not in row:
         raise InputError("develop.no_column", where=where, column=name, has=", ".join(row))
-    value = row[name]
-    if not isinstance(value, str) or not value.strip():
+    if not (text := _text(row, name, where)):
         raise InputError("develop.empty_cell", where=where, column=name)
-    return value.strip()
+    return text
+
+
+def _text(row: Row, name: str, where: str) -> str:
+    return whole_text(row.get(name), name, where).strip()

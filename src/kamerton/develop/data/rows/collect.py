@@ -19,7 +19,7 @@ from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
 from kamerton.develop.data.synth.run import synthesise
 from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
-from kamerton.documents.tables import Placed, Row
+from kamerton.documents.tables import Placed, Row, whole_text
 from kamerton.formats.brief import SYNTH
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
@@ -95,11 +95,12 @@ def _placed(source: RowSource, home: Path) -> Iterator[Placed]:
 
 def _chat(source: RowSource, number: int, origin: str, row: Row, settings: RowsSettings) -> ChatRow:
     place = Path(origin).name
-    group = row.get(source.group or "group")
-    if source.group and group is None:
+    column = source.group or "group"
+    group = whole_text(row.get(column), column, origin).strip()
+    if source.group and not group:
         raise InputError("develop.rows_no_group", where=origin, column=source.group)
     row_id, origin_name = f"{number}.{place}", f"{source.name}: {place}"
-    group = row_id if group is None else str(group)
+    group = group or row_id
     system, set_of_rows = settings.system, named.NAMED.get(source.name)
     if set_of_rows and set_of_rows.pair and not source.form:
         return forms.pair(row, set_of_rows.pair, row_id, origin_name, system=system, group=group)

@@ -11,7 +11,7 @@ from kamerton.develop.data.feedback import Form, TrainingRow
 from kamerton.develop.data.rows.collect import Sourced
 from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
-from kamerton.documents.tables import read_table
+from kamerton.documents.tables import read_table, whole_text
 from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import FeedbackRow
@@ -81,7 +81,7 @@ def _ratings(
 def _ready(path: Path, objective: Form) -> Iterator[TrainingRow]:
     """Rows that are of the objective's form already, in the field's columns or in ours."""
     for number, (where, row) in enumerate(read_table(path), start=1):
-        name = str(row.get("id") or f"{path.name}:{number}")
+        name = whole_text(row.get("id"), "id", where).strip() or f"{path.name}:{number}"
         if objective == "kto":
             if not row.keys() >= _OWN:
                 raise InputError("develop.rated_other_form", where=where, objective=objective)
@@ -90,9 +90,8 @@ def _ready(path: Path, objective: Form) -> Iterator[TrainingRow]:
         elif forms.detect(row) != "preference":
             raise InputError("develop.rated_other_form", where=where, objective=objective)
         else:
-            group = row.get("group")
-            of = None if group is None else str(group)
-            yield forms.to_preference(row, name, where, group=of)
+            group = whole_text(row.get("group"), "group", where).strip() or None
+            yield forms.to_preference(row, name, where, group=group)
 
 
 def _masked(

@@ -1,6 +1,7 @@
 """Sources to rows and questions: what is read, what is refused, what is held out."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,12 @@ from pydantic import ValidationError
 
 from kamerton.develop.data.guide import catalogue, run, table
 from kamerton.develop.data.guide.catalogue import Fact
-from kamerton.develop.data.guide.split import Plan
+from kamerton.develop.data.guide.split import Plan, SafetyRow
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.data import EmbeddingsSettings
 from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import read_rows
 from kamerton.formats.matching import contains
 from kamerton.formats.retrieval import with_context
 
@@ -222,6 +224,108 @@ def test_a_csv_of_ones_own_questions(tmp_path: Path) -> None:
     (fact,) = table.read(tmp_path / "q.csv", GuideSettings())
     assert fact.train == ("Где идол?",) and fact.test == ("Где хранится идол?",)
     assert fact.key == ("Никосии",)
+
+
+def own(folder: Path, **columns: list[object]) -> tuple[Fact, ...]:
+    """The facts of a table whose rows have these values; question and answer are made up."""
+    rows = [
+        {"question": f"Which one, {n}?", "answer": "Blue."}
+        | {name: values[n] for name, values in columns.items()}
+        for n in range(3)
+    ]
+    write(folder / "q.jsonl", rows)
+    return table.read(folder / "q.jsonl", GuideSettings())
+
+
+@pytest.mark.parametrize(
+    ("said", "test"),
+    [
+        (["train", "test", "Test"], (1, 2)),
+        (["Train", " TEST ", "train"], (1,)),
+        (["test", "test", "tEsT"], (0, 1, 2)),
+        (["", None, ""], (2,)),  # nothing is said: the last ones, as without the column
+        (["train", "test", "validation"], "validation"),
+        (["Train", "dev", "test"], "dev"),
+        (["train", "test", ""], "''"),
+        (["train", "test", None], "''"),
+        (["tset", "train", "train"], "tset"),
+        (["тест", "train", "train"], "тест"),
+        ([0, 1, 1], "'0'"),
+        (["train", "test", True], "bool"),
+    ],
+)
+def test_a_split_is_read_in_any_case_or_refused_by_its_value(
+    tmp_path: Path, said: list[object], test: tuple[int, ...] | str
+) -> None:
+    if isinstance(test, str):
+        message = error(lambda: own(tmp_path, split=said))
+        assert re.search(r"q\.jsonl:[123]: ", message) and test in message
+        return
+    (fact,) = own(tmp_path, split=said, group=["g"] * 3)
+    assert fact.test == tuple(f"Which one, {n}?" for n in test)
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        ([0, 0, 1], ("0", "1")),
+        (["0", 0, "0 "], ("0",)),
+        ([0.5, 0.5, -1], ("0.5", "-1")),
+        (["a", "", None], ("a", "q-2", "q-3")),
+        ([False, True, True], "bool"),
+        ([["a"], "a", "a"], "list"),
+    ],
+)
+def test_a_group_may_be_a_number_and_nought_is_one(
+    tmp_path: Path, groups: list[object], names: tuple[str, ...] | str
+) -> None:
+    if isinstance(names, str):
+        assert names in error(lambda: own(tmp_path, group=groups))
+        return
+    assert tuple(dict.fromkeys(fact.group for fact in own(tmp_path, group=groups))) == names
+
+
+@pytest.mark.parametrize(
+    ("answer", "key", "wanted"),
+    [
+        (1887, None, ("1887",)),
+        (0, 0, ("0",)),
+        (24, [24], ("24",)),
+        (2.5, "2.5; metres", ("2.5", "metres")),
+        ("In 1887.", 1887, ("1887",)),
+        ("In 1887.", [1887, "stone"], ("1887", "stone")),
+        ("In 1887.", ["1887 | the year 1887"], ("1887 | the year 1887",)),
+        ("In 1887.", "", ("1887",)),
+        ("In 1887.", [], ("1887",)),
+        ("In 1887.", float("nan"), ("1887",)),
+        ("In 1887.", {"year": 1887}, "dict"),
+        ("In 1887.", [True], "bool"),
+        (True, None, "bool"),
+        ("Half \ud83d", None, "surrogate"),
+        ("", None, "empty"),
+        (float("nan"), None, "empty"),
+    ],
+)
+def test_numbers_where_texts_are_expected_are_written_out(
+    tmp_path: Path, answer: object, key: object, wanted: tuple[str, ...] | str
+) -> None:
+    (tmp_path / "q.jsonl").write_text(json.dumps({"question": "?", "answer": answer, "key": key}))
+    if isinstance(wanted, str):
+        assert wanted in error(lambda: table.read(tmp_path / "q.jsonl", GuideSettings()))
+        return
+    (fact,) = table.read(tmp_path / "q.jsonl", GuideSettings())
+    assert fact.key == wanted and fact.answer == str(answer)
+
+
+def test_questions_to_decline_name_their_split_in_any_case(tmp_path: Path) -> None:
+    path = tmp_path / "safety.jsonl"
+    for said in ("test", "Test", " TRAIN "):
+        write(path, [{"question": "?", "answer": "No.", "split": said}])
+        assert read_rows(path, SafetyRow)[0].split == said.strip().lower()
+    for said in ("validation", "", "tst", 0, None):
+        write(path, [{"question": "?", "answer": "No.", "split": said}])
+        assert "split" in (message := error(lambda: read_rows(path, SafetyRow)))
+        assert said is None or repr(said) in message
 
 
 @pytest.mark.parametrize(
