@@ -42,6 +42,8 @@ def prepared(folder: Path) -> None:
     problem = {"question": "How many?", "answer": "9 * 2 = 18\n#### 18"}
     (folder / "problems.jsonl").write_text(json.dumps(problem) + "\n")
     (folder / "answers.jsonl").write_text(json.dumps({"id": 0, "answers": ["It is 18."]}) + "\n")
+    for name, column in (("new", "answer"), ("old", "answer"), ("references", "reference")):
+        (folder / f"{name}.jsonl").write_text(json.dumps({"id": 0, column: "Red clay."}) + "\n")
     (folder / "questions.csv").write_text("question,A,B,answer\nOf what?,Clay,Gold,A\n")
     (folder / "prompts.txt").write_text("The jug\nThe bowl\n")
     (folder / "texts").mkdir()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kamerton.cli.words import print_json
+from kamerton.documents.tables import STDIN
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import write_rows
+from kamerton.formats.jsonl import insist_file, write_rows
 
 if TYPE_CHECKING:
     from kamerton.experiment.tasks import Outcome
@@ -17,6 +18,7 @@ def grade(
     task: Annotated[str, typer.Argument(help="cli.grade_arg_task")],
     answers: Annotated[Path, typer.Argument(help="cli.grade_arg_answers")],
     data: Annotated[Path | None, typer.Option(help="cli.grade_opt_data")] = None,
+    against: Annotated[Path | None, typer.Option(help="cli.grade_opt_against")] = None,
     max_unparsed: Annotated[
         float, typer.Option("--max-unparsed", min=0, max=1, help="cli.grade_opt_max_unparsed")
     ] = 0.2,
@@ -39,6 +41,9 @@ def grade(
 
     if task not in GRADED:
         raise InputError("app.grade_unknown_task", task=task, known=", ".join(GRADED))
+    if out is not None:
+        out = Path("/dev/stdout") if str(out) == STDIN else out
+        insist_file(out)  # before the work, not after it
     options = Options(
         data=data,
         seed=seed,
@@ -51,7 +56,12 @@ def grade(
         ),
         workers=workers,
     )
-    outcome = TASKS[task].grade(answers, options)
+    if against is None:
+        outcome = TASKS[task].grade(answers, options)
+    else:
+        from kamerton.experiment.tasks.against import grade_against
+
+        outcome = grade_against(TASKS[task], answers, against, options)
     if out is not None:
         write_rows(out, outcome.items)
     _show(task, outcome, as_json)

@@ -125,16 +125,18 @@ def chosen(
 ) -> list[Sample]:
     """The answers to the questions of some held-out sets (all where none is named).
 
-    At most `count` questions, drawn by the seed: fewer are always a part of more. InputError where
-    none are left.
+    At most `count` questions, drawn by the seed: fewer are always a part of more. InputError for a
+    set that nobody was asked.
     """
+    known = list(dict.fromkeys(s.held_out for s in samples))
+    unknown = [name for name in held_out if name not in known]
+    if unknown or not samples:
+        values = {"held_out": ", ".join(unknown) or "-", "known": ", ".join(known) or "-"}
+        raise InputError("experiment.no_such_questions", **values)
     kept = [s for s in samples if not held_out or s.held_out in held_out]
     ids = sorted({sample.question_id for sample in kept})
     random.Random(f"{seed} questions").shuffle(ids)
     drawn = set(ids[:count])
-    if not drawn:
-        known = ", ".join(dict.fromkeys(s.held_out for s in samples)) or "-"
-        raise InputError("experiment.no_such_questions", held_out=", ".join(held_out), known=known)
     return [sample for sample in kept if sample.question_id in drawn]
 
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import FiniteFloat
+
 from kamerton.formats.jsonl import Record
 from kamerton.formats.questions import HeldOut
 
@@ -22,8 +24,8 @@ class Sample(Record):
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
-    seconds: float
-    scores: dict[str, float] = {}
+    seconds: FiniteFloat
+    scores: dict[str, FiniteFloat] = {}
     """Criterion to score in [0, 1]; a criterion that does not apply is absent."""
     why: dict[str, str] = {}
     """Criterion to the reason for a score below 1."""

@@ -42,6 +42,25 @@ def test_the_corrected_p_counts_every_run(capsys: Capture) -> None:
     assert ps[0][0] == ps[0][1] == ps[1][0] and ps[1][1] == pytest.approx(2 * ps[1][0], rel=1e-5)
 
 
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "-1e400", '"x"', "{}"])
+@pytest.mark.parametrize("command", ["compare", "gate", "leaderboard"])
+def test_a_score_that_is_no_number_is_named(value: str, command: str, capsys: Capture) -> None:
+    place = finished_run({"base": 0.2, "museum": 0.4})
+    finished_run({"base": 0.2, "museum": 0.6})
+    lines = (place / "samples.jsonl").read_text("utf-8").splitlines(keepends=True)
+    row = json.loads(lines[2])
+    row["scores"] |= {"factual_accuracy": "VALUE"}
+    lines[2] = json.dumps(row).replace('"VALUE"', value) + "\n"
+    (place / "samples.jsonl").write_text("".join(lines), "utf-8")
+    runs = {"compare": ["museum/2", "museum/1"], "gate": ["museum/1"], "leaderboard": []}
+    ended = call(
+        command, *runs[command], *(["--against", "museum/1#base"] if command == "gate" else [])
+    )
+    told = capsys.readouterr().err
+    assert ended == (0 if command == "leaderboard" else 2)  # the others are still ranked
+    assert "samples.jsonl:3: " in told and "scores.factual_accuracy" in told
+
+
 def test_the_forms_say_the_same(capsys: Capture) -> None:
     finished_run({"base": 0.2, "museum": 0.4}, name="a_b")
     finished_run({"base": 0.2, "museum": 0.9}, name="c|d")

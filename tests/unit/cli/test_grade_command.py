@@ -2,6 +2,8 @@
 
 import functools
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,79 @@ def test_help_speaks_both_languages(
     call("--help")
     told = capsys.readouterr().out
     assert ("Проверить" in told) == (language == "ru") and "cli." not in told
+
+
+REFERENCES = [f"The lamp {n} can be seen from {'very ' * n}far away." for n in range(12)]
+
+
+def answers_of(path: Path, change: str) -> Path:
+    rows = (
+        {"id": n, "answer": text.replace("can be", change)} for n, text in enumerate(REFERENCES)
+    )
+    return write(path, *rows)
+
+
+def test_two_files_of_answers_are_compared_by_every_measure(
+    tmp_path: Path, capsys: Capture
+) -> None:
+    references = write(
+        tmp_path / "r.jsonl", *({"id": n, "reference": t} for n, t in enumerate(REFERENCES))
+    )
+    mine = answers_of(tmp_path / "a.jsonl", "can be")
+    # In another order: pairs go by id.
+    lines = answers_of(tmp_path / "c.jsonl", "was").read_text("utf-8").splitlines()
+    other = write(tmp_path / "b.jsonl", *map(json.loads, reversed(lines)))
+    options = ["--data", str(references), "--scorer", "bleu", "--scorer", "rougeL"]
+    assert call("texts", str(mine), "--against", str(other), *options) == 0
+    told = capsys.readouterr().out
+    assert "a.jsonl minus" in told and told.count(": better") == 2 and "+" in told
+    call("texts", str(other), "--against", str(mine), *options, "--json")
+    found = json.loads(capsys.readouterr().out)
+    bleu, rouge = found["differences"]
+    values = [of["scores"][0]["value"]["mean"] for of in (found, found["against"])]
+    assert bleu["measure"] == "bleu" and bleu["effect"]["kind"] == "corpus_bootstrap"
+    assert bleu["effect"]["mean"] == pytest.approx(values[0] - values[1]) and values[1] > 99.99
+    assert {bleu["verdict"], rouge["verdict"]} == {"worse"} and bleu["answers"] == 12
+    assert call("texts", str(mine), "--against", str(mine), *options) == 0
+    assert "better" not in (told := capsys.readouterr().out) and "worse" not in told
+
+
+def test_answers_to_other_questions_are_no_pairs(tmp_path: Path, problems: Path) -> None:
+    one = write(tmp_path / "a.jsonl", {"id": "x", "answer": "a", "reference": "a"})
+    for row in ({"id": "y", "answer": "a"}, {"id": "x", "answers": ["a", "b"]}):
+        other = write(tmp_path / "b.jsonl", {"reference": "a", **row})
+        with pytest.raises(InputError, match="different questions"):
+            call("texts", str(one), "--against", str(other))
+
+
+def test_answers_to_problems_are_compared_too(
+    tmp_path: Path, problems: Path, capsys: Capture
+) -> None:
+    right = write(tmp_path / "a.jsonl", {"id": 0, "answers": ["The answer is 18."]})
+    wrong = write(tmp_path / "b.jsonl", {"id": 0, "answers": ["The answer is 17."]})
+    call("maths", str(right), "--against", str(wrong), "--data", str(problems), "--json")
+    (difference,) = json.loads(capsys.readouterr().out)["differences"]
+    assert difference["measure"] == "right" and difference["effect"]["mean"] == 1
+    assert difference["verdict"] == "not enough evidence" and difference["groups_needed"] > 1
+
+
+@pytest.mark.parametrize("out", ["", "made", "a.jsonl/below"])
+def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path: Path, out: str) -> None:
+    (tmp_path / "made").mkdir()
+    answers = write(tmp_path / "a.jsonl", {"id": 1, "answer": "a"})  # without a reference
+    with pytest.raises(InputError) as caught:
+        call("texts", str(answers), "--out", str(tmp_path / out))
+    assert caught.value.key.startswith("formats.out_")
+
+
+def test_answers_come_from_a_pipe_and_go_to_one(tmp_path: Path) -> None:
+    row = {"id": "\ud83d", "answer": "a\u2028\ud83d", "reference": "a"}
+    program = [sys.executable, "-m", "kamerton.cli.main", "grade", "texts", "-"]
+    done = subprocess.run(
+        [*program, "--scorer", "exact", "--out", "-"],
+        input=json.dumps(row),
+        capture_output=True,
+        text=True,
+    )
+    first, *rest = done.stdout.splitlines()
+    assert done.returncode == 0 and json.loads(first)["id"] == "\ufffd" and rest, done.stderr

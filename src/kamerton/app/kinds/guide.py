@@ -34,11 +34,13 @@ def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) ->
     from kamerton.develop.data.guide.run import plan, summary
     from kamerton.develop.tune.estimate import estimate
     from kamerton.experiment.design import design
+    from kamerton.experiment.metrics import insist_ready
     from kamerton.experiment.references import insist_right
 
     assert isinstance(part.data, GuideSettings)
     dataset = plan(part.data, home, recipe.seed, leaks)
     insist_right(dataset.held_out, dataset.names)
+    insist_ready(part.experiment.guide_criteria)
     training = estimate(part.tune, recipe.base, dataset.train)
     return {
         "dataset": summary(dataset, part.data),

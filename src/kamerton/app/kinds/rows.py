@@ -42,8 +42,10 @@ def _survey(data: RowsSettings, home: Path, seed: int) -> Figures:
 def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) -> Figures:
     from kamerton.develop.data.rows.run import survey
     from kamerton.experiment import likelihood
+    from kamerton.experiment.metrics import insist_ready
 
     assert isinstance(part.data, RowsSettings)
+    insist_ready(part.experiment.rows_criteria(()))
     objective = part.tune.objective
     counts = dict(survey(part.data, home, recipe.seed, objective))
     declared = list(likelihood.DECLARED[objective])

@@ -34,7 +34,7 @@ def model_card(card: Card) -> str:
 def card_data(
     run: Run,
     language: str,
-    library: str,
+    library: str | None,
     tags: Sequence[str],
     dataset_type: str,
     figures: Sequence[tuple[str, str, float]],

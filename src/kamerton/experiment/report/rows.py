@@ -76,10 +76,12 @@ def card(run: RowsRun) -> Card:
     """The model card."""
     tuned = [c for c in run.summary.cells if (c.arm, c.held_out) == (run.name, "rows")]
     language = language_of(sample.question for sample in run.samples)
-    library = "transformers" if run.method == "full" else "peft"
-    tags, results = [run.method, run.objective], [_result(cell) for cell in tuned]
+    library = {"": None, "full": "transformers"}.get(run.method, "peft")
+    said = {"method": run.method, "objective": run.objective}
+    tags, results = [*filter(None, said.values())], [_result(cell) for cell in tuned]
     data = card_data(run, language, library, tags, "held-out rows", results, run.base)
-    intro = text("rows_card_intro", base=run.base, method=run.method, objective=run.objective)
+    named = {key: value or text("not_recorded") for key, value in said.items()}
+    intro = text("rows_card_intro", base=run.base, **named)
     return compared_card(run, outcome(run), data, intro, text("rows_card_use"))
 
 

@@ -41,17 +41,17 @@ class RowsRun(ComparedRun):
 
     @property
     def method(self) -> str:
-        """How the model was trained, as the training says, else the recipe."""
-        return self._of_training("method", "lora")
+        """How the model was trained, as the training says, else the recipe; empty: neither does."""
+        return self._of_training("method")
 
     @property
     def objective(self) -> str:
-        """What was learnt, as the training says, else the recipe."""
-        return self._of_training("objective", "sft")
+        """What was learnt, as the training says, else the recipe; empty: neither does."""
+        return self._of_training("objective")
 
-    def _of_training(self, key: str, default: str) -> str:
+    def _of_training(self, key: str) -> str:
         tune = self.recipe.get("tune") or {}
-        return str(self.training.get(key) or tune.get(key) or default)
+        return str(self.training.get(key) or tune.get(key) or "")
 
     @property
     def criteria(self) -> list[str]:

@@ -1,7 +1,7 @@
 """One task, for all that is asked or graded: its data, its grading, what is asked of a model."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,10 @@ class Outcome:
     """Every answer, as it was read and judged."""
     complaint: str = ""
     """Why the figures are not to be trusted; empty where they are."""
+    groups: Sequence[str] = ()
+    """What each answer is about, in the order of `items`; empty: its question alone."""
+    sums: Mapping[str, Callable[[], Sequence[Sequence[float]]]] = field(default_factory=dict)
+    """Of measures of the whole corpus, by name, what gives the figures that each answer adds."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from kamerton.experiment.scorers import SCORERS, Scored, Scorer
@@ -186,7 +187,13 @@ def grade_texts(task: Task, answers: Path, options: Options) -> Outcome:
     ]
     counts = {"n": grading.questions, "all": grading.references, "answers": grading.answers}
     head = say("experiment.grade_asked", task=task.name, **counts)
-    return Outcome((head, *score_lines(grading.scores)), grading.model_dump(), items)
+    sums = {
+        one.name: partial(one.additive.rows, texts.answers, texts.references)
+        for one in scorers
+        if one.additive is not None
+    }
+    told = (head, *score_lines(grading.scores))
+    return Outcome(told, grading.model_dump(), items, groups=texts.groups, sums=sums)
 
 
 References = Mapping[tuple[str, str], tuple[str, ...]]
@@ -202,8 +209,7 @@ def _references(path: Path, columns: Columns) -> References:
     reference = table.required("reference", columns.reference, (*REFERENCES, "answer"))
     references: dict[tuple[str, str], tuple[str, ...]] = {}
     for number, line in enumerate(table.lines):
-        has_id = id_column is not None and id_column in line.cells
-        key = ("id", line.optional(id_column) if has_id else str(number))
+        key = ("id", line.key(id_column, number))
         if key in references:
             raise InputError("experiment.grade_id_twice", where=line.where, id=key[1])
         references[key] = line.texts(reference, many=True)

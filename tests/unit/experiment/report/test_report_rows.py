@@ -1,6 +1,7 @@
 """The report of a rows comparison, from folders to page, card and closing words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -248,19 +249,27 @@ def test_in_russian(inputs: ReportInputs, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("method", "library"), [("lora", "peft"), ("prompt", "peft"), ("full", "transformers")]
+    ("method", "library"),
+    [("lora", "peft"), ("prompt", "peft"), ("full", "transformers"), ("", None)],
 )
 def test_the_card_names_method_and_library(
-    inputs: ReportInputs, tmp_path: Path, method: str, library: str
+    inputs: ReportInputs, tmp_path: Path, method: str, library: str | None
 ) -> None:
     tune = inputs.folders["tune"]
     before = (tune / "training.json").read_text()
-    (tune / "training.json").write_text(json.dumps({"method": method, "objective": "sft"}))
+    told = {"method": method, "objective": "sft"} if method else {}
+    (tune / "training.json").write_text(json.dumps(told))
+    if not method:
+        inputs = replace(inputs, recipe=inputs.recipe | {"tune": {}})
     files = written(inputs, tmp_path)
     (tune / "training.json").write_text(before)
     _, front, _ = files["model_card.md"].split("---\n", 2)
     matter: dict[str, Any] = yaml.safe_load(front)
-    assert (matter["library_name"], matter["tags"][0]) == (library, method)
+    assert matter.get("library_name") == library
+    assert matter["tags"] == [*told.values(), "kamerton"]
+    assert ("method: not recorded, objective: not recorded" in files["model_card.md"]) == (
+        not method
+    )
     assert matter["language"] == ["ru"]
     (of_rows,) = matter["model-index"][0]["results"]
     shown = of_rows["metrics"]
