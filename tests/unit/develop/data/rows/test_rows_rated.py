@@ -8,6 +8,7 @@ import pytest
 
 from kamerton.develop.data.rows.run import prepare, survey
 from kamerton.develop.settings import RowsSettings
+from kamerton.formats.chat import chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import same_prompt
 from kamerton.formats.jsonl import read_rows
@@ -21,21 +22,24 @@ def settings(**changes: Any) -> RowsSettings:
     return RowsSettings.model_validate(base | {"rights": {"licence": "MIT"}} | changes)
 
 
-def rating(number: int, rated: dict[str, str], consent: bool = True) -> dict[str, Any]:
-    thing = THINGS[number]
-    messages = [
-        {"role": "user", "content": f"What is the {thing} in case {number} made of?"},
-        {"role": "assistant", "content": f"The {thing} is of bronze, number {number}."},
-    ]
+def feedback(
+    number: int, question: str, answer: str, rated: dict[str, str], consent: bool = True
+) -> dict[str, Any]:
     return {
         "id": f"r{number}",
         "time": "2026-09-14T09:00:00Z",
         "model": "museum",
-        "messages": messages,
+        "messages": [turn.model_dump() for turn in chat("", question, answer)],
         "rating": rated,
         "user": f"u{number % 3}",
         "consent": consent,
     }
+
+
+def rating(number: int, rated: dict[str, str], consent: bool = True) -> dict[str, Any]:
+    question = f"What is the {THINGS[number]} in case {number} made of?"
+    answer = f"The {THINGS[number]} is of bronze, number {number}."
+    return feedback(number, question, answer, rated, consent)
 
 
 def pair(number: int, **changes: Any) -> dict[str, Any]:
@@ -133,36 +137,14 @@ def ratings(form: str) -> list[dict[str, Any]]:
         thing, user = THINGS[n // 3], n % 3
         said = {"kind": "pair", "rival": f"Number {n}.", "rival_model": "b", "chosen": "answer"}
         vote = {"kind": "vote", "vote": "up" if n % 2 else "down"}
-        found.append(
-            {
-                "id": f"r{n}",
-                "time": "2026-09-14T09:00:00Z",
-                "model": "museum",
-                "messages": [
-                    {"role": "user", "content": SPELT[user].format(thing)},
-                    {"role": "assistant", "content": SAID[user].format(n)},
-                ],
-                "rating": said if form == "dpo" else vote,
-                "user": f"u{user}",
-                "consent": True,
-            }
-        )
+        rated = said if form == "dpo" else vote
+        found.append(feedback(n, SPELT[user].format(thing), SAID[user].format(n), rated))
     return found
 
 
 def made(folder: Path, form: Any, on_leak: str) -> None:
-    lines = (json.dumps(row) + "\n" for row in ratings(form))
-    (folder / "feedback.jsonl").write_text("".join(lines), "utf-8")
-    settings = RowsSettings.model_validate(
-        {
-            "kind": "rows",
-            "sources": [{"name": "feedback.jsonl"}],
-            "held_out": 0.15,
-            "on_leak": on_leak,
-            "rights": {"licence": "MIT"},
-        }
-    )
-    prepare(settings, folder, folder / "out", 7, form)
+    write(folder, ratings(form))
+    prepare(settings(held_out=0.15, on_leak=on_leak), folder, folder / "out", 7, form)
 
 
 @pytest.mark.parametrize("form", ["dpo", "kto"])
