@@ -53,7 +53,10 @@ def serve(
         engines = [*fleet(folder, spec, settings, weights(folder, spec)), *engines]
     if len(engines) > 1:
         note(say("serve.engines", count=len(engines), engines=_titles(engines)))
-    with _ended_by_sigterm(), _running(engines):
+    with _ended_by_sigterm(), ExitStack() as ends:
+        for engine in engines:
+            ends.callback(engine.stop)
+            engine.start()
         prove(engines)
         for engine in engines:
             engine.watch()
@@ -70,16 +73,6 @@ def _titles(engines: Sequence[Engine]) -> str:
         f"{engine.title} ({names})" if names else engine.title
         for engine, names in zip(engines, models, strict=True)
     )
-
-
-@contextmanager
-def _running(engines: Sequence[Engine]) -> Iterator[None]:
-    """All engines started, and ended with the block, however it ends."""
-    with ExitStack() as ends:
-        for engine in engines:
-            ends.callback(engine.stop)
-            engine.start()
-        yield
 
 
 @contextmanager
