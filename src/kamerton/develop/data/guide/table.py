@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kamerton.develop.data.guide.catalogue import Fact
 from kamerton.develop.settings import GuideSettings
-from kamerton.documents.tables import Row, read_table, whole_text
+from kamerton.documents.tables import STDIN, Row, read_table, whole_text
 from kamerton.formats.errors import InputError
 from kamerton.formats.matching import same_lemma, words
 
@@ -35,6 +35,8 @@ def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
     A column `split` (train or test) decides where a wording goes; without it the last
     `test_phrasings` wordings of every fact that has at least two are held out.
     """
+    if str(path) == STDIN or (path.exists() and not path.is_file()):
+        raise InputError("develop.questions_kept", where=str(path))
     facts: dict[tuple[str, str], list[_Line]] = defaultdict(list)
     lines = list(_lines(path, settings))
     said = any(line.split for line in lines)

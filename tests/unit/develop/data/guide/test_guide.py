@@ -1,6 +1,7 @@
 """Sources to rows and questions: what is read, what is refused, what is held out."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,13 @@ def test_numbers_where_texts_are_expected_are_written_out(
         return
     (fact,) = table.read(tmp_path / "q.jsonl", GuideSettings())
     assert fact.key == wanted and fact.answer == str(answer)
+
+
+@pytest.mark.parametrize("place", ["-", "/dev/stdin", ".", "pipe"])
+def test_questions_are_a_file_that_stays(tmp_path: Path, place: str, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    assert "name a file" in error(lambda: table.read(Path(place), GuideSettings()))
 
 
 def test_questions_to_decline_name_their_split_in_any_case(tmp_path: Path) -> None:
