@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.words import SUBCOMMANDS, print_json
+from kamerton.cli.words import SUBCOMMANDS, print_json, without_controls
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 
@@ -37,8 +37,8 @@ def run(
 
 
 def _show(ended: "Completed") -> None:
-    typer.echo(ended.stdout, nl=False)
-    typer.echo(ended.stderr, nl=False, err=True)
+    typer.echo(without_controls(ended.stdout), nl=False)
+    typer.echo(without_controls(ended.stderr), nl=False, err=True)
     if ended.limit:
         note(say("cli.sandbox_limit", limit=say(f"cli.sandbox_{ended.limit}")))
     note(say("cli.sandbox_spent", cpu=f"{ended.cpu_seconds:.2f}", wall=f"{ended.wall_seconds:.2f}"))

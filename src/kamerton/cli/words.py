@@ -1,6 +1,7 @@
 """What commands print: helps in the user's language, data, and what was found out about a run."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ SUBCOMMANDS: dict[str, Any] = {
     "context_settings": {"help_option_names": ["-h", "--help"]},
 }
 """Plain help: it starts faster, and logs and pipes stay readable."""
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
 
 
 def language_of(arguments: list[str]) -> str | None:
@@ -67,9 +69,19 @@ def _text(help_text: str | None) -> str | None:
     return say(help_text) if help_text and help_text.startswith("cli.") else help_text
 
 
+def without_controls(text: str) -> str:
+    r"""Text of an unknown program or model for a terminal: control characters come as `\u001b`.
+
+    Escape codes could clear or rename the terminal, write into its clipboard or hide what stands
+    there, and so could marks of direction; tabs and line ends remain.
+    """
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def print_json(data: Any) -> None:
     """One JSON document on stdout."""
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+    text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
+    typer.echo(without_controls(text))
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:

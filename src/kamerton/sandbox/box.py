@@ -4,12 +4,14 @@ What each part is for:
 
 - setpriv (only where we are root): the box is put up and lived in by uid 65534. As root the limit
   on processes does nothing, and files of root would be its own.
-- bwrap: no network, no processes, no IPC, no files but /usr, a few of /dev and a small /tmp. No
+- unshare and mount: a namespace of our own, only to mount the box's /tmp, since bwrap can bound
+  its bytes and not the number of its files.
+- bwrap: no network, no processes, no IPC, no files but /usr, a few of /dev and that small /tmp. No
   /proc. The root of a box is a tmpfs of no bounded size, so it is made read-only in the end.
 - prlimit, inside, so that processes are counted in the user namespace of the box alone.
-- The program is process 1 of the box: all others end with it, the CPU time of those it has waited
-  for comes to us by `wait4`, and the hard limit on CPU time still kills it. The kernel forgets the
-  time of children that the end of process 1 kills; each has its own limit, and all have the clock.
+- The program is process 1 of the box: all others end with it, and the hard limit on CPU time still
+  kills it. `wait4` gives the CPU time of those it has waited for; the kernel forgets that of all
+  others, so while a box works we read what each of its processes has taken.
 """
 
 import os
@@ -21,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from resource import struct_rusage
 
 from kamerton.formats.errors import InputError
 from kamerton.sandbox.filter import program as seccomp
@@ -29,7 +30,6 @@ from kamerton.sandbox.limits import Limit, Limits
 from kamerton.sandbox.python import interpreter
 
 NOBODY = 65534
-TOOLS = ("bwrap", "prlimit")
 ENVIRONMENT = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",
@@ -40,6 +40,7 @@ ENVIRONMENT = {
 }
 _UNSHARED = (
     *("--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL"),
+    *("--uid", str(NOBODY), "--gid", str(NOBODY)),
     *("--new-session", "--die-with-parent", "--as-pid-1", "--clearenv", "--hostname", "box"),
     *("--ro-bind", "/usr", "/usr"),
     *("--symlink", "usr/bin", "/bin", "--symlink", "usr/sbin", "/sbin"),
@@ -52,6 +53,8 @@ _DEVICES = ("null", "zero", "random", "urandom")
 # of its second); wait4 is exact, and decides. So the kernel kills later, and what it has killed
 # need only be somewhere near.
 _NEARLY = 0.5
+_LOOK_SECONDS = 0.1
+"""How often the processes of a box are looked at while it works."""
 _BUSY_MACHINE = 60
 """How many times its wall clock a box may take that always wants a processor."""
 
@@ -93,7 +96,7 @@ def command(limits: Limits, files: Mapping[str, int], filter_fd: int) -> list[st
     `files`: path in the box to an inherited descriptor that holds the text of that file.
     """
     python = interpreter()
-    line = [*_unprivileged(), tool("bwrap"), *_UNSHARED]
+    line = [*_unprivileged(), *_with_tmp(limits), tool("bwrap"), *_UNSHARED]
     for here, inside in python.binds:
         line += ["--ro-bind", here, inside]
     for folder in python.hidden:
@@ -102,7 +105,7 @@ def command(limits: Limits, files: Mapping[str, int], filter_fd: int) -> list[st
         line += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     for path, descriptor in files.items():
         line += ["--perms", "0555", "--ro-bind-data", str(descriptor), path]
-    line += ["--size", str(limits.disk_bytes), "--tmpfs", "/tmp", "--remount-ro", "/"]
+    line += ["--bind", "/tmp", "/tmp", "--remount-ro", "/"]
     for name, value in ENVIRONMENT.items():
         line += ["--setenv", name, value]
     return [*line, "--chdir", "/tmp", "--seccomp", str(filter_fd), "--", *_limited(limits)]
@@ -114,6 +117,13 @@ def _unprivileged() -> list[str]:
         return []
     ids = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
     return [tool("setpriv"), *ids, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def _with_tmp(limits: Limits) -> list[str]:
+    """What mounts a new /tmp for the command that follows, seen by nobody else."""
+    options = f"mode=0755,size={limits.disk_bytes},nr_inodes={limits.files}"
+    script = f'{tool("mount")} -n -t tmpfs -o {options} tmpfs /tmp && exec "$@"'
+    return [tool("unshare"), "--user", "--map-root-user", "--mount", "/bin/sh", "-c", script, "sh"]
 
 
 def _limited(limits: Limits) -> list[str]:
@@ -159,6 +169,8 @@ class Box:
         self.started = time.monotonic()
         self._usage: Usage | None = None
         self._runnable = 0.0
+        self._looked = self.started
+        self._taken: dict[tuple[int, str], float] = {}
         descriptors = {path: memory_file(content) for path, content in (files or {}).items()}
         filter_fd = memory_file(seccomp())
         inherited = (*descriptors.values(), filter_fd)
@@ -178,22 +190,38 @@ class Box:
                 os.close(descriptor)
 
     def time_left(self, waited: float) -> float:
-        """Seconds that the wall clock still gives the box, once it was waited for so many.
+        """Seconds that its limits still give the box, once it was waited for so many.
 
-        Time in which a thread of the box runs or waits for a processor is not held against it: on a
-        busy machine the limit of processor time comes first, as on an idle one. In all it gets at
-        most `_BUSY_MACHINE` times the limit.
+        At most a tenth: whoever waits for the box asks again, so that its processes are looked at.
+        By the clock, time in which a thread of the box runs or waits for a processor is not held
+        against it: on a busy machine the limit of processor time comes first, as on an idle one.
+        In all it gets at most `_BUSY_MACHINE` times the limit.
         """
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self._look()
+        if self.past_cpu:
+            return 0.0
         limit = self.limits.wall
         if limit < waited < _BUSY_MACHINE * limit:
             # A process that has just ended tells nothing any more: what was seen of it stays.
             self._runnable = max(self._runnable, _runnable_seconds(self.process.pid))
             waited -= min(waited, self._runnable)
-        return max(0.0, limit - waited)
+        return min(_LOOK_SECONDS, max(0.0, limit - waited))
+
+    @property
+    def past_cpu(self) -> bool:
+        """Whether the processes of the box were seen to have taken all their CPU time."""
+        return sum(self._taken.values()) >= self.limits.cpu_seconds
+
+    def _look(self) -> None:
+        """Read the CPU time of each process of the box; that of one which is gone stays as seen."""
+        self._looked = time.monotonic()
+        self._taken.update(_cpu_seconds(self.process.pid))
 
     def end(self, kill: bool) -> Usage:
         """Wait for its end, or bring it about, and give what it has spent; any number of times."""
         if self._usage is None:
+            self._look()
             if kill:
                 self._kill()
             _, status, used = os.wait4(self.process.pid, 0)
@@ -201,7 +229,12 @@ class Box:
             for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
                 if stream:
                     stream.close()
-            self._usage = _usage(self.process.returncode, used)
+            code = self.process.returncode
+            waited_for = used.ru_utime + used.ru_stime
+            self._usage = Usage(
+                exit=128 - code if code < 0 else code,
+                cpu_seconds=max(waited_for, sum(self._taken.values())),
+            )
         return self._usage
 
     def limit(self) -> Limit | None:
@@ -234,6 +267,24 @@ def _children(pid: int) -> list[int]:
         return []
 
 
+def _cpu_seconds(pid: int) -> dict[tuple[int, str], float]:
+    """User and system seconds of a process and of each below it, by its id and time of start.
+
+    From `stat` of proc(5), without the time of children.
+    """
+    taken: dict[tuple[int, str], float] = {}
+    for child in _children(pid):
+        taken |= _cpu_seconds(child)
+    try:
+        # The name stands in brackets before, and may hold blanks; the fields count from the third.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return taken
+    user, system, start = fields[11], fields[12], fields[19]
+    taken[pid, start] = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return taken
+
+
 def _runnable_seconds(pid: int) -> float:
     """Seconds that the threads of a process and of all below it have run or waited for a processor.
 
@@ -248,8 +299,3 @@ def _runnable_seconds(pid: int) -> float:
             continue
         seconds += (int(running) + int(waiting)) / 1e9
     return seconds
-
-
-def _usage(exit_code: int, used: struct_rusage) -> Usage:
-    code = 128 - exit_code if exit_code < 0 else exit_code
-    return Usage(code, used.ru_utime + used.ru_stime)

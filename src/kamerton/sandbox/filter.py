@@ -4,10 +4,12 @@ What is denied answers EPERM: calls that look into other processes, load code in
 or enter namespaces, mount, keep memory that no limit counts (memfd, System V), set clocks, or have
 been the way out of boxes before (io_uring, userfaultfd, keyctl, bpf, perf). Sockets other than
 AF_UNIX are denied, since AF_VSOCK reaches the host of a virtual machine through any network
-namespace. `clone3` answers ENOSYS, because its flags lie in memory, where a filter cannot look; the
-C library then uses `clone`, whose flags are looked at. A call of another architecture (32-bit, x32)
-kills the process. Form: `struct sock_filter` of linux/filter.h, `struct seccomp_data` of
-linux/seccomp.h.
+namespace. Files of the host can be read, so they could be locked and watched: `flock`, leases and
+all that watches are denied. Record locks (`F_SETLK`) answer success and lock nothing: sqlite3 and
+dbm need that answer, and the filter cannot see whose file it is. `clone3` answers ENOSYS, because
+its flags lie in memory, where a filter cannot look; the C library then uses `clone`, whose flags
+are looked at. A call of another architecture (32-bit, x32) kills the process. Form: `struct
+sock_filter` of linux/filter.h, `struct seccomp_data` of linux/seccomp.h.
 """
 
 import platform
@@ -54,6 +56,10 @@ DENIED: dict[str, tuple[int | None, int | None]] = {
     "name_to_handle_at": (303, 264),
     "open_by_handle_at": (304, 265),
     "fanotify_init": (300, 262),
+    "inotify_init": (253, None),
+    "inotify_init1": (294, 26),
+    "inotify_add_watch": (254, 27),
+    "flock": (73, 32),
     "quotactl": (179, 60),
     "quotactl_fd": (443, 443),
     "swapon": (167, 224),
@@ -100,17 +106,22 @@ LOOKED_AT: dict[str, tuple[int, int]] = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "ioctl": (16, 29),
+    "fcntl": (72, 25),
 }
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
 _AF_UNIX = 1
 _NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _TYPES_INTO_TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX
+_RECORD_LOCKS = (6, 7)  # F_SETLK, F_SETLKW
+# F_OFD_SETLK, F_OFD_SETLKW; F_SETLEASE, F_NOTIFY, F_SETDELEG
+_LOCKS_AND_WATCHES = (37, 38, 1024, 1026, 1040)
 _X32 = 0x40000000
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _JUMP, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x05, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24  # offsets in struct seccomp_data
-_ALLOW, _KILL, _EPERM, _ENOSYS = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
+_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_NOTHING_DONE, _EPERM, _ENOSYS = 0x00050000, 0x00050001, 0x00050026  # the call answers 0, or fails
 
 Instruction = tuple[int, int, int, int]
 
@@ -148,18 +159,19 @@ def _arguments(column: int) -> list[Instruction]:
     number = {name: numbers[column] for name, numbers in LOOKED_AT.items()}
     unix_only = [(_LOAD, 0, 0, _FIRST), (_EQUAL, 1, 0, _AF_UNIX), (_RETURN, 0, 0, _EPERM)]
     no_namespace = [(_LOAD, 0, 0, _FIRST), (_ANY_BIT, 0, 1, _NAMESPACES), (_RETURN, 0, 0, _EPERM)]
-    first, second = _TYPES_INTO_TERMINAL
-    no_typing = [
-        (_LOAD, 0, 0, _SECOND),
-        (_EQUAL, 1, 0, first),
-        (_EQUAL, 0, 1, second),
-        (_RETURN, 0, 0, _EPERM),
+    second = (_LOAD, 0, 0, _SECOND)
+    no_typing = [second, *_answer(_TYPES_INTO_TERMINAL, _EPERM)]
+    no_locks = [
+        second,
+        *_answer(_RECORD_LOCKS, _NOTHING_DONE),
+        *_answer(_LOCKS_AND_WATCHES, _EPERM),
     ]
     return [
         *_block(number["socket"], unix_only),
         *_block(number["socketpair"], unix_only),
         *_block(number["clone"], no_namespace),
         *_block(number["ioctl"], no_typing),
+        *_block(number["fcntl"], no_locks),
         (_EQUAL, 0, 1, number["clone3"]),
         (_RETURN, 0, 0, _ENOSYS),
     ]
@@ -173,5 +185,10 @@ def _block(number: int, body: Sequence[Instruction]) -> list[Instruction]:
 def _list(column: int) -> list[Instruction]:
     """EPERM for each denied call; anything else is allowed."""
     numbers = [n for pair in DENIED.values() if (n := pair[column]) is not None]
-    tests = [(_EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
-    return [*tests, (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _EPERM)]
+    return [*_answer(numbers, _EPERM), (_RETURN, 0, 0, _ALLOW)]
+
+
+def _answer(values: Sequence[int], answer: int) -> list[Instruction]:
+    """`answer` where the accumulator is one of at most 255 values; anything else goes on."""
+    tests = [(_EQUAL, len(values) - at, 0, value) for at, value in enumerate(values)]
+    return [*tests, (_JUMP, 0, 0, 1), (_RETURN, 0, 0, answer)]

@@ -19,7 +19,8 @@ class Limits:
     """
 
     cpu_seconds: int = 10
-    """CPU time of the box, whole seconds. A process is killed somewhat later; past is past."""
+    """CPU time of all processes of the box together, whole seconds. It is killed somewhat later;
+    past is past."""
     wall_seconds: float = 0.0
     """Time by the clock, without what the program waits for a processor; 0 means three times the
     CPU seconds and five more."""
@@ -30,6 +31,8 @@ class Limits:
     """The longest file that may be written."""
     disk_bytes: int = 16 * MIB
     """All that `/tmp`, the only writable folder, can hold; it lies in memory."""
+    files: int = 4096
+    """Files, folders and links that `/tmp` can hold: each takes about a KiB of the kernel's."""
     open_files: int = 64
     output_bytes: int = MIB
     """The most of stdout and of stderr each, and of one answer; more ends the box."""
@@ -50,8 +53,8 @@ class Completed:
     """UTF-8, cut at the limit; bytes that are none are replaced."""
     stderr: str
     cpu_seconds: float
-    """User and system time, by the kernel: of the box's start, the program, the children it had
-    waited for."""
+    """User and system time, by the kernel: of the box's start, the program and its children, those
+    it did not wait for as far as they were seen (ten times a second)."""
     wall_seconds: float
     limit: Limit | None
     """Which limit ended it; None where it ended by itself."""

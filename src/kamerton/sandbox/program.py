@@ -115,11 +115,11 @@ def _read_output(box: Box) -> _Output:
 
 def _read_until(box: Box, selector: selectors.BaseSelector, output: _Output) -> None:
     while selector.get_map():
-        events = selector.select(left := box.time_left(time.monotonic() - box.started))
-        if not events and not left:
-            output.limit = "wall"
+        left = box.time_left(time.monotonic() - box.started)
+        ready = [(key.data, key.fd) for key, _ in selector.select(left)]
+        if not left and all(name for name, _ in ready):
+            output.limit = "cpu" if box.past_cpu else "wall"
             return
-        ready = [(key.data, key.fd) for key, _ in events]
         for name, stream in ready:
             if name is None and len(ready) > 1:
                 continue  # what it said last comes first

@@ -196,9 +196,9 @@ class Session:
         return line
 
     def _wait(self, descriptor: int, event: int) -> None:
-        """Wait until the box can be read or written, as long as its wall clock lets us."""
+        """Wait until the box can be read or written, as long as its limits let us."""
         if not self._happens(descriptor, event):
-            self._gone("wall")
+            self._gone("cpu" if self.box.past_cpu else "wall")
 
     def _happens(self, descriptor: int, event: int) -> bool:
         """Whether the event comes before the box's time is up."""
@@ -217,7 +217,7 @@ class Session:
         """The box is at its end, or is brought to it."""
         self._over = True
         if limit is None and not self._ended():
-            limit = "wall"
+            limit = "cpu" if self.box.past_cpu else "wall"
         self.box.end(kill=limit is not None)
         self._broken = limit or self.box.limit()
         raise BoxEnded(self._broken or "")

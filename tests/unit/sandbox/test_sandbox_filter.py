@@ -31,6 +31,9 @@ def answer(machine: str, number: int, *arguments: int, audit: int | None = None)
             (accumulator,) = struct.unpack_from("<I", data, value)
             at += 1
             continue
+        if operation == 0x05:
+            at += 1 + value
+            continue
         held = {
             0x15: accumulator == value,
             0x35: accumulator >= value,
@@ -70,6 +73,11 @@ def test_arguments_decide(machine: str) -> None:
     assert answer(machine, number["ioctl"], 0, 0x5401) == ALLOW
     assert answer(machine, number["ioctl"], 0, 0x5412) == EPERM
     assert answer(machine, number["ioctl"], 0, 1 << 32 | 0x5412) == EPERM
+    done_without_effect = 0x50000
+    locks = {command: answer(machine, number["fcntl"], 3, command) for command in range(2000)}
+    assert [c for c, said in locks.items() if said == done_without_effect] == [6, 7]
+    assert [c for c, said in locks.items() if said == EPERM] == [37, 38, 1024, 1026, 1040]
+    assert set(locks.values()) == {ALLOW, EPERM, done_without_effect}
 
 
 @pytest.mark.parametrize("machine", MACHINES)
