@@ -1,6 +1,9 @@
 """What a stage read, wrote and cost: `manifest.json`, the thread from a report to its texts."""
 
 import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from kamerton.formats.events import FILE as EVENTS
@@ -71,6 +74,17 @@ def tree_sha256(folder: Path) -> dict[str, str]:
     left_out = (FILE, EVENTS)
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name not in left_out)
     return {str(p.relative_to(folder)): sha256(p) for p in files}
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder that takes the place of `folder` once the block is done; or nothing does."""
+    fresh = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    yield fresh
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)
 
 
 def digest(*parts: str) -> str:

@@ -38,7 +38,10 @@ def run_child(name: str, command: list[str], lock: int) -> None:
     Its stdout joins stderr, because stdout belongs to the data. It inherits the stage's lock.
     """
     sys.stderr.flush()
-    output = _stderr()
+    try:
+        output = sys.stderr.fileno()
+    except (OSError, ValueError):  # a notebook's is no file, and its events tell the same
+        output = subprocess.DEVNULL
     child = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -53,14 +56,6 @@ def run_child(name: str, command: list[str], lock: int) -> None:
         _stop(child)
     if code:
         raise StageFailed(name, code)
-
-
-def _stderr() -> int:
-    """Where a stage may speak; a notebook's stderr is no file, and its events tell the same."""
-    try:
-        return sys.stderr.fileno()
-    except (OSError, ValueError):
-        return subprocess.DEVNULL
 
 
 def die_with_parent() -> None:

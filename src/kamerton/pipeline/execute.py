@@ -14,9 +14,9 @@ from pathlib import Path
 from kamerton.formats.errors import InputError
 from kamerton.formats.events import FILE as EVENTS
 from kamerton.formats.events import Event, emit
-from kamerton.formats.jsonl import read_text
+from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
-from kamerton.formats.manifest import FILE, Manifest, StageName, tree_sha256
+from kamerton.formats.manifest import Manifest, StageName, read, tree_sha256
 from kamerton.pipeline.child import StageFailed, run_child
 from kamerton.pipeline.folder import empty, locked
 from kamerton.pipeline.graph import Planned, State, descendants, state_of
@@ -55,9 +55,12 @@ def execute(chosen: list[Planned], every: list[Planned], run: Runner) -> list[St
             state = state_of(item.folder)
             if state is State.DONE:
                 continue
-            _tell(_announcement(item, state), name=item.name, number=number, total=total)
-            _prepare(item, state)
             resumed = state is State.PARTIAL and item.stage.resumes
+            rebuilt = "rebuilding" if state is State.CORRUPT else "running"
+            word = "resuming" if resumed else rebuilt
+            _tell(word, name=item.name, number=number, total=total)
+            if not resumed:
+                _prepare(item)
             with _told(item, resumed):
                 begun = time.monotonic()
                 run(item, lock)
@@ -83,30 +86,15 @@ def _told(item: Planned, resumed: bool) -> Iterator[None]:
         raise
 
 
-def _announcement(item: Planned, state: State) -> str:
-    if state is State.CORRUPT:
-        return "rebuilding"
-    return "resuming" if state is State.PARTIAL and item.stage.resumes else "running"
-
-
-def _prepare(item: Planned, state: State) -> None:
-    """Keep what a resuming stage can use; nothing else of a killed or corrupt one."""
-    if state is State.PARTIAL and item.stage.resumes:
-        return
-    manifest = item.folder / FILE
-    old = read_text(manifest) if state is State.CORRUPT and _readable(manifest) else None
+def _prepare(item: Planned) -> None:
+    """Keep nothing of a killed or corrupt stage, but the record of what it made."""
+    old = None
+    with suppress(ValueError, InputError):  # unreadable: nothing to compare with
+        old = read(item.folder)
     empty(item.folder)
-    if old is not None:
+    if old:
         # Kept beside the folder: a kill during the rebuild must not lose what it is compared to.
-        _previous(item).write_text(old, encoding="utf-8")
-
-
-def _readable(manifest: Path) -> bool:
-    try:
-        Manifest.model_validate_json(manifest.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
+        write_text(_previous(item), old.model_dump_json())
 
 
 def _previous(item: Planned) -> Path:

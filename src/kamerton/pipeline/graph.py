@@ -92,10 +92,9 @@ def state_of(folder: Path) -> State:
 
 def intact(folder: Path, manifest: Manifest) -> bool:
     """Whether every output of a finished stage is still there, byte for byte."""
-    present = {name: folder / name for name in manifest.outputs}
-    if not all(path.is_file() for path in present.values()):
-        return False
-    return all(sha256(path) == manifest.outputs[name] for name, path in present.items())
+    hashes = {folder / name: value for name, value in manifest.outputs.items()}
+    present = all(path.is_file() for path in hashes)
+    return present and all(sha256(path) == value for path, value in hashes.items())
 
 
 def descendants(planned: list[Planned], name: str) -> list[Planned]:
@@ -108,7 +107,10 @@ def descendants(planned: list[Planned], name: str) -> list[Planned]:
 
 
 def select(planned: list[Planned], only: str | None, start: str | None) -> list[Planned]:
-    """The stages that a run may touch; InputError for a name that no stage has."""
+    """The stages that a run may touch; InputError for a name that no stage has.
+
+    And where a chosen stage needs one that is neither chosen nor done.
+    """
     names: list[str] = [item.name for item in planned]
     for wanted in (only, start):
         if wanted is not None and wanted not in names:
@@ -117,18 +119,12 @@ def select(planned: list[Planned], only: str | None, start: str | None) -> list[
         chosen = [item for item in planned if item.name == only]
     else:
         chosen = planned[names.index(start) if start else 0 :]
-    _require_parents(planned, chosen)
-    return chosen
-
-
-def _require_parents(planned: list[Planned], chosen: list[Planned]) -> None:
-    """InputError where a chosen stage needs one that is neither chosen nor done."""
     by_name = {item.name: item for item in planned}
     for item in chosen:
-        for parent in item.stage.parents:
-            missing = by_name[parent] not in chosen and by_name[parent].state is not State.DONE
-            if missing:
-                raise InputError("pipeline.parent_missing", name=item.name, parent=parent)
+        for parent in map(by_name.__getitem__, item.stage.parents):
+            if parent not in chosen and parent.state is not State.DONE:
+                raise InputError("pipeline.parent_missing", name=item.name, parent=parent.name)
+    return chosen
 
 
 def _source_hashes(sources: tuple[Path, ...], base: Path) -> dict[str, str]:

@@ -48,6 +48,7 @@ _UNSHARED = (
     *("--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"),
     *("--ro-bind-try", "/etc/alternatives", "/etc/alternatives"),
 )
+_MANAGERS = ("apt-get install", "dnf install", "zypper install", "pacman -S", "apk add")
 _DEVICES = ("null", "zero", "random", "urandom")
 # RLIMIT_CPU goes by ticks, which run ahead on a busy virtual machine (a process was killed at 0.74
 # of its second); wait4 is exact, and decides. So the kernel kills later, and what it has killed
@@ -73,21 +74,10 @@ def tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
         package = "bubblewrap" if name == "bwrap" else "util-linux"
-        raise InputError("sandbox.missing", tool=name, command=_install(package))
+        manager = next((one for one in _MANAGERS if shutil.which(one.split()[0])), _MANAGERS[0])
+        sudo = "" if os.geteuid() == 0 else "sudo "
+        raise InputError("sandbox.missing", tool=name, command=f"{sudo}{manager} {package}")
     return found
-
-
-def _install(package: str) -> str:
-    """The command that installs a package on this system."""
-    known = {
-        "apt-get": "apt-get install",
-        "dnf": "dnf install",
-        "zypper": "zypper install",
-        "pacman": "pacman -S",
-        "apk": "apk add",
-    }
-    command = next((known[name] for name in known if shutil.which(name)), "apt-get install")
-    return f"{'' if os.geteuid() == 0 else 'sudo '}{command} {package}"
 
 
 def command(limits: Limits, files: Mapping[str, int], filter_fd: int) -> list[str]:
@@ -96,7 +86,14 @@ def command(limits: Limits, files: Mapping[str, int], filter_fd: int) -> list[st
     `files`: path in the box to an inherited descriptor that holds the text of that file.
     """
     python = interpreter()
-    line = [*_unprivileged(), *_with_tmp(limits), tool("bwrap"), *_UNSHARED]
+    line = []
+    if os.geteuid() == 0:  # an ordinary user is nobody already
+        ids = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
+        line = [tool("setpriv"), *ids, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+    options = f"mode=0755,size={limits.disk_bytes},nr_inodes={limits.files}"
+    mount = f'{tool("mount")} -n -t tmpfs -o {options} tmpfs /tmp && exec "$@"'
+    line += [tool("unshare"), "--user", "--map-root-user", "--mount", "/bin/sh", "-c", mount, "sh"]
+    line += [tool("bwrap"), *_UNSHARED]
     for here, inside in python.binds:
         line += ["--ro-bind", here, inside]
     for folder in python.hidden:
@@ -109,21 +106,6 @@ def command(limits: Limits, files: Mapping[str, int], filter_fd: int) -> list[st
     for name, value in ENVIRONMENT.items():
         line += ["--setenv", name, value]
     return [*line, "--chdir", "/tmp", "--seccomp", str(filter_fd), "--", *_limited(limits)]
-
-
-def _unprivileged() -> list[str]:
-    """What makes root nobody; an ordinary user is one already."""
-    if os.geteuid() != 0:
-        return []
-    ids = ["--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
-    return [tool("setpriv"), *ids, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
-
-
-def _with_tmp(limits: Limits) -> list[str]:
-    """What mounts a new /tmp for the command that follows, seen by nobody else."""
-    options = f"mode=0755,size={limits.disk_bytes},nr_inodes={limits.files}"
-    script = f'{tool("mount")} -n -t tmpfs -o {options} tmpfs /tmp && exec "$@"'
-    return [tool("unshare"), "--user", "--map-root-user", "--mount", "/bin/sh", "-c", script, "sh"]
 
 
 def _limited(limits: Limits) -> list[str]:

@@ -135,7 +135,13 @@ def program(machine: str = platform.machine()) -> bytes:
     if machine not in _ARCHITECTURES:
         raise InputError("sandbox.architecture", machine=machine)
     column, audit = _ARCHITECTURES[machine]
-    lines = _head(audit) + _arguments(column) + _list(column)
+    denied = [number for pair in DENIED.values() if (number := pair[column]) is not None]
+    lines = [
+        *_head(audit),
+        *_arguments(column),
+        *_answer(denied, _EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
     return b"".join(struct.pack("<HBBI", *line) for line in lines)
 
 
@@ -180,12 +186,6 @@ def _arguments(column: int) -> list[Instruction]:
 def _block(number: int, body: Sequence[Instruction]) -> list[Instruction]:
     """`body` for one call, which is allowed where the body denies nothing."""
     return [(_EQUAL, 0, len(body) + 1, number), *body, (_RETURN, 0, 0, _ALLOW)]
-
-
-def _list(column: int) -> list[Instruction]:
-    """EPERM for each denied call; anything else is allowed."""
-    numbers = [n for pair in DENIED.values() if (n := pair[column]) is not None]
-    return [*_answer(numbers, _EPERM), (_RETURN, 0, 0, _ALLOW)]
 
 
 def _answer(values: Sequence[int], answer: int) -> list[Instruction]:

@@ -5,12 +5,11 @@ import selectors
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from kamerton.formats.errors import InputError
-from kamerton.sandbox.box import Box
+from kamerton.sandbox.box import Box, memory_file
 from kamerton.sandbox.limits import Completed, Limit, Limits
 from kamerton.sandbox.python import interpreter
 
@@ -61,17 +60,26 @@ def _run(
     files: Mapping[str, bytes] | None = None,
     stdin: bytes = b"",
 ) -> Completed:
-    given = os.memfd_create("stdin")
-    with os.fdopen(given, "w+b") as stream:
-        stream.write(stdin)
-        stream.seek(0)
-        box = Box([*_FIRST, *program], limits, files, given, subprocess.PIPE)
+    given = memory_file(stdin)
     try:
-        output = _read_output(box)
+        box = Box([*_FIRST, *program], limits, files, given, subprocess.PIPE)
+    finally:
+        os.close(given)
+    output = {"stdout": bytearray(), "stderr": bytearray()}
+    try:
+        limit = _read(box, output)
+        spent = box.end(kill=limit is not None)
     except BaseException:
         box.end(kill=True)
         raise
-    return _completed(box, output)
+    out, err = (
+        bytes(text[: limits.output_bytes]).decode("utf-8", "replace") for text in output.values()
+    )
+    limit = limit or box.limit()
+    if limit is None and spent.exit != 0 and err.rstrip().endswith("MemoryError"):
+        limit = "memory"
+    took = time.monotonic() - box.started
+    return Completed(spent.exit, out, err, spent.cpu_seconds, took, limit)
 
 
 def run_file(path: Path, limits: Limits = Limits()) -> Completed:  # noqa: B008 - frozen
@@ -87,66 +95,28 @@ def run_file(path: Path, limits: Limits = Limits()) -> Completed:  # noqa: B008 
     return run(program, limits, {PROGRAM: content})
 
 
-@dataclass
-class _Output:
-    """What has come out of a box so far."""
-
-    texts: dict[str, bytearray] = field(
-        default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()}
-    )
-    limit: Limit | None = None
-
-
-def _read_output(box: Box) -> _Output:
+def _read(box: Box, output: Mapping[str, bytearray]) -> Limit | None:
     """Read both outputs until the program ends, or says too much, or takes too long."""
-    output = _Output()
-    with selectors.DefaultSelector() as selector:
-        ended = os.pidfd_open(box.process.pid)
-        selector.register(ended, selectors.EVENT_READ, None)
-        for name, stream in (("stdout", box.process.stdout), ("stderr", box.process.stderr)):
-            assert stream is not None
-            selector.register(stream, selectors.EVENT_READ, name)
-        try:
-            _read_until(box, selector, output)
-        finally:
-            os.close(ended)
-    return output
-
-
-def _read_until(box: Box, selector: selectors.BaseSelector, output: _Output) -> None:
-    while selector.get_map():
-        left = box.time_left(time.monotonic() - box.started)
-        ready = [(key.data, key.fd) for key, _ in selector.select(left)]
-        if not left and all(name for name, _ in ready):
-            output.limit = "cpu" if box.past_cpu else "wall"
-            return
-        for name, stream in ready:
-            if name is None and len(ready) > 1:
-                continue  # what it said last comes first
-            if name is None:
-                return
-            if not _read_piece(output.texts[name], stream):
-                selector.unregister(stream)
-            if len(output.texts[name]) > box.limits.output_bytes:
-                output.limit = "output"
-                return
-
-
-def _read_piece(text: bytearray, stream: int) -> bool:
-    """Read a piece; False at the end."""
-    piece = os.read(stream, _PIECE)
-    text += piece
-    return bool(piece)
-
-
-def _completed(box: Box, output: _Output) -> Completed:
-    spent = box.end(kill=output.limit is not None)
-    room = box.limits.output_bytes
-    out, err = (
-        bytes(output.texts[name][:room]).decode("utf-8", "replace") for name in output.texts
-    )
-    limit = output.limit or box.limit()
-    if limit is None and spent.exit != 0 and err.rstrip().endswith("MemoryError"):
-        limit = "memory"
-    took = time.monotonic() - box.started
-    return Completed(spent.exit, out, err, spent.cpu_seconds, took, limit)
+    ended = os.pidfd_open(box.process.pid)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(ended, selectors.EVENT_READ, None)
+            for name, stream in (("stdout", box.process.stdout), ("stderr", box.process.stderr)):
+                assert stream is not None
+                selector.register(stream, selectors.EVENT_READ, name)
+            while True:
+                left = box.time_left(time.monotonic() - box.started)
+                ready = {key.data: key.fd for key, _ in selector.select(left)}
+                if not left and None not in ready:
+                    return "cpu" if box.past_cpu else "wall"
+                if list(ready) == [None]:  # what it said last comes first
+                    return None
+                for name in [name for name in output if name in ready]:
+                    piece = os.read(ready[name], _PIECE)
+                    output[name].extend(piece)
+                    if not piece:
+                        selector.unregister(ready[name])
+                    if len(output[name]) > box.limits.output_bytes:
+                        return "output"
+    finally:
+        os.close(ended)

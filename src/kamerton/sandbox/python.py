@@ -85,7 +85,12 @@ def _copied(prefix: Path, executable: Path, library: Path) -> Path:
         _CACHE.chmod(0o755)
         made = Path(tempfile.mkdtemp(dir=_CACHE, prefix="."))
         _fill(made, prefix, executable, library)
-        _put(made, target)
+        try:
+            made.rename(target)
+        except OSError:  # another process may have been first, and its copy is as good
+            if not target.is_dir():
+                raise
+            shutil.rmtree(made)
     except OSError as error:
         raise InputError("sandbox.no_copy", where=str(target), why=error) from error
     return _trusted(target)
@@ -101,16 +106,6 @@ def _fill(made: Path, prefix: Path, executable: Path, library: Path) -> None:
         shutil.copy2(shared, made / "lib" / shared.name)
     left_out = shutil.ignore_patterns(*_LEFT_OUT, "config-*")
     shutil.copytree(library, made / library.relative_to(prefix), ignore=left_out)
-
-
-def _put(made: Path, target: Path) -> None:
-    """Rename into place; another process may have been first, and its copy is as good."""
-    try:
-        made.rename(target)
-    except OSError:
-        if not target.is_dir():
-            raise
-        shutil.rmtree(made)
 
 
 def _trusted(target: Path) -> Path:

@@ -14,6 +14,7 @@ from kamerton.develop.export import architectures, folders, gguf
 from kamerton.engines.llamacpp.tokens import Ids
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
+from kamerton.formats.manifest import whole_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,15 +162,11 @@ def copy_prompt(folder: Path, target: Path, base: str) -> Path:
 
     `base`: the name of its base there: what peft writes may be a path of this machine.
     """
-    fresh = target.with_suffix(".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    shutil.copyfile(folder / WEIGHTS, fresh / WEIGHTS)
     settings = json.loads(read_text(folder / CONFIG))
     settings |= {"base_model_name_or_path": base, "tokenizer_name_or_path": None}
-    write_text(fresh / CONFIG, json.dumps(settings, indent=2) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
+    with whole_folder(target) as fresh:
+        shutil.copyfile(folder / WEIGHTS, fresh / WEIGHTS)
+        write_text(fresh / CONFIG, json.dumps(settings, indent=2) + "\n")
     return target / WEIGHTS
 
 

@@ -23,7 +23,7 @@ from kamerton.formats import templates
 from kamerton.formats.chat import Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
-from kamerton.formats.manifest import tree_sha256
+from kamerton.formats.manifest import tree_sha256, whole_folder
 
 LARGEST = 1e-3
 """Largest difference of a merged model's logits from those of base and adapter."""
@@ -59,24 +59,21 @@ def merged(base: str, folder: Path, tuned: Any, prompts: Sequence[Ids]) -> tuple
     InputError where that is more than rounding: another base, a quantised one, or an adapter
     that cannot be merged.
     """
+    import torch
     from peft import PeftModel
 
     copy = PeftModel.from_pretrained(hub.load_model(base), folder)
     whole = copy.merge_and_unload(safe_merge=True).eval()
     check_tied(whole)
-    difference = max(_difference(whole, tuned, ids) for ids in prompts)
+    difference = 0.0
+    for ids in prompts:
+        with torch.no_grad():
+            one, other = (m(input_ids=torch.tensor([ids])).logits for m in (whole, tuned))
+        difference = max(difference, float((one - other).abs().max()))
     if not difference <= LARGEST:
         values = {"difference": difference, "bound": LARGEST}
         raise InputError("develop.export_merge", where=str(folder), **values)
     return whole, difference
-
-
-def _difference(one: Any, other: Any, ids: Ids) -> float:
-    import torch
-
-    with torch.no_grad():
-        rows = [model(input_ids=torch.tensor([ids])).logits for model in (one, other)]
-    return float((rows[0] - rows[1]).abs().max())
 
 
 def check_tied(model: Any) -> None:
@@ -101,13 +98,9 @@ def save(model: Any, tokenizer: Any, template: str, folder: Path) -> None:
     The template comes without the marks that only training needs: other programs read it too.
     Generation stops at the end of a turn.
     """
-    fresh = folder.with_suffix(".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    save_model(model, tokenizer, fresh)
-    save_tokenizer(tokenizer, template, fresh)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh.rename(folder)
+    with whole_folder(folder) as fresh:
+        save_model(model, tokenizer, fresh)
+        save_tokenizer(tokenizer, template, fresh)
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
@@ -115,13 +108,6 @@ def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     check_tied(model)
     _set_ends(model, tokenizer)
     model.save_pretrained(folder)
-
-
-def save_settings(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write what `save_model` writes, but for the weights."""
-    _set_ends(model, tokenizer)
-    model.config.save_pretrained(folder)
-    model.generation_config.save_pretrained(folder)
 
 
 def save_tokenizer(tokenizer: Any, template: str, folder: Path) -> None:
@@ -148,19 +134,23 @@ def save_base(base: str, model: Any, tokenizer: Any, target: Path) -> None:
     `model`, `tokenizer`: what `hub` loads of `base`. Weights are the base's own files, in their
     own precision; where these are no safetensors, or hold more than a text model, `model`'s.
     """
-    fresh = target.with_suffix(".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    if files := _files(base):
+    with whole_folder(target) as fresh:
+        files = _files(base)
         for file in files:
-            _place(file, fresh / file.name, link=_cached(base))
-        save_settings(model, tokenizer, fresh)
-    else:
-        save_model(model, tokenizer, fresh)
-    save_tokenizer(tokenizer, template_for(tokenizer), fresh)
-    write_text(fresh / HASHES, json.dumps(tree_sha256(fresh), indent=2) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
+            # Into a cache nobody writes.
+            if base == hub.EMBEDDED or not Path(base).is_dir():
+                with contextlib.suppress(OSError):  # another disk, or one without links
+                    os.link(file.resolve(), fresh / file.name)
+            if not (fresh / file.name).is_file():
+                shutil.copyfile(file, fresh / file.name)
+        if files:
+            _set_ends(model, tokenizer)
+            model.config.save_pretrained(fresh)
+            model.generation_config.save_pretrained(fresh)
+        else:
+            save_model(model, tokenizer, fresh)
+        save_tokenizer(tokenizer, template_for(tokenizer), fresh)
+        write_text(fresh / HASHES, json.dumps(tree_sha256(fresh), indent=2) + "\n")
 
 
 def _files(base: str) -> list[Path]:
@@ -187,19 +177,6 @@ def _file(where: str, name: str) -> Path | None:
         return Path(where) / name if (Path(where) / name).is_file() else None
     cached = try_to_load_from_cache(where, name)
     return Path(cached) if isinstance(cached, str) else None
-
-
-def _cached(base: str) -> bool:
-    """Whether the base's files lie in a cache, into which nobody writes."""
-    return base == hub.EMBEDDED or not Path(base).is_dir()
-
-
-def _place(file: Path, target: Path, link: bool) -> None:
-    if link:
-        with contextlib.suppress(OSError):  # another disk, or one without links: a copy will do
-            os.link(file.resolve(), target)
-    if not target.is_file():
-        shutil.copyfile(file, target)
 
 
 def check_base(

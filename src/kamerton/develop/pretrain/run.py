@@ -16,6 +16,7 @@ from kamerton.develop.training.threads import repeatable
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
 from kamerton.formats.language import say
+from kamerton.formats.manifest import whole_folder
 from kamerton.formats.pretraining import PRETRAINING, Evaluation, Pretraining
 from kamerton.formats.progress import note, progress
 
@@ -67,7 +68,9 @@ def _attempt(work: Work, micro_batch_size: int) -> None:
     if work.prompts:
         texts = evaluate.continued(made, work.prompts, work.tokenizer)
         evaluate.record(work.out, work.total, work.prompts, texts)
-    _save(made, work)
+    with whole_folder(work.out / MODEL) as fresh:
+        made.save_pretrained(fresh)
+        work.tokenizer.save_pretrained(fresh)
     write_figures(work, made, history, results)
 
 
@@ -120,16 +123,6 @@ def _isolate(made: Any, context: int) -> None:
         attention.use(made, context)
     except InputError:  # another attention than the plain one: by transformers' mask
         note(say("develop.pretrain_masked", architecture=made.config.model_type))
-
-
-def _save(made: Any, work: Work) -> None:
-    """`out`/model, whole or not at all: weights, configurations, tokenizer with chat template."""
-    fresh, folder = work.out / f"{MODEL}.new", work.out / MODEL
-    shutil.rmtree(fresh, ignore_errors=True)
-    made.save_pretrained(fresh)
-    work.tokenizer.save_pretrained(fresh)
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
 
 
 def evaluations(history: Sequence[dict[str, Any]], before: int) -> list[Evaluation]:

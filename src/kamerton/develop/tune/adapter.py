@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from kamerton.develop.settings import TuneSettings
 from kamerton.develop.tune.encode import end_of_turn
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
+from kamerton.formats.manifest import whole_folder
 
 ADAPTER, MODEL = "adapter", "model"
 """Folders in the stage's output: a PEFT folder, or a whole Hugging Face folder."""
@@ -125,20 +125,16 @@ def trainable(model: Any) -> int:
 def save(model: Any, tokenizer: Any, base: str, out: Path) -> None:
     """Write adapter/ (PEFT) or model/ (a whole model with its tokenizer) into `out`, atomically."""
     whole = not hasattr(model, "peft_config")
-    folder = out / (MODEL if whole else ADAPTER)
-    fresh = folder.with_suffix(".new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    if whole:
-        stop_at_end_of_turn(model, tokenizer)
-        model.save_pretrained(fresh)
-        tokenizer.save_pretrained(fresh)
-    else:
+    with whole_folder(out / (MODEL if whole else ADAPTER)) as fresh:
+        if whole:
+            stop_at_end_of_turn(model, tokenizer)
+            model.save_pretrained(fresh)
+            tokenizer.save_pretrained(fresh)
+            return
         for config in model.peft_config.values():  # named without a path of this machine
             config.base_model_name_or_path = hub.known_as(base)
         model.save_pretrained(fresh, save_embedding_layers=False)  # no look-up at any hub
         (fresh / "README.md").unlink(missing_ok=True)  # the run writes its own card
-    shutil.rmtree(folder, ignore_errors=True)
-    fresh.rename(folder)
 
 
 def stop_at_end_of_turn(model: Any, tokenizer: Any) -> None:

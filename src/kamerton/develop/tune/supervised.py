@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset  # noqa: TID253
-from torch.utils.data import DataLoader  # noqa: TID253
-from transformers import PrinterCallback  # noqa: TID253
 from transformers.utils import logging  # noqa: TID253
 from trl import SFTConfig, SFTTrainer  # noqa: TID253
 
@@ -26,7 +24,7 @@ from kamerton.develop.training.checks import Encoded
 from kamerton.develop.training.probe import probe, tell
 from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.develop.training.threads import repeatable
-from kamerton.develop.tune import estimate
+from kamerton.develop.tune import estimate, trl_trainers
 from kamerton.develop.tune.batches import Batches, collate, columns, on_device, targets
 from kamerton.develop.tune.loss import Head, check_head, supervised_loss
 from kamerton.develop.tune.task import Task
@@ -157,10 +155,7 @@ def build(
             data_collator=trainer.with_ids(gather),
             processing_class=tokenizer,
         )
-    made.watch, made.batches = trainer.Watch(), batches
-    # With it the Trainer would change the model's special tokens and save it at every checkpoint.
-    made.processing_class = None
-    made.remove_callback(PrinterCallback)
+    made.begin(batches)
     return made
 
 
@@ -181,39 +176,23 @@ def _kept(model: Any) -> Iterator[None]:
 def arguments(
     settings: TuneSettings, batches: Batches, rows: int, folder: Path, seed: int, cache: bool
 ) -> SFTConfig:
-    """On a CPU: float32 and no checkpointing of activations (measured, see docs/decisions).
-
-    `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
-    """
+    """As of `trl_trainers`, with the parts that `batches` cuts a step into."""
     return SFTConfig(
-        **trainer.arguments(settings, folder, estimate.steps(rows, settings), seed),
-        max_length=None,  # cut, and counted, before
+        **trl_trainers.arguments(settings, rows, folder, seed, cache),
         dataset_kwargs={"skip_prepare_dataset": True},
-        bf16=False,
-        activation_checkpointing=False,
-        use_cache=cache,
-        num_train_epochs=settings.epochs,
         per_device_train_batch_size=batches.batch_size,
         gradient_accumulation_steps=batches.parts,
         neftune_noise_alpha=settings.neftune_alpha or None,
     )
 
 
-class Supervised(trainer.Watched, SFTTrainer):  # type: ignore[misc]
+class Supervised(trl_trainers.Quiet, SFTTrainer):  # type: ignore[misc]
     """The loss over the supervised tokens of a whole optimiser step, in batches of like length."""
 
     loss_is_scaled_for_ga = True
     """`supervised_loss` divides by the tokens of all parts of a step."""
-    batches: Batches
     learnt = 0
     """Supervised tokens that this process has trained on."""
-
-    def get_train_dataloader(self) -> Any:
-        """Rows in the order of `batches`."""
-        loader = DataLoader(
-            self.train_dataset, batch_sampler=self.batches, collate_fn=self.data_collator
-        )
-        return self.accelerator.prepare(loader)
 
     def compute_loss(
         self,
@@ -231,16 +210,3 @@ class Supervised(trainer.Watched, SFTTrainer):  # type: ignore[misc]
         items = targets(batch_samples)
         self.learnt += int(items)
         return items
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """A checkpoint's weights; peft would ask a hub about the base each time."""
-        adapter = hasattr(self.model, "peft_config")
-        self.model.save_pretrained(
-            output_dir, **({"save_embedding_layers": False} if adapter else {})
-        )
-
-    def _send_telemetry(self) -> None:
-        """Nothing is sent anywhere."""
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """None with a checkpoint: it looks for accounts of other services; the run has its own."""

@@ -6,9 +6,9 @@ so that token is computed once more, behind the node without it. A long text goe
 in pieces, so that the logits of a whole vocabulary for each token never fill the memory.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from kamerton.engines.batched.attention import Segment
 from kamerton.engines.batched.kv_cache import (
@@ -29,6 +29,7 @@ _LOOK = 64
 _LOGITS = 2**26
 """Logits that one pass gives at most: 256 MiB."""
 _FEWEST = 64
+Queued = TypeVar("Queued", QueuedRequest, QueuedScoring)
 Path = tuple[PrefixNode, ...]
 Pass = Callable[[Sequence[tuple[int, ...]], Sequence[Path]], Forward]
 """Prompts and their paths to a pass with the logits of every token."""
@@ -46,21 +47,45 @@ class PrefilledPrompt:
     requests: list[QueuedRequest]
 
 
-class PrefillQueue:
+class _Queue(Generic[Queued]):
+    """Prompts that wait; those of the last passes are kept to find what others share with them."""
+
+    def __init__(self, order: Callable[[Queued], Any]) -> None:
+        self._tree, self._order = PrefixTree(), order
+        self._waiting: list[Queued] = []
+        self._sorted = True
+        self._recent: list[tuple[int, ...]] = []
+
+    def add(self, queued: Queued) -> None:
+        """Take a prompt in."""
+        self._waiting.append(queued)
+        self._sorted = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is anything to compute."""
+        return bool(self._waiting)
+
+    def _in_order(self) -> list[Queued]:
+        if not self._sorted:
+            self._waiting.sort(key=self._order)
+            self._sorted = True
+        return self._waiting
+
+    def _neighbours(self, chosen: Iterable[tuple[int, ...]]) -> list[tuple[int, ...]]:
+        """Prompts with which the `chosen` ones may share a prefix."""
+        self._recent = [*self._recent, *chosen][-_LOOK:]
+        return [*self._recent, *(one.ids for one in self._waiting[:_LOOK])]
+
+
+class PrefillQueue(_Queue[QueuedRequest]):
     """Each prompt is computed once for all its answers, behind what it shares with others."""
 
     def __init__(self, runner: ModelRunner) -> None:
         """`runner` computes them."""
-        self._runner, self._tree = runner, PrefixTree()
-        self._waiting: list[QueuedRequest] = []
-        self._sorted = True
+        super().__init__(_shortest_last)
+        self._runner = runner
         self._computed: list[PrefilledPrompt] = []
-        self._recent: list[tuple[int, ...]] = []
-
-    def add(self, queued: QueuedRequest) -> None:
-        """Take a request in."""
-        self._waiting.append(queued)
-        self._sorted = False
 
     @property
     def busy(self) -> bool:
@@ -91,13 +116,10 @@ class PrefillQueue:
 
     def _next(self, free: int) -> dict[tuple[int, ...], list[QueuedRequest]]:
         """The prompts to compute now with all answers to them: enough for the free slots."""
-        if not self._sorted:
-            self._waiting.sort(key=_expected_length, reverse=True)
-            self._sorted = True
         chosen: dict[tuple[int, ...], list[QueuedRequest]] = {}
         answers = tokens = 0
-        for queued in self._waiting:
-            ids = queued.request.ids
+        for queued in self._in_order():
+            ids = queued.ids
             if ids not in chosen:
                 new = len(ids) - size(self._tree.path(ids))
                 if chosen and (answers >= free or tokens + new > _PACK):
@@ -105,35 +127,30 @@ class PrefillQueue:
                 chosen[ids], tokens = [], tokens + new
             chosen[ids].append(queued)
             answers += 1
-        self._waiting = [one for one in self._waiting if one.request.ids not in chosen]
+        self._waiting = [one for one in self._waiting if one.ids not in chosen]
         return chosen
 
     def _prefill(self, chosen: dict[tuple[int, ...], list[QueuedRequest]]) -> None:
         """Compute prompts behind their nodes, which are made first where they are worth it."""
-        self._recent = [*self._recent, *chosen][-_LOOK:]
-        others = [*self._recent, *(one.request.ids for one in self._waiting[:_LOOK])]
+        others = self._neighbours(chosen)
         for ids in chosen:
-            self._grow_tree(ids, others)
+            path = self._tree.path(ids)
+            cached = size(path)
+            end = best_prefix(ids, cached, others)
+            if end > cached:
+                kv, _, _ = self._runner.prefill([ids[:end]], [path])
+                self._tree.add(path, PrefixNode(ids[cached:end], cached, kv))
         paths = [self._tree.path(ids) for ids in chosen]
         kv, logits, segments = self._runner.prefill(list(chosen), paths)
         for segment, row, requests in zip(segments, logits, chosen.values(), strict=True):
             own_kv = kv[..., segment.start : segment.end, :]
             self._computed.append(PrefilledPrompt(segment.nodes, own_kv, row, requests))
 
-    def _grow_tree(self, ids: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> None:
-        path = self._tree.path(ids)
-        cached = size(path)
-        end = best_prefix(ids, cached, others)
-        if end > cached:
-            kv, _, _ = self._runner.prefill([ids[:end]], [path])
-            self._tree.add(path, PrefixNode(ids[cached:end], cached, kv))
 
-
-def _expected_length(queued: QueuedRequest) -> tuple[int, int]:
+def _shortest_last(queued: QueuedRequest) -> tuple[int, int]:
     """Longest answers first; where nobody knows, those to the longest prompts."""
-    request = queued.request
-    limit = request.sampling.max_tokens
-    return min(limit, request.expected_tokens or limit), len(request.ids)
+    limit, expected = queued.request.sampling.max_tokens, queued.request.expected_tokens
+    return -min(limit, expected or limit), -len(queued.ids)
 
 
 @dataclass(frozen=True)
@@ -146,27 +163,14 @@ class _ScoredSuffix:
     """[layers, 2, K, own tokens, D]"""
 
 
-class ScoringQueue:
+class ScoringQueue(_Queue[QueuedScoring]):
     """Scores many prompts; neighbours in the order of their tokens go together."""
 
     def __init__(self, run: Pass, vocabulary: int) -> None:
         """`run` is a pass through the model that gives the logits of every token."""
+        super().__init__(lambda one: one.ids)  # prompts with a shared prefix are neighbours
         self._run = run
         self._pack = min(_PACK, max(_FEWEST, _LOGITS // vocabulary))
-        self._tree = PrefixTree()
-        self._waiting: list[QueuedScoring] = []
-        self._recent: list[tuple[int, ...]] = []
-        self._sorted = True
-
-    def add(self, queued: QueuedScoring) -> None:
-        """Take a prompt in."""
-        self._waiting.append(queued)
-        self._sorted = False
-
-    @property
-    def busy(self) -> bool:
-        """Whether there is anything to score."""
-        return bool(self._waiting)
 
     def step(self) -> None:
         """Score the next few prompts, if there are any, and tell of each."""
@@ -174,11 +178,15 @@ class ScoringQueue:
         if not self._waiting:
             return
         chosen = self._next()
-        self._recent = [*self._recent, *chosen][-_LOOK:]
-        others = [*self._recent, *(one.ids for one in self._waiting[:_LOOK])]
+        others = self._neighbours(chosen)
         for ids in chosen:
             self._grow(ids, others)
-        paths = [self._split_long(ids, self._tree.path(ids)) for ids in chosen]
+        paths = []
+        for ids in chosen:
+            # A long text gets nodes of its own, so that one pass is left of it.
+            path = self._tree.path(ids)
+            whole = max(0, len(ids) - size(path) - 1) // self._pack * self._pack
+            paths.append((*path, *self._nodes(ids, path, size(path) + whole)))
         suffixes = self._score_suffixes(list(chosen), paths)
         for (ids, queued), path, suffix in zip(chosen.items(), paths, suffixes, strict=True):
             before = tuple(score for node in path for score in node.scores)
@@ -187,16 +195,15 @@ class ScoringQueue:
 
     def _next(self) -> dict[tuple[int, ...], list[QueuedScoring]]:
         """The prompts of one pass, each with all who want it."""
-        if not self._sorted:
-            # In the order of their tokens, prompts with a shared prefix are neighbours.
-            self._waiting.sort(key=lambda one: one.ids)
-            self._sorted = True
         chosen: dict[tuple[int, ...], list[QueuedScoring]] = {}
         before: tuple[int, ...] = ()
         tokens = taken = 0
-        for one in self._waiting:
+        for one in self._in_order():
             if one.ids not in chosen:
-                tokens += self._new_tokens(one.ids, before)
+                # What it shares with the prompt before it is computed once for both.
+                shared = common_prefix(one.ids, before)
+                cached = size(self._tree.path(one.ids))
+                tokens += len(one.ids) - max(cached, shared if shared >= MIN_SHARED else 0)
                 if chosen and tokens > self._pack:
                     break
                 chosen[one.ids], before = [], one.ids
@@ -205,11 +212,6 @@ class ScoringQueue:
         self._waiting = self._waiting[taken:]
         return chosen
 
-    def _new_tokens(self, ids: tuple[int, ...], before: tuple[int, ...]) -> int:
-        """How many tokens are to be computed for a prompt that goes with the one before it."""
-        shared = common_prefix(ids, before)
-        return len(ids) - max(size(self._tree.path(ids)), shared if shared >= MIN_SHARED else 0)
-
     def _grow(self, ids: tuple[int, ...], others: Sequence[tuple[int, ...]]) -> None:
         """Give a prompt all nodes that are worth it: worked examples, then the question."""
         path = self._tree.path(ids)
@@ -217,13 +219,6 @@ class ScoringQueue:
             for node in self._nodes(ids, path, end):
                 self._tree.add(path, node)
                 path = (*path, node)
-
-    def _split_long(self, ids: tuple[int, ...], path: Path) -> Path:
-        """The path with nodes of its own for a long text, so that one pass is left of it."""
-        end = size(path)
-        while len(ids) - end > self._pack:
-            end += self._pack
-        return (*path, *self._nodes(ids, path, end))
 
     def _nodes(self, ids: tuple[int, ...], path: Path, end: int) -> list[PrefixNode]:
         """Nodes from a path up to a token, none longer than one pass; in no tree yet."""

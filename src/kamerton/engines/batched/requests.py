@@ -50,17 +50,19 @@ class Reply:
     prompt_tokens: int
 
 
-OnReply = Callable[[Reply], None]
-
-
 @dataclass(eq=False)
 class QueuedRequest:
     """A request that waits or is computed."""
 
     request: Request
-    on_reply: OnReply
+    on_reply: Callable[[Reply], None]
     cancelled: Callable[[], bool] = lambda: False
     """Whether nobody waits for it any more."""
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Tokens of its prompt."""
+        return self.request.ids
 
 
 @dataclass(frozen=True)
@@ -84,16 +86,13 @@ class ScoredPrompt:
     """Of the likeliest token behind the prompt."""
 
 
-OnScored = Callable[[ScoredPrompt], None]
-
-
 @dataclass(eq=False)
 class QueuedScoring:
     """A prompt that is to be scored."""
 
     ids: tuple[int, ...]
     """At least one."""
-    on_scored: OnScored
+    on_scored: Callable[[ScoredPrompt], None]
     cancelled: Callable[[], bool] = lambda: False
     """Whether nobody waits for it any more."""
 

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -19,8 +19,6 @@ from kamerton.engines.batched.kv_cache import KVSlots, PrefixNode
 from kamerton.engines.batched.model import Counts, ModelRunner, rows_by_node
 from kamerton.engines.batched.prefill import PrefillQueue, ScoringQueue
 from kamerton.engines.batched.requests import (
-    OnReply,
-    OnScored,
     QueuedRequest,
     QueuedScoring,
     Reply,
@@ -50,7 +48,7 @@ class _RunningAnswer:
     @property
     def position(self) -> int:
         """Of the token that was chosen last, in prompt and answer."""
-        return len(self.queued.request.ids) + len(self.ids) - 1
+        return len(self.queued.ids) + len(self.ids) - 1
 
 
 class Scheduler:
@@ -87,36 +85,39 @@ class Scheduler:
             if on_reply:
                 on_reply(place, reply)
 
-        for place, request in enumerate(requests):
-            self.add(QueuedRequest(request, partial(keep, place)))
-        while self.busy:
-            self.step()
+        self._compute(
+            QueuedRequest(request, partial(keep, place)) for place, request in enumerate(requests)
+        )
         return [replies[place] for place in range(len(requests))]
 
     def score(self, prompts: Sequence[tuple[int, ...]]) -> list[ScoredPrompt]:
         """The log-probabilities of the tokens of all prompts, in their order."""
         scored: dict[int, ScoredPrompt] = {}
-        for place, ids in enumerate(prompts):
-            self.add(QueuedScoring(ids, partial(scored.__setitem__, place)))
+        self._compute(
+            QueuedScoring(ids, partial(scored.__setitem__, place))
+            for place, ids in enumerate(prompts)
+        )
+        return [scored[place] for place in range(len(prompts))]
+
+    def _compute(self, every: Iterable[QueuedRequest | QueuedScoring]) -> None:
+        for queued in every:
+            self.add(queued)
         while self.busy:
             self.step()
-        return [scored[place] for place in range(len(prompts))]
 
     def add(self, queued: QueuedRequest | QueuedScoring) -> None:
         """Take a request in; ValueError where there is no room for it.
 
         A prompt with an answer needs room for one token more; one that is scored only does not.
         """
+        scored = isinstance(queued, QueuedScoring)
+        count, kind = len(queued.ids), "text" if scored else "prompt"
+        if not 0 < count <= self.room - (not scored):
+            raise ValueError(f"a {kind} of {count} tokens; the model has {self.room} positions")
         if isinstance(queued, QueuedScoring):
-            if not 0 < len(queued.ids) <= self.room:
-                count = len(queued.ids)
-                raise ValueError(f"a text of {count} tokens; the model has {self.room} positions")
             self._scoring.add(queued)
-            return
-        if not 0 < len(queued.request.ids) < self.room:
-            count = len(queued.request.ids)
-            raise ValueError(f"a prompt of {count} tokens; the model has {self.room} positions")
-        self._prompts.add(queued)
+        else:
+            self._prompts.add(queued)
 
     @property
     def busy(self) -> bool:
@@ -233,15 +234,9 @@ class SchedulerThread:
         self._inbox: queue.SimpleQueue[QueuedRequest | QueuedScoring] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def generate(self, request: Request, on_reply: OnReply, cancelled: Callable[[], bool]) -> None:
-        """Queue a request; `on_reply` is called on the engine's thread."""
-        self._inbox.put(QueuedRequest(request, on_reply, cancelled))
-
-    def score(
-        self, ids: tuple[int, ...], on_scored: OnScored, cancelled: Callable[[], bool]
-    ) -> None:
-        """Queue a prompt to be scored; `on_scored` is called on the engine's thread."""
-        self._inbox.put(QueuedScoring(ids, on_scored, cancelled))
+    def put(self, queued: QueuedRequest | QueuedScoring) -> None:
+        """Queue a request; its reply is given on the engine's thread."""
+        self._inbox.put(queued)
 
     def _run(self) -> None:
         try:

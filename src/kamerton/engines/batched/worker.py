@@ -23,7 +23,7 @@ from fastapi.responses import JSONResponse
 from kamerton.engines.batched import api
 from kamerton.engines.batched.api import TokenizeRequest, read
 from kamerton.engines.batched.engine import BatchedSettings
-from kamerton.engines.batched.requests import Reply, ScoredPrompt
+from kamerton.engines.batched.requests import QueuedRequest, QueuedScoring
 from kamerton.engines.batched.scheduler import Scheduler, SchedulerThread
 from kamerton.engines.child_server import (
     application,
@@ -47,8 +47,8 @@ _BACKLOG = 1024
 """Connections that may wait: hundreds of requests come at once."""
 _ENDS = ("<|im_end|>", "<|endoftext|>")
 T = TypeVar("T")
-Submit = Callable[[Callable[[T], None], Callable[[], bool]], None]
-"""Queues something, given what takes its result, and whether nobody waits for it any more."""
+Queued = Callable[[Callable[[T], None], Callable[[], bool]], QueuedRequest | QueuedScoring]
+"""What is queued, given what takes its result, and whether nobody waits for it any more."""
 _READ = (
     "*.safetensors",
     "config.json",
@@ -153,68 +153,57 @@ class Routes:
     async def _answer(
         self, request: Request, generation: Generation, prompts: list[list[int]]
     ) -> JSONResponse:
+        """All `n` answers to each prompt."""
         self._check(generation, prompts, more=1)
-        replies = await while_connected(request, self._replies(generation, prompts))
+        requests = [one for ids in prompts for one in api.requests_for(generation, ids)]
+        replies = await while_connected(
+            request, self._all([partial(QueuedRequest, one) for one in requests])
+        )
         return JSONResponse(api.answer(generation, replies, self._served.name))
 
     async def _score(
         self, request: Request, completion: CompletionRequest, prompts: list[list[int]]
     ) -> JSONResponse:
+        """The log-probabilities of all prompts."""
         self._check(completion, prompts, more=0)
-        scored = await while_connected(request, self._scored(prompts))
+        scored = await while_connected(
+            request, self._all([partial(QueuedScoring, tuple(ids)) for ids in prompts])
+        )
         decode = partial(self._served.tokenizer.decode, clean_up_tokenization_spaces=False)
         return JSONResponse(api.scores(completion, scored, decode, self._served.name))
 
     def _check(self, generation: Generation, prompts: list[list[int]], more: int) -> None:
         """ApiError unless all prompts, with so many tokens more, can be computed."""
         self._check_model(generation.model)
+        room, vocabulary = self._served.scheduler.room, self._served.scheduler.vocabulary
         for ids in prompts:
-            self._check_ids(ids, more)
+            if not 0 < len(ids) <= room - more:
+                message = f"the prompt has {len(ids)} tokens, and with its answer may have {room}"
+                raise ApiError(400, message, type="exceed_context_size_error")
+            if not all(0 <= token < vocabulary for token in ids):
+                raise ApiError(400, f"prompt: token ids are below {vocabulary}", param="prompt")
 
     def _check_model(self, model: str) -> None:
         if model not in ("", self._served.name):
             message = f"the model '{model}' does not exist; there is: {self._served.name}"
             raise ApiError(404, message, param="model", code="model_not_found")
 
-    def _check_ids(self, ids: list[int], more: int) -> None:
-        room, vocabulary = self._served.scheduler.room, self._served.scheduler.vocabulary
-        if not 0 < len(ids) <= room - more:
-            message = f"the prompt has {len(ids)} tokens, and with its answer may have {room}"
-            raise ApiError(400, message, type="exceed_context_size_error")
-        if not all(0 <= token < vocabulary for token in ids):
-            raise ApiError(400, f"prompt: token ids are below {vocabulary}", param="prompt")
+    async def _all(self, queued: Sequence[Queued[T]]) -> list[T]:
+        """All results; when the client leaves, what is not done is dropped."""
+        loop, cancelled = asyncio.get_running_loop(), threading.Event()
+        futures: list[asyncio.Future[T]] = [loop.create_future() for _ in queued]
 
-    async def _replies(self, generation: Generation, prompts: list[list[int]]) -> list[Reply]:
-        """All `n` answers to each prompt."""
-        requests = [one for ids in prompts for one in api.requests_for(generation, ids)]
-        return await _all([partial(self._thread.generate, one) for one in requests])
+        def hand_over(future: "asyncio.Future[T]", result: T) -> None:
+            """From the engine's thread to who waits for it, if anybody does."""
+            with contextlib.suppress(RuntimeError):  # the server is about to end
+                loop.call_soon_threadsafe(lambda: future.done() or future.set_result(result))
 
-    async def _scored(self, prompts: list[list[int]]) -> list[ScoredPrompt]:
-        """The log-probabilities of all prompts."""
-        return await _all([partial(self._thread.score, tuple(ids)) for ids in prompts])
-
-
-async def _all(submits: Sequence[Submit[T]]) -> list[T]:
-    """All results; when the client leaves, what is not done is dropped."""
-    loop, cancelled = asyncio.get_running_loop(), threading.Event()
-    futures: list[asyncio.Future[T]] = [loop.create_future() for _ in submits]
-    for submit, future in zip(submits, futures, strict=True):
-        submit(partial(_hand_over, loop, future), cancelled.is_set)
-    try:
-        return list(await asyncio.gather(*futures))
-    finally:
-        cancelled.set()
-
-
-def _hand_over(loop: asyncio.AbstractEventLoop, future: "asyncio.Future[T]", result: T) -> None:
-    """Give a result from the engine's thread to who waits for it, if anybody does."""
-
-    def done() -> None:
-        if not future.done():
-            future.set_result(result)
-
-    with contextlib.suppress(RuntimeError):  # the server is about to end
-        loop.call_soon_threadsafe(done)
+        for one, future in zip(queued, futures, strict=True):
+            self._thread.put(one(partial(hand_over, future), cancelled.is_set))
+        try:
+            return list(await asyncio.gather(*futures))
+        finally:
+            cancelled.set()
 
 
 def create(served: Served, key: str) -> FastAPI:

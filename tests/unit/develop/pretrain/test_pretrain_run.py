@@ -163,7 +163,7 @@ def test_a_run_killed_before_its_figures_trains_no_further(
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("kamerton.develop.pretrain.run._save", killed)
+        patch.setattr("kamerton.develop.pretrain.run.whole_folder", killed)
         run(told(), data, tmp_path)
     kill_at(monkeypatch, 1)
     assert run(told(), data, tmp_path).loss == figures(whole).loss

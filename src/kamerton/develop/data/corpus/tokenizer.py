@@ -6,8 +6,6 @@ own are spelt with bytes, so that neither kind knows an unknown character. Merge
 word in either, and nothing is put before a text, so that what follows a mark is the same tokens.
 """
 
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from kamerton.develop.data.corpus.tokens import BOS, EOS, LARGEST, PAD, EncodedT
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
+from kamerton.formats.manifest import whole_folder
 from kamerton.formats.progress import progress
 
 Kind = Literal["byte_level", "metaspace"]
@@ -219,13 +218,8 @@ def _save(tokenizer: Any, folder: Path) -> None:
         clean_up_tokenization_spaces=False,
     )
     wrapped.chat_template = templates.read(TEMPLATE)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        fresh = Path(temporary) / "tokenizer"
+    with whole_folder(folder) as fresh:
         wrapped.save_pretrained(fresh)
-        if folder.exists():
-            shutil.rmtree(folder)
-        fresh.rename(folder)
 
 
 def measure(

@@ -13,8 +13,6 @@ from typing import Any, Literal
 
 import torch  # noqa: TID253
 from datasets import Dataset  # noqa: TID253
-from torch.utils.data import DataLoader  # noqa: TID253
-from transformers import PrinterCallback  # noqa: TID253
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer  # noqa: TID253
 from trl.trainer.dpo_trainer import DataCollatorForPreference  # noqa: TID253
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference  # noqa: TID253
@@ -23,9 +21,8 @@ from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training import checks
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.training.probe import undisturbed
-from kamerton.develop.training.trainer import Watch, Watched, with_ids
-from kamerton.develop.training.trainer import arguments as common
-from kamerton.develop.tune import estimate
+from kamerton.develop.training.trainer import with_ids
+from kamerton.develop.tune import trl_trainers
 from kamerton.develop.tune.batches import Batches
 from kamerton.develop.tune.preference.figures import LogProbs
 from kamerton.develop.tune.preference.reference import Start, put_back
@@ -51,47 +48,35 @@ def build(
     its own. The caller puts its head back (`scoring`) and adds callbacks.
     """
     kind = _KINDS[settings.objective]
-    arguments = _arguments(settings, folder, seed, len(scored.rows), model.config.use_cache)
+    size = settings.batch_size
+    arguments = trl_trainers.arguments(
+        settings, len(scored.rows), folder, seed, model.config.use_cache
+    )
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     trainer = kind.trainer(
         model=model,
-        args=kind.config(**arguments, **scored.weights),
+        args=kind.config(
+            **arguments,
+            **scored.weights,
+            beta=settings.beta,
+            precompute_ref_log_probs=True,
+            per_device_train_batch_size=size,
+            train_sampling_strategy="sequential",
+        ),
         train_dataset=Dataset.from_dict(kind.columns(scored, reference)),
         data_collator=with_ids(kind.collator(pad_token_id=pad)),
         processing_class=tokenizer,
     )
-    trainer.watch, trainer.micro_batch_size = Watch(), settings.micro_batch_size
-    trainer.most_rows = settings.batch_size
-    # With it the Trainer would change the model's special tokens and save it at every checkpoint.
-    trainer.processing_class = None
-    trainer.remove_callback(PrinterCallback)
+    # Good and bad answers keep the order of their neighbours (`rows`).
+    lengths = [max(map(len, row.answers)) for row in scored.rows]
+    trainer.begin(Batches(lengths, size, size, seed) if settings.objective == "dpo" else None)
+    trainer.micro_batch_size, trainer.most_rows = settings.micro_batch_size, size
     # trl adds a copy of the adapter as the reference, which is computed already; and rounds the
     # adapter of a quantised base to bf16, which a CPU is slow at.
     if "ref" in getattr(model, "peft_config", {}):
         model.delete_adapter("ref")
     put_back(model, start)
     return trainer
-
-
-def _arguments(
-    settings: TuneSettings, folder: Path, seed: int, rows: int, cache: bool
-) -> dict[str, Any]:
-    """On a CPU: float32 and no checkpointing of activations (measured, see docs/decisions).
-
-    `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
-    """
-    return {
-        **common(settings, folder, estimate.steps(rows, settings), seed),
-        "beta": settings.beta,
-        "max_length": None,  # cut, and counted, before
-        "precompute_ref_log_probs": True,
-        "bf16": False,
-        "activation_checkpointing": False,
-        "use_cache": cache,
-        "num_train_epochs": settings.epochs,
-        "per_device_train_batch_size": settings.batch_size,
-        "train_sampling_strategy": "sequential",
-    }
 
 
 class _Tokens:
@@ -101,7 +86,6 @@ class _Tokens:
     whatever the size of the parts, the last one's too.
     """
 
-    model: Any
     args: Any
     accelerator: Any
     micro_batch_size: int | Literal["auto"]
@@ -113,18 +97,6 @@ class _Tokens:
 
     def _precompute_ref_logps(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset
-
-    def _send_telemetry(self) -> None:
-        """Nothing is sent anywhere."""
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
-        """A run writes its own card."""
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """The weights alone, and no look-up at the hub whether the vocabulary has grown."""
-        adapter = hasattr(self.model, "peft_config")
-        more = {"save_embedding_layers": False} if adapter else {}
-        self.model.save_pretrained(output_dir or self.args.output_dir, **more)
 
     def training_step(self, model: Any, inputs: Batch, num_items_in_batch: Any = None) -> Any:
         """Forward and backward of one batch: gradients in place, its mean loss [] detached."""
@@ -152,20 +124,11 @@ class _Tokens:
         return total
 
 
-class _Dpo(Watched, _Tokens, DPOTrainer):  # type: ignore[misc]
+class _Dpo(trl_trainers.Quiet, _Tokens, DPOTrainer):  # type: ignore[misc]
     """DPO (Rafailov et al. 2023, arXiv:2305.18290), loss `sigmoid`."""
 
-    def get_train_dataloader(self) -> Any:
-        """Pairs of like length together, in an order that a resumed run finds again."""
-        size = self.args.train_batch_size
-        batches = Batches(list(self.train_dataset["length"]), size, size, self.args.seed)
-        loader = DataLoader(
-            self.train_dataset, batch_sampler=batches, collate_fn=self.data_collator
-        )
-        return self.accelerator.prepare(loader)
 
-
-class _Kto(Watched, _Tokens, KTOTrainer):  # type: ignore[misc]
+class _Kto(trl_trainers.Quiet, _Tokens, KTOTrainer):  # type: ignore[misc]
     """KTO (Ethayarajh et al. 2024, arXiv:2402.01306), its reference point over whole batches."""
 
     def step(self, model: Any, batch: Batch, rows: int) -> Any:
@@ -235,7 +198,6 @@ def _pair_columns(scored: Scored, reference: LogProbs) -> dict[str, list[Any]]:
         "rejected_ids": [list(worse.answer) for worse in scored.second],
         "ref_chosen_logps": [reference[better] for better in scored.first],
         "ref_rejected_logps": [reference[worse] for worse in scored.second],
-        "length": [max(map(len, row.answers)) for row in scored.rows],
     }
 
 
