@@ -7,7 +7,7 @@ written in another order, each head's halves interleaved; where it uses NEOX (qw
 stay. The wrong choice loads without an error and answers nonsense: parity.py is there to find it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +82,8 @@ ARCHITECTURES = {
 def of(config: Any) -> Architecture:
     """The entry of a model's configuration; InputError where there is none."""
     if config.model_type not in ARCHITECTURES:
-        raise InputError(
-            "develop.export_architecture",
-            architecture=config.model_type,
-            supported=", ".join(ARCHITECTURES),
-        )
+        values = {"architecture": config.model_type, "supported": ", ".join(ARCHITECTURES)}
+        raise InputError("develop.export_architecture", **values)
     return ARCHITECTURES[config.model_type]
 
 
@@ -143,37 +140,22 @@ def tensor(key: str, config: Any) -> str:
     return f"{prefix}{kind}.{part}"
 
 
-def to_engine(name: str, values: "np.ndarray", config: Any) -> "np.ndarray":
-    """A tensor as the engine has it: rows [heads x head size, ...] of Q and K in its order."""
+def to_engine(name: str, values: "np.ndarray", config: Any, back: bool = False) -> "np.ndarray":
+    """A tensor as the engine has it: rows [heads x head size, ...] of Q and K in its order.
+
+    `back`: the other way, from the engine's form.
+    """
     if (offset := of(config).norm_offset) and name.endswith("norm.weight"):
-        shifted: np.ndarray = values + values.dtype.type(offset)
+        shifted: np.ndarray = values + values.dtype.type(-offset if back else offset)
         return shifted
-    heads = _heads(name, config)
-    if heads is None:
-        return values
-    half = values.shape[0] // heads // 2
-    split = values.reshape(heads, 2, half, *values.shape[1:])
-    return split.swapaxes(1, 2).reshape(values.shape)
-
-
-def from_engine(name: str, values: "np.ndarray", config: Any) -> "np.ndarray":
-    """The inverse of `to_engine`."""
-    if (offset := of(config).norm_offset) and name.endswith("norm.weight"):
-        shifted: np.ndarray = values - values.dtype.type(offset)
-        return shifted
-    heads = _heads(name, config)
-    if heads is None:
-        return values
-    half = values.shape[0] // heads // 2
-    split = values.reshape(heads, half, 2, *values.shape[1:])
-    return split.swapaxes(1, 2).reshape(values.shape)
-
-
-def _heads(name: str, config: Any) -> int | None:
-    """Heads whose rows are reordered in the tensor `blk.N.attn_q.weight` or its like."""
     kinds = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
-    kind = name.rpartition(".")[0].rpartition(".")[2]
-    return kinds.get(kind) if of(config).interleaved else None
+    heads = kinds.get(name.rpartition(".")[0].rpartition(".")[2])
+    if heads is None or not of(config).interleaved:
+        return values
+    half = values.shape[0] // heads // 2
+    halves = (half, 2) if back else (2, half)
+    split = values.reshape(heads, *halves, *values.shape[1:])
+    return split.swapaxes(1, 2).reshape(values.shape)
 
 
 _PLAIN = {"rope_theta", "rope_type", "type", "factor", "original_max_position_embeddings"}
@@ -213,32 +195,31 @@ def add_rope(writer: "GGUFWriter", config: Any) -> None:
     kind, fields = _rope(config)
     writer.add_rope_freq_base(float(fields.get("rope_theta") or 10_000.0))
     writer.add_rope_dimension_count(head_size(config))
-    if kind in SCALING:
-        SCALING[kind](writer, config, fields)
+    if kind == "llama3":
+        _add_factors(writer, config, fields)
+    elif kind in ("linear", "yarn"):
+        _add_scaling(writer, config, kind, fields)
 
 
-def _linear(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
-    """All positions are divided by one factor (Chen et al. 2023, arXiv:2306.15595)."""
+def _add_scaling(writer: "GGUFWriter", config: Any, kind: str, fields: dict[str, Any]) -> None:
+    """One factor for all positions (Chen et al. 2023, arXiv:2306.15595), or YaRN's.
+
+    YaRN (Peng et al. 2023, arXiv:2309.00071): both sides scale attention by its default.
+    """
     from gguf import RopeScalingType
 
-    writer.add_rope_scaling_type(RopeScalingType.LINEAR)
-    writer.add_rope_scaling_factor(float(fields["factor"]))
-
-
-def _yarn(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
-    """YaRN (Peng et al. 2023, arXiv:2309.00071); both sides scale attention by its default."""
-    from gguf import RopeScalingType
-
-    original = int(fields["original_max_position_embeddings"])
-    factor = fields.get("factor") or config.max_position_embeddings / original
-    writer.add_rope_scaling_type(RopeScalingType.YARN)
+    factor = fields.get("factor")
+    if kind == "yarn":
+        original = int(fields["original_max_position_embeddings"])
+        factor = factor or config.max_position_embeddings / original
+        writer.add_rope_scaling_orig_ctx_len(original)
+        writer.add_rope_scaling_yarn_beta_fast(float(fields.get("beta_fast") or 32))
+        writer.add_rope_scaling_yarn_beta_slow(float(fields.get("beta_slow") or 1))
+    writer.add_rope_scaling_type(RopeScalingType[kind.upper()])
     writer.add_rope_scaling_factor(float(factor))
-    writer.add_rope_scaling_orig_ctx_len(original)
-    writer.add_rope_scaling_yarn_beta_fast(float(fields.get("beta_fast") or 32))
-    writer.add_rope_scaling_yarn_beta_slow(float(fields.get("beta_slow") or 1))
 
 
-def _llama3(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
+def _add_factors(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
     """A factor for each frequency, as transformers computes it for Llama 3."""
     import numpy as np
     from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
@@ -248,10 +229,3 @@ def _llama3(writer: "GGUFWriter", config: Any, fields: dict[str, Any]) -> None:
     plain = float(fields["rope_theta"]) ** -(np.arange(0, size, 2) / size)
     factors = (plain / scaled.double().numpy()).astype(np.float32)
     writer.add_tensor("rope_freqs.weight", factors)
-
-
-SCALING: dict[str, Callable[["GGUFWriter", Any, dict[str, Any]], None]] = {
-    "linear": _linear,
-    "llama3": _llama3,
-    "yarn": _yarn,
-}

@@ -83,22 +83,23 @@ class Weights:
         InputError where a tensor is farther from the trained one than rounding explains: the
         engine would be right about the wrong model.
         """
-        from gguf import GGUFReader
+        import torch
+        from gguf import GGUFReader, quants
 
         kept = {key: parameter.data for key, parameter in self.parameters.items()}
         stored = {tensor.name: tensor for tensor in GGUFReader(path).tensors}
         try:
             for key, parameter in self.parameters.items():
                 name = architectures.tensor(key, self.config)
-                parameter.data = _values(stored[name], name, self.config, kept[key])
+                values = quants.dequantize(stored[name].data, stored[name].tensor_type)
+                values = architectures.to_engine(name, values, self.config, back=True)
+                parameter.data = torch.from_numpy(values.copy()).reshape(kept[key].shape)
                 bound = LARGEST_ERROR[stored[name].tensor_type.name]
                 length = kept[key].norm().clamp(min=1e-30)
                 error = float((parameter.data - kept[key]).norm() / length)
                 if not error <= bound:
-                    where = f"{path}:{name}"
-                    raise InputError(
-                        "develop.export_weights", where=where, error=error, bound=bound
-                    )
+                    figures = {"error": error, "bound": bound}
+                    raise InputError("develop.export_weights", where=f"{path}:{name}", **figures)
             yield
         finally:
             for key, parameter in self.parameters.items():
@@ -108,16 +109,6 @@ class Weights:
 def weights(model: Any) -> Weights:
     """A model's parameters; an embedding that is the output layer too is one of them."""
     return Weights(dict(model.named_parameters()), model.config)
-
-
-def _values(stored: Any, name: str, config: Any, like: Any) -> Any:
-    """A tensor of a file as float32, in Hugging Face's order and the shape of `like`."""
-    import torch
-    from gguf import quants
-
-    values = quants.dequantize(stored.data, stored.tensor_type)
-    ordered = architectures.from_engine(name, values, config)
-    return torch.from_numpy(ordered.copy()).reshape(like.shape)
 
 
 def _add_tensor(

@@ -77,22 +77,20 @@ def make(base: Base, planned: Planned) -> Made:
 def _lora(base: Base, planned: Planned) -> Made:
     """The file is written already: base and adapters were asked in one engine, as served."""
     file = lora_file(base.out, planned.name)
-    ends = vocabulary.ends(base.tokenizer)
+    more: Figures = {}
     with folders.adapted(base.model, planned.folder) as tuned:
-        answers = base.answers[planned.name]
-        arm = parity.arm(answers, tuned, base.weights, base.file, ends)
-        extra: Figures = {}
+        ends = vocabulary.ends(base.tokenizer)
+        arm = parity.arm(base.answers[planned.name], tuned, base.weights, base.file, ends)
         if base.settings.merge:
             whole, difference = folders.merged(base.name, planned.folder, tuned, base.prompts)
             folders.save(whole, base.tokenizer, base.template, base.merged(planned.name))
-            extra["merge_largest_logit_difference"] = difference
-    parity.hold(arm, base.settings.quantisation, file)
-    effect = parity.effect(base.arm, arm, base.repeat)
-    parity.hold_effect(effect, file)
-    applied = adapters.written(file, base.file).count
-    extra |= {"modules": adapters.trained(planned.folder).count, "applied_modules": applied}
-    extra |= _quantised(base, planned, arm) if planned.method == "qlora" else {}
-    return _made(planned, arm, effect, file, extra)
+            more["merge_largest_logit_difference"] = difference
+    figures = _proven(base, planned, arm, file) | more
+    figures["modules"] = adapters.trained(planned.folder).count
+    figures["applied_modules"] = adapters.written(file, base.file).count
+    if planned.method == "qlora":
+        figures |= _quantised(base, planned, arm)
+    return Made(_adapter(base, planned, file), figures)
 
 
 def _quantised(base: Base, planned: Planned, arm: parity.Arm) -> Figures:
@@ -114,29 +112,22 @@ def _quantised(base: Base, planned: Planned, arm: parity.Arm) -> Figures:
 def _merged(base: Base, planned: Planned) -> Made:
     """A whole model as GGUF: DoRA merged into a copy of the base, or all weights trained."""
     file = lora_file(base.out, planned.name)
-    whole, tokenizer, extra = _whole(base, planned)
-    template = template_for(tokenizer)
+    more: Figures = {}
+    if planned.method == "full":
+        folder = str(planned.folder)
+        whole, tokenizer = hub.load_model(folder).eval(), hub.load_tokenizer(folder)
+    else:
+        parity.hold_acting(adapters.trained(planned.folder), planned.folder)
+        with folders.adapted(base.model, planned.folder) as tuned:
+            whole, difference = folders.merged(base.name, planned.folder, tuned, base.prompts)
+        tokenizer, more = base.tokenizer, {"merge_largest_logit_difference": difference}
+    template, ends = template_for(tokenizer), vocabulary.ends(tokenizer)
     if base.settings.merge:
         folders.save(whole, tokenizer, template, base.merged(planned.name))
     gguf.write_model(whole, tokenizer, template, base.settings.quantisation, file)
     answers = parity.ask(file, [], tokenizer, base.chats, base.threads)[0]
-    ends = vocabulary.ends(tokenizer)
     arm = parity.arm(answers, whole, gguf.weights(whole), file, ends)
-    parity.hold(arm, base.settings.quantisation, file)
-    effect = parity.effect(base.arm, arm, base.repeat)
-    parity.hold_effect(effect, file)
-    return _made(planned, arm, effect, file, extra)
-
-
-def _whole(base: Base, planned: Planned) -> tuple[Any, Any, Figures]:
-    """The model, its tokenizer, and for an adapter what merging changed."""
-    if planned.method == "full":
-        folder = str(planned.folder)
-        return hub.load_model(folder).eval(), hub.load_tokenizer(folder), {}
-    parity.hold_acting(adapters.trained(planned.folder), planned.folder)
-    with folders.adapted(base.model, planned.folder) as tuned:
-        whole, difference = folders.merged(base.name, planned.folder, tuned, base.prompts)
-    return whole, base.tokenizer, {"merge_largest_logit_difference": difference}
+    return Made(_adapter(base, planned, file), _proven(base, planned, arm, file) | more)
 
 
 def _prompt(base: Base, planned: Planned) -> Made:
@@ -144,14 +135,15 @@ def _prompt(base: Base, planned: Planned) -> Made:
     file = adapters.copy_prompt(planned.folder, base.out / planned.name, name)
     result = adapters.check_prompt(base.model, planned.folder, file.parent, base.prompts)
     figures = {"method": planned.method, "kind": planned.kind, "engine": "transformers"}
-    adapter = _adapter(planned, file, f"{planned.name}/{file.name}")
-    return Made(adapter, figures | asdict(result))
+    return Made(_adapter(base, planned, file), figures | asdict(result))
 
 
-def _made(
-    planned: Planned, arm: parity.Arm, effect: parity.Effect, file: Path, extra: Figures
-) -> Made:
-    figures = {
+def _proven(base: Base, planned: Planned, arm: parity.Arm, file: Path) -> Figures:
+    """What parity.json says of it; InputError where the engine serves something else."""
+    parity.hold(arm, base.settings.quantisation, file)
+    effect = parity.effect(base.arm, arm, base.repeat)
+    parity.hold_effect(effect, file)
+    return {
         "method": planned.method,
         "kind": planned.kind,
         "engine": "llama.cpp",
@@ -159,10 +151,10 @@ def _made(
         "stored": asdict(arm.stored),
         "effect": asdict(effect),
     }
-    return Made(_adapter(planned, file, file.name), figures | extra)
 
 
-def _adapter(planned: Planned, file: Path, place: str) -> Adapter:
+def _adapter(base: Base, planned: Planned, file: Path) -> Adapter:
+    place = file.relative_to(base.out).as_posix()
     return Adapter(name=planned.name, file=place, sha256=sha256(file), kind=planned.kind)
 
 

@@ -9,7 +9,7 @@ same figures are stated, and not bounded: how much quantisation may cost is for 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,14 +141,9 @@ def hold(arm: Arm, quantisation: str, where: Path) -> None:
 def hold_modules(trained: Modules, written: Modules, where: Path) -> None:
     """InputError where an adapter's file holds less, or more, than was trained."""
     if trained != written:
-        raise InputError(
-            "develop.export_part",
-            where=str(where),
-            modules=trained.count,
-            applied=written.count,
-            acting=trained.acting,
-            applied_acting=written.acting,
-        )
+        values = {"modules": trained.count, "applied": written.count}
+        values |= {"acting": trained.acting, "applied_acting": written.acting}
+        raise InputError("develop.export_part", where=str(where), **values)
 
 
 def hold_acting(trained: Modules, where: Path) -> None:
@@ -182,7 +177,11 @@ def repeat(first: Sequence[Answer], again: Sequence[Answer]) -> float:
 def effect(base: Arm, adapted: Arm, repeat: float) -> Effect:
     """What the adaptation does to the tokens that the engine tells of with and without it."""
     largest = wrong = noise = right = 0.0
-    for off, on, before, after in _firsts(base, adapted):
+    arms = zip(base.answers, adapted.answers, base.next, adapted.next, strict=True)
+    for without, with_it, before, after in arms:
+        off, on = without.likeliest[0], with_it.likeliest[0]
+        if not off or not on:
+            continue
         top = max(on, key=on.__getitem__)
         largest = max(largest, abs(on[top] - off.get(top, agreement.UNLIKELY)))
         for token in on.keys() & off.keys():
@@ -192,15 +191,3 @@ def effect(base: Arm, adapted: Arm, repeat: float) -> Effect:
             right += meant**2
     error, around = (math.sqrt(v / right) if right else math.inf for v in (wrong, noise))
     return Effect(largest, error, around, repeat)
-
-
-def _firsts(
-    base: Arm, adapted: Arm
-) -> list[tuple[Mapping[int, float], Mapping[int, float], "Logprobs", "Logprobs"]]:
-    """Engine without and with, trainer without and with, after each chat that both tell of."""
-    arms = zip(base.answers, adapted.answers, base.next, adapted.next, strict=True)
-    return [
-        (off.likeliest[0], on.likeliest[0], before, after)
-        for off, on, before, after in arms
-        if off.likeliest[0] and on.likeliest[0]
-    ]

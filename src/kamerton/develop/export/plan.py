@@ -146,15 +146,15 @@ def _held_out(data: Path, system: str, count: int) -> list[list[Message]]:
         return [chat(system, question.question) for question in questions]
     kept = data / "held_out.jsonl"
     path = kept if kept.is_file() and kept.stat().st_size else data / "train.jsonl"
-    return [_prompt(row, f"{path}:{line}") for line, row in islice(read_objects(path), count)]
-
-
-def _prompt(row: dict[str, object], where: str) -> list[Message]:
-    """A row's turns up to the last answer, which is not among them."""
-    if "chosen" in row:
-        return check_row(row, PreferenceRow, where).prompt
-    if "completion" in row:
-        return check_row(row, KtoRow, where).prompt
-    messages = check_row(row, ChatRow, where).messages
-    last = max(i for i, message in enumerate(messages) if message.role == "user")
-    return messages[: last + 1]
+    chats = []
+    for line, row in islice(read_objects(path), count):
+        where = f"{path}:{line}"
+        if "chosen" in row:
+            chats.append(check_row(row, PreferenceRow, where).prompt)
+        elif "completion" in row:
+            chats.append(check_row(row, KtoRow, where).prompt)
+        else:  # the turns up to the last answer, which is not among them
+            messages = check_row(row, ChatRow, where).messages
+            last = max(i for i, message in enumerate(messages) if message.role == "user")
+            chats.append(messages[: last + 1])
+    return chats

@@ -92,14 +92,35 @@ def export(
     out.mkdir(parents=True, exist_ok=True)
     shared = _base(settings, base, planned, chats, out, threads)
     made = [kinds.make(shared, one) for one in planned]
-    brought = _weights(shared, made)
+    brought = ""
+    if any(one.adapter.kind == "prompt" for one in made):
+        brought = hf.BASE
+        hf.save_base(base, shared.model, shared.tokenizer, out / brought)
+        hf.check_base(out / brought, shared.model, chats, shared.prompts)
+    template_sha256 = templates.sha256(shared.template)
     write_text(out / PARITY, _json(_figures(shared, made)))
     if settings.merge:
-        write_text(out / MERGE, _json(_merges(shared, made)))
+        key = "merge_largest_logit_difference"
+        differences = {one.adapter.name: one.figures[key] for one in made if key in one.figures}
+        merges: Figures = {"largest_logit_difference": max(differences.values(), default=0.0)}
+        merges |= {"adaptations": differences, "template_sha256": template_sha256}
+        write_text(out / MERGE, _json(merges))
     if index is not None:
         shutil.copytree(index, out / "index", dirs_exist_ok=True)
     systems = {t.name: t.system for t in tuned if t.system is not None and t.system != system}
-    spec = _spec(shared, system, systems, made, brought, index is not None)
+    spec = ServingSpec(
+        base=shared.file.name,
+        base_name=hub.title(base),
+        base_sha256=sha256(shared.file),
+        weights=brought,
+        adapters=[one.adapter for one in made],
+        system=system,
+        systems=systems,
+        context=settings.context,
+        index="index" if index else None,
+        template=shared.template,
+        template_sha256=template_sha256,
+    )
     write_text(out / FILE, spec.model_dump_json(indent=2) + "\n")
     return spec
 
@@ -117,7 +138,12 @@ def _base(
     file, values = out / "base.gguf", gguf.weights(model)
     gguf.write_model(model, tokenizer, template_for(tokenizer), settings.quantisation, file)
     loras = [one for one in planned if one.kind == "lora"]
-    files = [_adapter(one, model.config, file, out) for one in loras]
+    files = []
+    for one in loras:
+        files.append(kinds.lora_file(out, one.name))
+        adapters.write_lora(one.folder, model.config, files[-1])
+        trained, written = adapters.trained(one.folder), adapters.written(files[-1], file)
+        parity.hold_modules(trained, written, files[-1])  # all modules that were trained
     names = [one.name for one in loras]
     answers = parity.ask(file, files, tokenizer, chats, threads)
     arm = parity.arm(answers[0], model, values, file, vocabulary.ends(tokenizer))
@@ -138,25 +164,6 @@ def _base(
         threads=threads,
         single=len(planned) == 1,
     )
-
-
-def _adapter(planned: Planned, config: Any, base: Path, out: Path) -> Path:
-    """An adapter's file, with all modules that were trained."""
-    file = kinds.lora_file(out, planned.name)
-    adapters.write_lora(planned.folder, config, file)
-    trained, written = adapters.trained(planned.folder), adapters.written(file, base)
-    parity.hold_modules(trained, written, file)
-    return file
-
-
-def _weights(base: Base, made: Sequence[Made]) -> str:
-    """The folder of the float base, brought along for soft prompts; empty where there are none."""
-    if not any(one.adapter.kind == "prompt" for one in made):
-        return ""
-    folder = base.out / hf.BASE
-    hf.save_base(base.name, base.model, base.tokenizer, folder)
-    hf.check_base(folder, base.model, base.chats, base.prompts)
-    return folder.name
 
 
 def _figures(base: Base, made: Sequence[Made]) -> Figures:
@@ -195,16 +202,6 @@ def _first_tokens(figures: Figures) -> tuple[int, int, float, float]:
     return total, of["same_first_tokens"], of["largest_logprob_difference"], effect
 
 
-def _merges(base: Base, made: Sequence[Made]) -> Figures:
-    key = "merge_largest_logit_difference"
-    differences = {one.adapter.name: one.figures[key] for one in made if key in one.figures}
-    return {
-        "largest_logit_difference": max(differences.values(), default=0.0),
-        "adaptations": differences,
-        "template_sha256": templates.sha256(base.template),
-    }
-
-
 def _json(figures: Figures) -> str:
     return json.dumps(_rounded(figures), indent=2, allow_nan=False) + "\n"
 
@@ -216,26 +213,3 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, float):
         return float(f"{value:.4g}") if math.isfinite(value) else None
     return value
-
-
-def _spec(
-    base: Base,
-    system: str,
-    systems: Mapping[str, str],
-    made: Sequence[Made],
-    brought: str,
-    index: bool,
-) -> ServingSpec:
-    return ServingSpec(
-        base=base.file.name,
-        base_name=hub.title(base.name),
-        base_sha256=sha256(base.file),
-        weights=brought,
-        adapters=[one.adapter for one in made],
-        system=system,
-        systems=dict(systems),
-        context=base.settings.context,
-        index="index" if index else None,
-        template=base.template,
-        template_sha256=templates.sha256(base.template),
-    )
