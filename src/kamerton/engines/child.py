@@ -58,12 +58,18 @@ class ChildProcess:
     def start(self) -> None:
         """Start the process and wait until it has loaded; InputError when it cannot."""
         process = self._spawn()
-        self._send_settings(process)
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died: no first line will tell so
+            process.stdin.write(json.dumps(self._settings | {"key": self._key}) + "\n")
+            process.stdin.flush()
         line = self._first_line(process)
         if not line:
             process.kill()
             process.wait()
-            raise InputError("engines.not_started", where=self._where, why=self._last_lines())
+            log = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
+            lines = log.decode("utf-8", "replace").strip().splitlines()[-_LAST_LINES:]
+            why = " | ".join(line.strip() for line in lines) or "-"
+            raise InputError("engines.not_started", where=self._where, why=why)
         self.address = json.loads(line)["address"]
         self.starts += 1
 
@@ -81,12 +87,6 @@ class ChildProcess:
                 self._process.kill()
             return self._process
 
-    def _send_settings(self, process: "subprocess.Popen[str]") -> None:
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died: no first line will tell so
-            process.stdin.write(json.dumps(self._settings | {"key": self._key}) + "\n")
-            process.stdin.flush()
-
     def _first_line(self, process: "subprocess.Popen[str]") -> str:
         """The line with the address; empty where the process ends or hangs before it."""
         assert process.stdout is not None
@@ -100,11 +100,6 @@ class ChildProcess:
             return ""
         finally:
             late.cancel()
-
-    def _last_lines(self) -> str:
-        written = os.pread(self._log.fileno(), os.fstat(self._log.fileno()).st_size, 0)
-        lines = written.decode("utf-8", "replace").strip().splitlines()
-        return " | ".join(line.strip() for line in lines[-_LAST_LINES:]) or "-"
 
     @property
     def api_key(self) -> str:

@@ -39,7 +39,10 @@ class HttpClient:
                 if answer.status_code != 200:
                     raise refused(answer.status_code, await answer.aread())
                 async for data in events(answer):
-                    yield _chunk(data)
+                    chunk = _object(data)
+                    if "error" in chunk and "choices" not in chunk:
+                        raise refused(500, data)
+                    yield chunk
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
 
@@ -72,11 +75,3 @@ def _object(content: bytes) -> Json:
     if not isinstance(answer, dict):
         raise ApiError(502, "the engine gave no readable answer", "server_error")
     return answer
-
-
-def _chunk(data: bytes) -> Json:
-    """A chunk of a stream; ApiError where the server tells of an error in its midst."""
-    chunk = _object(data)
-    if "error" in chunk and "choices" not in chunk:
-        raise refused(500, data)
-    return chunk

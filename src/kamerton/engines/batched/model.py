@@ -8,6 +8,7 @@ from typing import Any
 from kamerton.engines.batched import attention
 from kamerton.engines.batched.attention import NodeRows, PrefillStep, Segment
 from kamerton.engines.batched.kv_cache import PrefixNode, size
+from kamerton.engines.weights import float_model
 
 Forward = tuple[Any, Any, list[Segment]]
 """Keys and values [layers, 2, K, tokens, D], logits [kept, vocabulary], and the segments."""
@@ -27,24 +28,15 @@ def load(folder: str, pack: bool = True, adapter: str = "") -> Any:
     OSError or ValueError where it is none, `Unsupported` where its attention is not plain or the
     adapter is none that weights take in.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
+    model = float_model(folder)
+    if adapter:
+        from peft import PeftModel
 
-    model, report = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True
-    )
-    if report["missing_keys"]:
-        raise ValueError(f"weights are missing: {', '.join(sorted(report['missing_keys'])[:3])}")
-    return prepare(_merged(model, adapter) if adapter else model, pack)
-
-
-def _merged(model: Any, adapter: str) -> Any:
-    from peft import PeftModel
-
-    tuned = PeftModel.from_pretrained(model, adapter)
-    if not hasattr(tuned.base_model, "merge_and_unload"):
-        raise Unsupported(f"an adapter of kind {tuned.active_peft_config.peft_type}")
-    return tuned.merge_and_unload()
+        tuned = PeftModel.from_pretrained(model, adapter)
+        if not hasattr(tuned.base_model, "merge_and_unload"):
+            raise Unsupported(f"an adapter of kind {tuned.active_peft_config.peft_type}")
+        model = tuned.merge_and_unload()
+    return prepare(model, pack)
 
 
 def prepare(model: Any, pack: bool = True) -> Any:

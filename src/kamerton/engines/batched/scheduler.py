@@ -28,6 +28,7 @@ from kamerton.engines.batched.requests import (
     uniform,
 )
 from kamerton.engines.detokenizer import Detokenizer
+from kamerton.engines.weights import decoder
 
 _QUIET, _PATIENCE = 0.03, 0.5
 """Seconds: an idle engine waits until no request has come for so long, and never longer than that.
@@ -57,9 +58,7 @@ class Scheduler:
     def __init__(self, model: Any, tokenizer: Any, ends: Sequence[int], slots: int = 32) -> None:
         """`model` as `model.prepare` gives it; `ends` are tokens that end an answer."""
         self._ends = frozenset(ends)
-        self._detokenize: Callable[[list[int]], str] = lambda ids: str(
-            tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        )
+        self._detokenize = decoder(tokenizer)
         config = model.config
         self.room = int(getattr(config, "max_position_embeddings", 0) or 2**31)
         self.vocabulary = int(config.vocab_size)

@@ -39,13 +39,13 @@ from kamerton.engines.openai_api import (
     parse_json,
     plain_messages,
 )
+from kamerton.engines.weights import end_tokens
 from kamerton.formats import templates
 from kamerton.formats.chat import chat_ids
 from kamerton.formats.manifest import digest, sha256
 
 _BACKLOG = 1024
 """Connections that may wait: hundreds of requests come at once."""
-_ENDS = ("<|im_end|>", "<|endoftext|>")
 T = TypeVar("T")
 Queued = Callable[[Callable[[T], None], Callable[[], bool]], QueuedRequest | QueuedScoring]
 """What is queued, given what takes its result, and whether nobody waits for it any more."""
@@ -83,11 +83,8 @@ def load(settings: BatchedSettings) -> Served:
     logging.disable_progress_bar()
     torch.set_num_threads(settings.threads)
     tokenizer = AutoTokenizer.from_pretrained(settings.weights)
-    vocabulary = tokenizer.get_vocab()
-    ends = {vocabulary[token] for token in _ENDS if token in vocabulary} | {tokenizer.eos_token_id}
     model = models.load(settings.weights, adapter=settings.adapter)
-    ids = [end for end in ends if end is not None]
-    scheduler = Scheduler(model, tokenizer, ids, settings.slots)
+    scheduler = Scheduler(model, tokenizer, end_tokens(tokenizer), settings.slots)
     template = templates.for_engine(settings.template) if settings.template else None
     places = [Path(place) for place in (settings.weights, settings.adapter) if place]
     return Served(settings.name, fingerprint(*places), scheduler, tokenizer, template)
@@ -212,11 +209,9 @@ def create(served: Served, key: str) -> FastAPI:
     app = application(key)
     app.add_api_route("/health", routes.health)
     app.add_api_route("/v1/models", routes.models)
-    app.add_api_route("/tokenize", routes.tokenize, methods=["POST"], response_model=None)
-    for path, route in (
-        ("/v1/completions", routes.completions),
-        ("/v1/chat/completions", routes.chat),
-    ):
+    posted = {"/v1/completions": routes.completions, "/v1/chat/completions": routes.chat}
+    posted["/tokenize"] = routes.tokenize
+    for path, route in posted.items():
         app.add_api_route(path, route, methods=["POST"], response_model=None)
     return app
 

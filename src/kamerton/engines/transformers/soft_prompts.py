@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +10,10 @@ from typing import Any, Literal
 from kamerton.engines.detokenizer import Detokenizer
 from kamerton.engines.openai_api import ApiError, ChatRequest
 from kamerton.engines.transformers.engine import SoftPromptSettings
+from kamerton.engines.weights import decoder, end_tokens, float_model
 from kamerton.formats import templates
 from kamerton.formats.chat import chat_ids
 
-_ENDS = ("<|im_end|>", "<|endoftext|>")
-"""Tokens at which llama.cpp ends an answer too, whatever the tokenizer calls its end."""
 _LIKELIEST = 10
 
 
@@ -39,12 +39,13 @@ class SoftPrompted:
         Raises OSError, ValueError or SafetensorError for a folder that is no whole model.
         """
         import torch
-        from transformers import AutoTokenizer
+        from transformers import AutoTokenizer, GenerationConfig
 
         torch.set_num_threads(settings.threads)
         self._tokenizer = AutoTokenizer.from_pretrained(settings.weights)
-        base = _base(settings.weights)
-        self._ends = _ends(self._tokenizer)
+        base = float_model(settings.weights)
+        base.generation_config = GenerationConfig()  # requests decide, not the folder
+        self._ends, self._decode = end_tokens(self._tokenizer), decoder(self._tokenizer)
         self._template = templates.for_engine(settings.template)
         # PEFT names modules after adapters: no name with a dot in it would do.
         self._numbers = {name: str(i) for i, name in enumerate(settings.adapters)}
@@ -64,11 +65,9 @@ class SoftPrompted:
 
         ids = self._tokenizer(prompt, add_special_tokens=False, return_tensors="pt").input_ids
         with torch.no_grad():
-            if adapter is None:
-                with self._model.disable_adapter():
-                    logits = self._model(input_ids=ids).logits[0, -1]
-            else:
+            if adapter is not None:
                 self._switch(adapter)
+            with nullcontext() if adapter is not None else self._model.disable_adapter():
                 logits = self._model(input_ids=ids).logits[0, -1]
         top = logits.log_softmax(-1).topk(min(_LIKELIEST, logits.shape[-1]))
         return dict(zip(top.indices.tolist(), top.values.tolist(), strict=True))
@@ -103,7 +102,10 @@ class SoftPrompted:
         if cancelled.is_set():  # the client left while others were answered
             return Finish("length", len(ids), 0)
         self._switch(request.model)
-        _set_seed(request.seed)
+        if request.seed in (None, -1):  # -1 is none
+            torch.seed()
+        else:
+            torch.manual_seed(request.seed % 2**63)
         prompt = torch.tensor([ids])
         with torch.no_grad():
             self._model.generate(
@@ -115,13 +117,6 @@ class SoftPrompted:
             )
         on_text(criterion.detokenizer.rest())
         return Finish("stop" if criterion.ended else "length", len(ids), criterion.count)
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(
-            self._tokenizer.decode(
-                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            )
-        )
 
     def _config(self, request: ChatRequest, limit: int) -> Any:
         from transformers import GenerationConfig
@@ -190,38 +185,6 @@ def _logits_processors(request: ChatRequest) -> Any:
     chain += [TopPLogitsWarper(top_p)] if top_p < 1 else []
     chain += [MinPLogitsWarper(min_p)] if min_p > 0 else []
     return LogitsProcessorList([*chain, TemperatureLogitsWarper(temperature)])
-
-
-def _set_seed(seed: int | None) -> None:
-    """Make sampling repeatable, or as random as can be without a seed (-1 is none)."""
-    import torch
-
-    if seed is None or seed == -1:
-        torch.seed()
-    else:
-        torch.manual_seed(seed % 2**63)
-
-
-def _ends(tokenizer: Any) -> list[int]:
-    """Ids of the tokens that end an answer, at least one."""
-    vocabulary = tokenizer.get_vocab()
-    ends = [vocabulary[token] for token in _ENDS if token in vocabulary]
-    eos = tokenizer.eos_token_id
-    return ends if eos is None or eos in ends else [*ends, eos]
-
-
-def _base(folder: str) -> Any:
-    """The float base; ValueError where weights are missing, which would be drawn at random."""
-    import torch
-    from transformers import AutoModelForCausalLM, GenerationConfig
-
-    model, report = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, output_loading_info=True
-    )
-    if report["missing_keys"]:
-        raise ValueError(f"weights are missing: {', '.join(sorted(report['missing_keys'])[:3])}")
-    model.generation_config = GenerationConfig()  # requests decide, not the folder
-    return model
 
 
 def _with_prompts(base: Any, files: list[str]) -> Any:
