@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch  # noqa: TID253
+from torch.nn.utils.rnn import pad_sequence  # noqa: TID253
 from torch.utils.data import Sampler  # noqa: TID253
 
 from kamerton.develop.training.checks import Encoded
@@ -57,17 +58,13 @@ class Batches(Sampler[list[int]]):  # type: ignore[misc]
 
 def collate(rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """Rows padded on the right: input_ids, attention_mask, supervised, each [rows, longest]."""
-    longest = max(len(row["input_ids"]) for row in rows)
-    shape = (len(rows), longest)
-    ids = torch.zeros(shape, dtype=torch.long)
-    attention = torch.zeros(shape, dtype=torch.long)
-    supervised = torch.zeros(shape, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        length = len(row["input_ids"])
-        ids[i, :length] = torch.tensor(row["input_ids"])
-        attention[i, :length] = 1
-        supervised[i, :length] = torch.tensor(row["supervised"])
-    return {"input_ids": ids, "attention_mask": attention, "supervised": supervised}
+    ids = [torch.tensor(row["input_ids"]) for row in rows]
+    columns = {
+        "input_ids": ids,
+        "attention_mask": [torch.ones_like(row) for row in ids],
+        "supervised": [torch.tensor(row["supervised"], dtype=torch.bool) for row in rows],
+    }
+    return {name: pad_sequence(tensors, batch_first=True) for name, tensors in columns.items()}
 
 
 def columns(rows: Sequence[Encoded]) -> list[dict[str, Any]]:

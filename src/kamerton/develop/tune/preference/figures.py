@@ -71,11 +71,12 @@ def choices(rows: Sequence[Row], before: LogProbs, after: LogProbs, beta: float)
             question=row.question,
             group=row.group,
             before=math.log(2),
-            after=_minus_log_sigmoid(beta * _gain(row, before, after)),
+            after=math.log1p(math.exp(-abs(odds))) + max(-odds, 0.0),  # -log sigmoid
             right_before=_likelier(row, bad, before),
             right_after=_likelier(row, bad, after),
         )
         for row in rows
+        for odds in [beta * _gain(row, before, after)]
     ]
 
 
@@ -87,11 +88,6 @@ def _likelier(
         return _right(now[row.better] - now[row.worse])
     others = bad.get(row.given.prompt, ()) if row.good else ()
     return _mean([_right(now[row.given] - now[other]) for other in others])
-
-
-def _minus_log_sigmoid(odds: float) -> float:
-    """Of log-odds, without overflow."""
-    return max(-odds, 0.0) + math.log1p(math.exp(-abs(odds)))
 
 
 def _gain(row: Row, before: LogProbs, after: LogProbs) -> float:
@@ -121,31 +117,25 @@ def _pairs(rows: Sequence[Row], start: LogProbs, now: LogProbs, beta: float) -> 
 
 def _judged(rows: Sequence[Row], start: LogProbs, now: LogProbs, beta: float) -> Figures:
     """Mean rewards of good and bad answers; the share of (good, bad) that they rank right."""
+    from scipy.stats import mannwhitneyu
+
     rewards: dict[bool, list[float]] = {True: [], False: []}
     for row in cast(Sequence[Judged], rows):
         rewards[row.good].append(beta * (now[row.given] - start[row.given]))
     good, bad = _mean(rewards[True]), _mean(rewards[False])
-    return {
-        "reward_good": good,
-        "reward_bad": bad,
-        "reward_margin": good - bad if good is not None and bad is not None else None,
-        "reward_accuracy": _ranked(rewards[True], rewards[False]),
-    }
+    figures: Figures = {"reward_good": good, "reward_bad": bad}
+    if good is None or bad is None:
+        return figures | {"reward_margin": None, "reward_accuracy": None}
+    # Mann and Whitney's U as a share of all pairs; a tie is half a pair.
+    u = float(mannwhitneyu(rewards[True], rewards[False]).statistic)
+    accuracy = u / (len(rewards[True]) * len(rewards[False]))
+    return figures | {"reward_margin": good - bad, "reward_accuracy": accuracy}
 
 
 _FIGURES: dict[str, Callable[[Sequence[Row], LogProbs, LogProbs, float], Figures]] = {
     "dpo": _pairs,
     "kto": _judged,
 }
-
-
-def _ranked(good: Sequence[float], bad: Sequence[float]) -> float | None:
-    """Mann and Whitney's U as a share of all pairs; a tie is half a pair."""
-    from scipy.stats import mannwhitneyu
-
-    if not good or not bad:
-        return None
-    return float(mannwhitneyu(good, bad).statistic) / (len(good) * len(bad))
 
 
 def _right(difference: float) -> float:

@@ -134,17 +134,15 @@ def log_probs(
 def _collate(rows: Sequence[Answered], device: Any) -> dict[str, Any]:
     """Rows padded on the right: input_ids, attention_mask, labels, each [rows, longest]."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
 
-    shape = (len(rows), max(map(len, rows)))
-    ids = torch.zeros(shape, dtype=torch.long)
-    attention = torch.zeros(shape, dtype=torch.long)
-    labels = torch.full(shape, -100)
-    for i, row in enumerate(rows):
-        tokens = torch.tensor(row.prompt + row.answer)
-        ids[i, : len(row)] = tokens
-        attention[i, : len(row)] = 1
-        labels[i, len(row.prompt) : len(row)] = tokens[len(row.prompt) :]
-    batch = {"input_ids": ids, "attention_mask": attention, "labels": labels}
+    ids = [torch.tensor(row.prompt + row.answer) for row in rows]
+    labels = [torch.tensor((-100,) * len(row.prompt) + row.answer) for row in rows]
+    batch = {
+        "input_ids": pad_sequence(ids, batch_first=True),
+        "attention_mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
+        "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
+    }
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 

@@ -4,9 +4,7 @@ Its log-probabilities of the answers are computed once, before training, and kep
 the checkpoints, so that a resumed run does not compute them again.
 """
 
-import os
 import random
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,33 +24,30 @@ _MICRO_BATCH_SIZE = 8
 
 def start_of(model: Any) -> Start:
     """Copies of the trainable weights; of an adapter they are few, of a whole model all."""
-    return {
-        name: weight.detach().clone()
-        for name, weight in model.named_parameters()
-        if weight.requires_grad
-    }
+    weights = ((name, w) for name, w in model.named_parameters() if w.requires_grad)
+    return {name: weight.detach().clone() for name, weight in weights}
 
 
 def put_back(model: Any, start: Start) -> None:
     """Give the model the weights of `start`, in their own precision."""
+    _set(model, {name: weight.clone() for name, weight in start.items()})
+
+
+def _set(model: Any, weights: Start) -> None:
     for name, weight in model.named_parameters():
-        if name in start:
-            weight.data = start[name].to(weight.device).clone()
+        if name in weights:
+            weight.data = weights[name].to(weight.device)
 
 
 @contextmanager
 def as_at_start(model: Any, start: Start) -> Iterator[None]:
     """The model with the weights of `start`; afterwards with its own again."""
     now = {name: weight.data for name, weight in model.named_parameters() if name in start}
-    for name, weight in model.named_parameters():
-        if name in start:
-            weight.data = start[name].to(weight.device)
+    _set(model, start)
     try:
         yield
     finally:
-        for name, weight in model.named_parameters():
-            if name in now:
-                weight.data = now[name]
+        _set(model, now)
 
 
 def key(model: Any, rows: Sequence[Answered]) -> str:
@@ -74,30 +69,18 @@ def kept(
 ) -> list[float]:
     """Log-probabilities in nats of `rows` under the model: from `folder`, or computed and kept."""
     import torch
-    from safetensors.torch import load_file, save
+    from safetensors.torch import load_file, save_file
 
     path = folder / f"reference-{key(model, rows)[:16]}.safetensors"
     if path.is_file():
         values: list[float] = load_file(path)["log_probs"].tolist()
         return values
     values = compute()
-    _write(path, save({"log_probs": torch.tensor(values, dtype=torch.float64)}))
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")  # the whole file or none
+    save_file({"log_probs": torch.tensor(values, dtype=torch.float64)}, fresh)
+    fresh.replace(path)
     return values
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none: written beside, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True)
@@ -145,6 +128,7 @@ def _sample(
 ) -> list[tuple[int, ...]]:
     """An answer to each prompt, its end token included; the random state is left as it was."""
     import torch
+    from torch.nn.utils.rnn import pad_sequence
     from transformers import GenerationConfig
 
     sampling = GenerationConfig(
@@ -157,32 +141,20 @@ def _sample(
         pad_token_id=min(stops),
     )
     answers: list[tuple[int, ...]] = []
+    size, device = _MICRO_BATCH_SIZE, next(model.parameters()).device
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
-        for place in range(0, len(prompts), _MICRO_BATCH_SIZE):
-            part = prompts[place : place + _MICRO_BATCH_SIZE]
-            batch = _left_padded(part, next(model.parameters()).device)
-            longest = batch["input_ids"].shape[1]
-            made = model.generate(**batch, generation_config=sampling)[:, longest:]
-            answers.extend(_until(row, stops) for row in made.tolist())
+        for place in range(0, len(prompts), size):
+            part = [torch.tensor(p, device=device) for p in prompts[place : place + size]]
+            ids, mask = (
+                pad_sequence(rows, batch_first=True, padding_side="left")
+                for rows in (part, [torch.ones_like(row) for row in part])
+            )
+            made = model.generate(ids, attention_mask=mask, generation_config=sampling)
+            for row in made[:, ids.shape[1] :].tolist():
+                end = next((i for i, token in enumerate(row, 1) if token in stops), len(row))
+                answers.append(tuple(row[:end]))
     return answers
-
-
-def _left_padded(prompts: Sequence[tuple[int, ...]], device: Any) -> dict[str, Any]:
-    """input_ids and attention_mask, each [rows, longest]."""
-    import torch
-
-    longest = max(map(len, prompts))
-    ids = [[0] * (longest - len(p)) + list(p) for p in prompts]
-    mask = [[0] * (longest - len(p)) + [1] * len(p) for p in prompts]
-    batch = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
-    return {name: tensor.to(device) for name, tensor in batch.items()}
-
-
-def _until(tokens: Sequence[int], stops: Collection[int]) -> tuple[int, ...]:
-    """Up to the first end token, that one included."""
-    end = next((i for i, token in enumerate(tokens, start=1) if token in stops), len(tokens))
-    return tuple(tokens[:end])
 
 
 def _distributions(model: Any, prompt: Sequence[int], answer: Sequence[int]) -> Any:
