@@ -174,7 +174,7 @@ def test_processes_share_the_limit_of_processor_time(wait: str) -> None:
         "socket.socket(1).bind(n)",
         "os.mknod(n)",
         "os.makedirs(n + '/b/c')",
-        "tempfile.mkstemp(dir='.')",
+        "os.close(tempfile.mkstemp(dir='.')[0])",
         "open('a', 'rb').close(); os.setxattr('a', 'user.' + n, b'x' * 1000)",
     ],
 )

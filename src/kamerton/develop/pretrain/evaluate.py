@@ -75,8 +75,7 @@ def evaluate(
     with undisturbed(model), torch.no_grad():
         model.eval()
         for start in range(0, len(rows), micro_batch_size):
-            end = min(start + micro_batch_size, len(rows))
-            chosen = [rows[n] for n in range(start, end)]
+            chosen = [rows[n] for n in range(len(rows))[start : start + micro_batch_size]]
             batch = collate(chosen, rows.marks)
             total += float(nats(model, batch, half))
             targets += int(batch_targets([batch]))
@@ -126,14 +125,8 @@ def encode_prompts(
         ids = (tokenizer.bos_token_id, *plain)
         room = min(most, context - len(ids))
         if room < 1:
-            raise InputError(
-                "develop.pretrain_long_prompt",
-                where=str(path),
-                number=number,
-                prompt=text,
-                tokens=len(ids),
-                context=context,
-            )
+            values = {"number": number, "prompt": text, "tokens": len(ids), "context": context}
+            raise InputError("develop.pretrain_long_prompt", where=str(path), **values)
         prompts.append(Prompt(text, ids, room))
     return prompts
 
@@ -169,8 +162,7 @@ def record(folder: Path, step: int, prompts: Sequence[Prompt], texts: Sequence[s
     """
     path = folder / CONTINUATIONS
     earlier = read_rows(path, Continuation) if path.is_file() else []
-    now = [
-        Continuation(step=step, prompt=prompt.text, text=text)
-        for prompt, text in zip(prompts, texts, strict=True)
-    ]
-    write_rows(path, [*(row for row in earlier if row.step < step), *now])
+    rows = [row for row in earlier if row.step < step]
+    for prompt, text in zip(prompts, texts, strict=True):
+        rows.append(Continuation(step=step, prompt=prompt.text, text=text))
+    write_rows(path, rows)

@@ -5,8 +5,8 @@ Vocabulary, context, BOS, EOS and padding come from the data; all is checked bef
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from kamerton.develop.training.probe import undisturbed
@@ -41,14 +41,9 @@ def configure(architecture: Mapping[str, Any], tokenizer: Any, context: int) -> 
         if field in _FROM_DATA:
             raise InputError("develop.pretrain_from_data", where=f"{FIELD}.{field}", field=field)
         if field not in fields:
-            hint = _hint(field, fields)
-            raise InputError(
-                "develop.pretrain_unknown_field",
-                where=f"{FIELD}.{field}",
-                architecture=name,
-                field=field,
-                hint=hint,
-            )
+            values = {"architecture": name, "field": field, "hint": _hint(field, fields)}
+            where = f"{FIELD}.{field}"
+            raise InputError("develop.pretrain_unknown_field", where=where, **values)
     ids = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
     values = zip(_FROM_DATA, (len(tokenizer), context, *ids), strict=True)
     from_data = {name: value for name, value in values if name in fields}
@@ -86,16 +81,26 @@ def _hint(name: str, names: Iterable[str]) -> str:
     return say("formats.did_you_mean", name=close[0]) if close else ""
 
 
+@contextmanager
+def _as_input_error() -> Iterator[None]:
+    """What the library has against an architecture, in its own last line."""
+    from huggingface_hub.errors import StrictDataclassError
+
+    errors = (ValueError, TypeError, LookupError, RuntimeError, ImportError, AttributeError)
+    try:
+        yield
+    except (StrictDataclassError, AssertionError, *errors) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        why = lines[-1].strip()[:200]
+        raise InputError("develop.pretrain_bad_architecture", where=FIELD, why=why) from error
+
+
 def _made(fields: dict[str, Any]) -> Any:
     """The configuration; its library checks types, and that sizes fit each other."""
-    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig
 
-    try:
+    with _as_input_error():
         return AutoConfig.for_model(**fields)
-    except (StrictDataclassError, ValueError, TypeError, KeyError) as error:
-        why = _last_line(error)
-        raise InputError("develop.pretrain_bad_architecture", where=FIELD, why=why) from error
 
 
 def _with_heads(architecture: dict[str, Any], fields: set[str]) -> dict[str, Any]:
@@ -112,11 +117,6 @@ def _with_heads(architecture: dict[str, Any], fields: set[str]) -> dict[str, Any
         why = f"num_attention_heads ({heads}) is not a multiple of {field} ({shared})"
         raise InputError("develop.pretrain_bad_architecture", where=f"{FIELD}.{field}", why=why)
     return architecture | {field: shared}
-
-
-def _last_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[-1].strip()[:200]
 
 
 def _with_range(architecture: dict[str, Any], fields: set[str]) -> dict[str, Any]:
@@ -143,11 +143,8 @@ def build(config: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    try:
+    with _as_input_error():
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    except (ValueError, TypeError, RuntimeError, ImportError, AssertionError) as error:
-        why = _last_line(error)
-        raise InputError("develop.pretrain_bad_architecture", where=FIELD, why=why) from error
     layers = getattr(config, "num_hidden_layers", 0) or 1
     with torch.no_grad():
         for name, layer in model.named_modules():
@@ -174,16 +171,12 @@ def check_causal(model: Any) -> None:
     other = ids.clone()
     other[0, -1] = (int(ids[0, -1]) + 1) % vocabulary
     places = torch.arange(_TOKENS).unsqueeze(0)
-    with undisturbed(model), torch.no_grad():
+    with undisturbed(model), torch.no_grad(), _as_input_error():
         model.eval()
-        try:
-            first, second = (
-                model(input_ids=one, position_ids=places, use_cache=False).logits[0, :-1]
-                for one in (ids, other)
-            )
-        except (ValueError, TypeError, RuntimeError, AttributeError) as error:
-            why = _last_line(error)
-            raise InputError("develop.pretrain_bad_architecture", where=FIELD, why=why) from error
+        first, second = (
+            model(input_ids=one, position_ids=places, use_cache=False).logits[0, :-1]
+            for one in (ids, other)
+        )
     if not float((first - second).abs().max()) <= _BOUND:
         raise InputError("develop.pretrain_no_decoder", where=FIELD, architecture=name)
 

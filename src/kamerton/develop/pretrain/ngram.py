@@ -164,29 +164,24 @@ def fit(learnt: Runs, size: int, order: int, step: Callable[[int], object] = _no
     No order is higher than the longest run has tokens, its BOS among them. ValueError for an order
     below 1.
     """
+    import numpy as np
+
     if order < 1:
         raise ValueError("an n-gram model has an order of 1 at least")
     every: list[_Grams] = []
     for length in range(1, min(order, int(learnt.age.max()) + 1) + 1):
         every.append(_grams(learnt, every[-1] if every else None, length, size))
         step(len(learnt.tokens))
-    contexts = [1, *(len(grams.keys) for grams in every)]
-    above = [*every[1:], None]
-    levels = [
-        _level(grams.keys, _counts(grams, longer), number, size)
-        for grams, longer, number in zip(every, above, contexts, strict=False)
-    ]
+    levels: list[Level] = []
+    contexts = 1
+    for grams, longer in zip(every, [*every[1:], None], strict=True):
+        counts = grams.times
+        if longer is not None:  # shorter ones count after how many tokens they stand
+            after = np.bincount(grams.places[longer.first], minlength=len(grams.keys))
+            counts = np.where(grams.opening, grams.times, after)
+        levels.append(_level(grams.keys, counts, contexts, size))
+        contexts = len(grams.keys)
     return Ngram(size, tuple(levels))
-
-
-def _counts(grams: _Grams, longer: _Grams | None) -> "Ids":
-    """How often the longest n-grams stand there; of shorter ones, after how many tokens."""
-    import numpy as np
-
-    if longer is None:
-        return grams.times
-    after = np.bincount(grams.places[longer.first], minlength=len(grams.keys))
-    return np.where(grams.opening, grams.times, after)
 
 
 def _grams(learnt: Runs, below: _Grams | None, length: int, size: int) -> _Grams:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch  # noqa: TID253
+from safetensors.torch import load_model  # noqa: TID253
 from transformers import (  # noqa: TID253
     PrinterCallback,
     Trainer,
@@ -39,8 +40,11 @@ def train(work: Work, made: Any, micro_batch_size: int) -> list[dict[str, Any]]:
     """Train `made` in place, from the newest checkpoint on; the Trainer's records of all steps."""
     settings, checkpoint = work.settings, newest_checkpoint(work.checkpoints)
     if checkpoint and step_of(checkpoint) >= work.total:
+        # It ended, but was killed before its figures: the Trainer would train on.
         note(say("develop.resumed", step=step_of(checkpoint)))
-        return _trained(made, checkpoint)
+        load_model(made, checkpoint / "model.safetensors")
+        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        return list(state.log_history)
     options = arguments(settings, work.checkpoints, micro_batch_size, work.total, work.seed)
     training = build(made, work.train, options)
     training.half = model.computes_bf16(options.device.type)
@@ -53,21 +57,23 @@ def train(work: Work, made: Any, micro_batch_size: int) -> list[dict[str, Any]]:
         held_out = evaluate.part(held_out, tokenizer, every, batch, work.seed)
 
     def evaluations(bar: Any) -> list[Evaluations]:
-        look = partial(_look, work, made, held_out, micro_batch_size, training.half, bar)
+        def look(step: int) -> dict[str, float]:
+            """Evaluate at a step: on held-out rows, and by continuing the prompts."""
+            if work.prompts:
+                texts = evaluate.continued(made, work.prompts, work.tokenizer)
+                evaluate.record(work.out, step, work.prompts, texts)
+            if held_out is None:
+                return {}
+            half = training.half
+            result = evaluate.evaluate(made, held_out, step, micro_batch_size, half)
+            bar.clear()
+            note(say("develop.pretrain_step", **result.model_dump()))
+            return result.model_dump(exclude={"step"})
+
         return [Evaluations(training.watch, every, look)]
 
     label, count = say("develop.pretraining"), len(work.train)
     return trainer.train(training, label, work.rows, count, work.checkpoints, evaluations)
-
-
-def _trained(made: Any, checkpoint: Path) -> list[dict[str, Any]]:
-    """A training that ended, but was killed before its figures: the Trainer would train on."""
-    from safetensors.torch import load_model
-
-    load_model(made, checkpoint / "model.safetensors")
-    state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-    history: list[dict[str, Any]] = state.log_history
-    return history
 
 
 def _expect(made: Any, work: Work, micro_batch_size: int, half: bool) -> None:
@@ -79,40 +85,17 @@ def _expect(made: Any, work: Work, micro_batch_size: int, half: bool) -> None:
         for batch in batches:
             (evaluate.nats(made, batch, half) / rows.batch_targets(batches)).backward()
 
-    steps = _probed(work, micro_batch_size)
-    tell(probe(made, steps, backward, work.rows * work.context, work.total))
+    def steps() -> Iterator[list[dict[str, Any]]]:
+        """One part of a step as large as they will be, then small ones, which alone are timed.
 
+        So memory that does not suffice runs out here, and not after the first evaluation.
+        """
+        small = min(micro_batch_size, _PROBED_ROWS)
+        for size in (micro_batch_size, *[small] * _PROBED_STEPS):
+            chosen = [work.train[n % len(work.train)] for n in range(size)]
+            yield [rows.collate(chosen, work.train.marks)]
 
-def _probed(work: Work, micro_batch_size: int) -> Iterator[list[dict[str, Any]]]:
-    """One part of a step as large as they will be, then small ones, which alone are timed.
-
-    So memory that does not suffice runs out here, and not after the first evaluation.
-    """
-    small = min(micro_batch_size, _PROBED_ROWS)
-    for size in (micro_batch_size, *[small] * _PROBED_STEPS):
-        chosen = [work.train[n % len(work.train)] for n in range(size)]
-        yield [rows.collate(chosen, work.train.marks)]
-
-
-def _look(
-    work: Work,
-    made: Any,
-    held_out: evaluate.HeldOut | None,
-    micro_batch_size: int,
-    half: bool,
-    bar: Any,
-    step: int,
-) -> dict[str, float]:
-    """Evaluate at a step: on held-out rows, and by continuing the prompts."""
-    if work.prompts:
-        texts = evaluate.continued(made, work.prompts, work.tokenizer)
-        evaluate.record(work.out, step, work.prompts, texts)
-    if held_out is None:
-        return {}
-    result = evaluate.evaluate(made, held_out, step, micro_batch_size, half)
-    bar.clear()
-    note(say("develop.pretrain_step", **result.model_dump()))
-    return result.model_dump(exclude={"step"})
+    tell(probe(made, steps(), backward, work.rows * work.context, work.total))
 
 
 def arguments(

@@ -24,17 +24,7 @@ from typing import Any
 
 import torch  # noqa: TID253
 
-_WIDE = ("AVX512", "AVX512_VNNI", "AMX")
-"""What `torch.backends.cpu` calls processors on which oneDNN was measured to be faster."""
-
-
-def worthwhile() -> bool:
-    """Whether this processor and this build of torch are of the kind that was measured.
-
-    A fact of the machine, not a race between the two: the same run must give the same bytes.
-    """
-    capability: str = torch.backends.cpu.get_cpu_capability()
-    return bool(torch.backends.mkldnn.is_available()) and capability.startswith(_WIDE)
+from kamerton.engines.batched.model import onednn_pays
 
 
 def fit(*tensors: Any) -> bool:
@@ -89,9 +79,9 @@ def _linear(layer: Any, x: Any) -> Any:
 def use(model: Any) -> int:
     """Give every plain linear layer of `model` this product; the number of layers.
 
-    None where it is not `worthwhile`. `undo` takes it back; nothing of it is saved.
+    None where it is no faster. `undo` takes it back; nothing of it is saved.
     """
-    if not worthwhile():
+    if not onednn_pays():
         return 0
     return replace((m for m in model.modules() if type(m) is torch.nn.Linear), _linear)
 
@@ -155,13 +145,13 @@ class LowRank(torch.autograd.Function):  # type: ignore[misc]
 def use_lora(model: Any) -> int:
     """Give the LoRA layers of `model` (peft's, on plain linear layers) this algebra; their number.
 
-    None where oneDNN is not `worthwhile`. A layer goes peft's own way whenever it is more than a
+    None where oneDNN is no faster. A layer goes peft's own way whenever it is more than a
     frozen layer and one adapter: another variant (DoRA), dropout in training, several adapters,
     merged or disabled ones, biases of adapters, other types than float32.
     """
     from peft.tuners.lora.layer import Linear
 
-    if not worthwhile():
+    if not onednn_pays():
         return 0
     layers = (m for m in model.modules() if type(m) is Linear)
     return replace((m for m in layers if type(m.base_layer) is torch.nn.Linear), _adapted)

@@ -6,6 +6,7 @@ This module imports transformers at its top: it is itself imported only when tra
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -271,13 +272,10 @@ class Stop(TrainerCallback):  # type: ignore[misc]
             self._cancel()
             self._end()
 
-    def _end(self) -> None:
-        self._say()
-        raise SystemExit(TERMINATED)
-
-    def _say(self) -> None:
+    def _end(self, leave: Callable[[int], Any] = sys.exit) -> None:
         last = _last_checkpoint(self._checkpoints)
         note("\n" + say("develop.training_stopped", checkpoint=last))
+        leave(TERMINATED)
 
     def _receive(self, number: int, frame: Any) -> None:
         if not self._received:
@@ -286,14 +284,11 @@ class Stop(TrainerCallback):  # type: ignore[misc]
 
     def _wait(self, seconds: float) -> None:
         self._cancel()
-        self._timer = threading.Timer(max(seconds, 0.0), self._give_up)
+        # The main thread may be inside a step, which nothing interrupts.
+        self._timer = threading.Timer(max(seconds, 0.0), self._end, [os._exit])
         self._timer.daemon = True
         self._timer.start()
 
     def _cancel(self) -> None:
         if self._timer:
             self._timer.cancel()
-
-    def _give_up(self) -> None:
-        self._say()
-        os._exit(TERMINATED)  # the main thread is inside a step, which nothing interrupts

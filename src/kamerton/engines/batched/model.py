@@ -46,7 +46,7 @@ def prepare(model: Any, pack: bool = True) -> Any:
     check(model)
     AttentionInterface.register(attention.NAME, attention.attend)
     model.config._attn_implementation = attention.NAME
-    if pack and packing_pays():
+    if pack and onednn_pays():
         pack_linear(model)
     return model.eval().requires_grad_(False)
 
@@ -66,8 +66,11 @@ def check(model: Any) -> None:
         raise Unsupported(f"the attention of {config.model_type} cannot be replaced")
 
 
-def packing_pays() -> bool:
-    """Whether this processor and this build of torch are of the kind that was measured."""
+def onednn_pays() -> bool:
+    """Whether this processor and this build of torch are of the kind that was measured.
+
+    A fact of the machine, not a race between the two: the same run must give the same bytes.
+    """
     import torch
 
     capability: str = torch.backends.cpu.get_cpu_capability()

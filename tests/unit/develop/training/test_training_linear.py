@@ -21,7 +21,7 @@ TWO_ROWS = torch.tensor([[5, 6, 7, 8, 9, 10, 11], [12, 13, 14, 15, 16, 17, 18]])
 def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     if not torch.backends.mkldnn.is_available():
         pytest.skip("torch without oneDNN")
-    monkeypatch.setattr(linear, "worthwhile", lambda: True)
+    monkeypatch.setattr(linear, "onednn_pays", lambda: True)
 
 
 @pytest.mark.parametrize("shape", [(7, 24), (2, 3, 24), (1, 1, 24)])
@@ -101,7 +101,7 @@ def test_a_layer_whose_forward_pass_is_somebody_elses_is_left_alone() -> None:
 def test_not_where_it_was_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    assert not linear.worthwhile()
+    assert not linear.onednn_pays()
     assert linear.use(torch.nn.Linear(8, 4)) == 0
 
 

@@ -30,7 +30,7 @@ def anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """oneDNN computes on every processor that torch is built for, if not faster."""
     if not torch.backends.mkldnn.is_available():
         pytest.skip("torch without oneDNN")
-    monkeypatch.setattr(linear, "worthwhile", lambda: True)
+    monkeypatch.setattr(linear, "onednn_pays", lambda: True)
 
 
 @pytest.fixture(autouse=True)
