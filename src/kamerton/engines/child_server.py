@@ -25,15 +25,15 @@ T = TypeVar("T")
 def settings_from_parent() -> dict[str, Any]:
     """The settings that the parent wrote; from now on this process ends when the parent does."""
     settings: dict[str, Any] = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def end_with_parent() -> None:
+        sys.stdin.read()
+        os._exit(0)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
     # Threads that wait do not spin (decision 0001); read by the library when it loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     return settings
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(0)
 
 
 def application(key: str) -> FastAPI:

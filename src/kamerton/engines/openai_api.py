@@ -182,13 +182,14 @@ def readable(body: Json, capabilities: Capabilities, engine: str) -> Json:
 
     ApiError (400) for what it would ignore: tools, pictures, schemas, log-probabilities.
     """
-    scores = capabilities.prompt_logprobs
+    scores, form = capabilities.prompt_logprobs, body.get("response_format")
+    plain = isinstance(form, dict) and form.get("type") == "text"
     fields = {
         "messages": capabilities.chat,
         "prompt": capabilities.completions,
         "tools": capabilities.tools,
         "functions": capabilities.tools,
-        "response_format": capabilities.json_schema or _plain_format(body.get("response_format")),
+        "response_format": capabilities.json_schema or plain,
         "logprobs": capabilities.logprobs or (scores and body.get("echo")),
         "echo": scores,
     }
@@ -209,10 +210,6 @@ def plain_messages(chat: ChatRequest, engine: str) -> list[Json]:
     messages = [message.model_dump(exclude_none=True) for message in chat.messages]
     body = readable({"messages": messages}, Capabilities(), engine)
     return list(body["messages"])
-
-
-def _plain_format(given: Any) -> bool:
-    return isinstance(given, dict) and given.get("type") == "text"
 
 
 def _readable(message: Json, field: str, capabilities: Capabilities, engine: str) -> Json:

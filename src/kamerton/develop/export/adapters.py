@@ -113,23 +113,17 @@ def written(adapter: Path, base: Path) -> Modules:
     """
     from gguf import GGUFReader
 
-    shapes = {t.name: tuple(int(n) for n in t.shape) for t in GGUFReader(base).tensors}
+    matrices = (t for t in GGUFReader(base).tensors if len(t.shape) == 2)
+    shapes = {t.name: tuple(int(n) for n in t.shape) for t in matrices}
     weights = {t.name: t.data for t in GGUFReader(adapter).tensors}
-    fitting = {
-        name: values
-        for name, values in weights.items()
-        if _fits(values, name, shapes.get(name.rpartition(".")[0]))
-    }
+    fitting = {}
+    for name, values in weights.items():
+        columns, rows = shapes.get(name.rpartition(".")[0], (None, None))
+        # A is [rank, columns], B [rows, rank].
+        fits = values.shape[1] == columns if name.endswith("lora_a") else values.shape[0] == rows
+        if fits:
+            fitting[name] = values
     return _modules(fitting, lambda name: name.replace("lora_a", "lora_b"), "lora_a")
-
-
-def _fits(values: "np.ndarray", name: str, shape: tuple[int, ...] | None) -> bool:
-    """Whether A [rank, columns] or B [rows, rank] belongs to a base of `shape` (columns, rows)."""
-    if shape is None:
-        return False
-    return bool(
-        values.shape[1] == shape[0] if name.endswith("lora_a") else values.shape[0] == shape[1]
-    )
 
 
 def _modules(

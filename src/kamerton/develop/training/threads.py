@@ -122,7 +122,8 @@ def _watch(threads: int, over: threading.Event, idle: _Idle) -> None:
         last = _clocks()
         while not over.wait(_PERIOD):
             now = _clocks()
-            looks = quiet_looks(looks, _others(last, now), _cores() - threads)
+            clock, machine, process = (b - a for a, b in zip(last, now, strict=True))
+            looks = quiet_looks(looks, (machine - process) / clock, _cores() - threads)
             last = now
             if idle.threads and looks >= QUIET_LOOKS:
                 _end(idle.over, idle.threads)
@@ -134,9 +135,16 @@ def _watch(threads: int, over: threading.Event, idle: _Idle) -> None:
 
 
 def _start_idle(threads: int) -> _Idle:
+    import torch
+
     idle = _Idle()
+
+    def hold_pool() -> None:
+        torch.ones(threads * _GRAIN).add_(1)  # starts a pool of this thread's own
+        idle.over.wait()
+
     for _ in range(pools(threads, _cores())):
-        thread = threading.Thread(target=_hold_pool, args=(threads, idle.over), daemon=True)
+        thread = threading.Thread(target=hold_pool, daemon=True)
         try:
             thread.start()
         except RuntimeError:
@@ -154,14 +162,6 @@ def _end(over: threading.Event, threads: Iterable[threading.Thread]) -> None:
         thread.join()
 
 
-def _hold_pool(threads: int, over: threading.Event) -> None:
-    """Make torch start this thread's own pool, and keep it until `over`."""
-    import torch
-
-    torch.ones(threads * _GRAIN).add_(1)
-    over.wait()
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0))
 
@@ -169,9 +169,3 @@ def _cores() -> int:
 def _clocks() -> tuple[float, float, float]:
     """Seconds: of the clock, of all work on the machine since it started, of this process."""
     return time.monotonic(), machine_seconds(), time.process_time()
-
-
-def _others(before: tuple[float, float, float], now: tuple[float, float, float]) -> float:
-    """Cores that others used between two looks."""
-    clock, machine, process = (b - a for a, b in zip(before, now, strict=True))
-    return (machine - process) / clock

@@ -1,5 +1,6 @@
 """One tuning as data: what is known of it, and whatever can be wrong, before any weights load."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +67,12 @@ def prepare(
         read_text(data / TRAIN)
     else:
         prepare_preferences(settings, tokenizer, data)
-    text = _first_text(data) if settings.method == "prompt" else ""
+    text = ""
+    if settings.method == "prompt":
+        # The first row's system prompt, else its first turn: words near those that follow.
+        for number, fields in itertools.islice(read_objects(data / TRAIN), 1):
+            text = check_row(fields, ChatRow, f"{data / TRAIN}:{number}").messages[0].content
     return Task(settings, base, tokenizer, data, out, seed, threads, text, start_from)
-
-
-def _first_text(data: Path) -> str:
-    """The first row's system prompt, else its first turn: words near those that follow."""
-    for number, fields in read_objects(data / TRAIN):
-        return check_row(fields, ChatRow, f"{data / TRAIN}:{number}").messages[0].content
-    return ""
 
 
 def hold_to_start(task: Task) -> None:

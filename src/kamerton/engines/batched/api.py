@@ -17,7 +17,6 @@ from kamerton.engines.batched.requests import (
     Request,
     SamplingParams,
     ScoredPrompt,
-    TokenScore,
 )
 from kamerton.engines.openai_api import (
     ApiError,
@@ -88,11 +87,12 @@ def requests_for(request: Generation, ids: Sequence[int]) -> list[Request]:
 
     What is not said has OpenAI's default, but for `max_tokens`.
     """
+    limit = request.max_completion_tokens or request.max_tokens or _DEFAULT
     sampling = SamplingParams(
         temperature=1.0 if request.temperature is None else request.temperature,
         top_k=max(0, request.top_k or 0),
         top_p=1.0 if request.top_p is None else request.top_p,
-        max_tokens=_limit(request),
+        max_tokens=2**31 if limit == -1 else limit,
         stops=tuple(filter(None, request.stops)),
     )
     seed = secrets.token_hex(8) if request.seed is None else str(request.seed)
@@ -100,24 +100,18 @@ def requests_for(request: Generation, ids: Sequence[int]) -> list[Request]:
     return [Request(tuple(ids), sampling, f"{seed}:{i}") for i in range(count)]
 
 
-def _limit(request: Generation) -> int:
-    limit = request.max_completion_tokens or request.max_tokens or _DEFAULT
-    return 2**31 if limit == -1 else limit
-
-
 def answer(request: Generation, replies: Sequence[Reply], name: str) -> dict[str, Any]:
     """All answers to a request in OpenAI's form; those to one prompt stand together."""
     chat = isinstance(request, ChatRequest)
     prompt_tokens = sum(reply.prompt_tokens for reply in replies[:: request.n or 1])
     completion_tokens = sum(len(reply.ids) for reply in replies)
-    choices = [_choice(place, reply, chat) for place, reply in enumerate(replies)]
+    choices = []
+    for place, reply in enumerate(replies):
+        message = {"role": "assistant", "content": reply.text}
+        content = {"message": message} if chat else {"text": reply.text}
+        end = {"finish_reason": reply.reason, "logprobs": None}
+        choices.append({"index": place, **content, **end})
     return envelope(name, choices, prompt_tokens, completion_tokens, chat)
-
-
-def _choice(place: int, reply: Reply, chat: bool) -> dict[str, Any]:
-    message = {"role": "assistant", "content": reply.text}
-    content = {"message": message} if chat else {"text": reply.text}
-    return {"index": place, **content, "finish_reason": reply.reason, "logprobs": None}
 
 
 def scores(
@@ -148,20 +142,18 @@ def _scored_choice(one: ScoredPrompt, decode: DecodeStep, more: bool) -> dict[st
     offsets = [0]
     for text in tokens:
         offsets.append(offsets[-1] + len(text))
+    # The likeliest last: of two tokens with one text its figure stays.
+    tops = [
+        score and {text: score.log_prob, decode([score.top_token]): score.top_log_prob}
+        for text, score in zip(tokens, scores, strict=True)
+    ]
     logprobs = {
         "tokens": tokens,
         "token_logprobs": [None if score is None else score.log_prob for score in scores],
-        "top_logprobs": [_top(*pair, decode) for pair in zip(tokens, scores, strict=True)],
+        "top_logprobs": tops,
         "text_offset": offsets[:-1],
     }
     return {"text": "".join(tokens), "logprobs": logprobs}
-
-
-def _top(text: str, score: TokenScore | None, decode: DecodeStep) -> dict[str, float] | None:
-    if score is None:
-        return None
-    # The top_token last: of two tokens with one text its figure stays.
-    return {text: score.log_prob, decode([score.top_token]): score.top_log_prob}
 
 
 def texts(decode: DecodeStep, ids: Sequence[int]) -> list[str]:

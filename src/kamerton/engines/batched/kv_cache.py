@@ -49,29 +49,23 @@ class PrefixTree:
         """
         path: list[PrefixNode] = []
         level, at = self.roots, 0
-        while (hit := self._best(level, ids[at:-1])) is not None:
-            node, count = hit
+        while True:
+            hits = [(node, common_prefix(node.ids, ids[at:-1])) for node in level]
+            # A node used whole is used however short it is; one to be cut must be worth it.
+            good = [(n, c) for n, c in hits if c and (c == len(n.ids) or c >= MIN_SHARED)]
+            if not good:
+                return tuple(path)
+            node, count = max(good, key=lambda hit: hit[1])
             if count < len(node.ids):
                 node = split_node(level, node, count)
             node.used = next(self._clock)
             path.append(node)
             level, at = node.children, at + count
-        return tuple(path)
-
-    @staticmethod
-    def _best(level: Iterable[PrefixNode], ids: Sequence[int]) -> tuple[PrefixNode, int] | None:
-        hits = [(node, common_prefix(node.ids, ids)) for node in level]
-        # A node used whole is used however short it is; one to be cut must be worth it.
-        good = [(n, c) for n, c in hits if c and (c == len(n.ids) or c >= MIN_SHARED)]
-        return max(good, key=lambda hit: hit[1], default=None)
 
     def add(self, path: Sequence[PrefixNode], node: PrefixNode) -> None:
         """Put a node behind a path."""
         (path[-1].children if path else self.roots).append(node)
         node.used = next(self._clock)
-        self._shrink()
-
-    def _shrink(self) -> None:
         while sum(len(node.ids) for _, node in self._all(self.roots)) > self._limit:
             leaves = [(level, node) for level, node in self._all(self.roots) if not node.children]
             level, oldest = min(leaves, key=lambda leaf: leaf[1].used)

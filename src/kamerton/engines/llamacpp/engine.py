@@ -97,8 +97,10 @@ class LlamaCpp(ChildEngine):
     @asynccontextmanager
     async def _placed(self, request: Request) -> AsyncIterator[Json]:
         body = readable(request.body, self.capabilities, self.title)
-        text, starts = _prompt_text(body), self.process.starts
-        async with self._slots.lease(request.arm, text, starts) as lease:
+        # The prompt as one text, good enough to tell which slot's state is most alike.
+        turns = [f"{turn['role']}\n{turn.get('content')}" for turn in body.get("messages", ())]
+        text = "\n".join(turns) if turns else str(body["prompt"])
+        async with self._slots.lease(request.arm, text, self.process.starts) as lease:
             cache = {"id_slot": lease.slot, "cache_prompt": not lease.fresh}
             yield body | cache | {"lora": self._scales(request.model)}
 
@@ -123,10 +125,3 @@ def _capabilities(properties: Json, settings: LlamaCppSettings) -> Capabilities:
         adapters=True,
         bare_base=settings.name is None,
     )
-
-
-def _prompt_text(body: Json) -> str:
-    """The prompt as one text, good enough to tell which slot's state is most alike."""
-    if "messages" not in body:
-        return str(body["prompt"])
-    return "\n".join(f"{turn['role']}\n{turn.get('content')}" for turn in body["messages"])

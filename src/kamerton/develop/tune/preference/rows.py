@@ -3,6 +3,7 @@
 Everything that can be wrong with the rows is found here, before any weights are touched.
 """
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,7 +107,12 @@ def prepare_preferences(settings: TuneSettings, tokenizer: Any, data: Path) -> P
     Raises InputError with file and line: settings or rows that the objective cannot use, a row of
     another form, two equal answers, only good or only bad ones, rows that are too long.
     """
-    _usable_settings(settings)
+    # Preferences compare the model with its start, row by row: noise would be compared too.
+    for name in ("dropout", "neftune_alpha"):
+        if value := getattr(settings, name):
+            raise InputError("develop.preference_noise", where=f"tune.{name}", value=value)
+    if settings.objective == "kto" and settings.batch_size < 2:
+        raise InputError("develop.preference_batch", where="tune.batch_size")
     train = _part(data / TRAIN, settings, tokenizer)
     kinds = Counter(row.good for row in train.rows if isinstance(row, Judged))
     if len(kinds) == 1:
@@ -118,15 +124,6 @@ def prepare_preferences(settings: TuneSettings, tokenizer: Any, data: Path) -> P
     if path.is_file() and path.read_bytes().strip():
         held_out = _part(path, settings, tokenizer)
     return Preferences(train, held_out)
-
-
-def _usable_settings(settings: TuneSettings) -> None:
-    """Preferences compare the model with its start, row by row: noise would be compared too."""
-    for name in ("dropout", "neftune_alpha"):
-        if value := getattr(settings, name):
-            raise InputError("develop.preference_noise", where=f"tune.{name}", value=value)
-    if settings.objective == "kto" and settings.batch_size < 2:
-        raise InputError("develop.preference_batch", where="tune.batch_size")
 
 
 def _part(path: Path, settings: TuneSettings, tokenizer: Any) -> Part:
@@ -142,7 +139,9 @@ def _part(path: Path, settings: TuneSettings, tokenizer: Any) -> Part:
     if settings.on_overflow == "cut":
         kept = [_cut(row, settings.max_length) for _, row in read]
     # Tokens must be left to score, and to tell a pair's answers apart.
-    rows = tuple(row for row in kept if all(a.answer for a in row.answers) and _unlike(row.answers))
+    texts = [[answer.answer for answer in row.answers] for row in kept]
+    usable = [all(answers) and len(set(answers)) == len(answers) for answers in texts]
+    rows = tuple(itertools.compress(kept, usable))
     if not rows:
         raise InputError("develop.preference_nothing", where=str(path), count=len(read))
     return Part(rows, len(long), len(read) - len(rows))
@@ -219,10 +218,6 @@ def _cut(row: Row, longest: int) -> Row:
     if isinstance(row, Pair):
         return replace(row, better=short[0], worse=short[1])
     return replace(row, given=short[0])
-
-
-def _unlike(answers: Sequence[Answered]) -> bool:
-    return len({answer.answer for answer in answers}) == len(answers)
 
 
 @dataclass(frozen=True)
