@@ -74,9 +74,7 @@ def _preferences(task: Task) -> dict[str, object]:
     model = _adapted(task, _load_base(task))
     started = time.monotonic()
     with speed.faster(model):
-        figures = train_preferences(
-            task.settings, model, task.tokenizer, task.data, task.out, task.seed
-        )
+        figures = train_preferences(task, model)
     return {"seconds": round(time.monotonic() - started, 1), **figures, **_save(task, model)}
 
 

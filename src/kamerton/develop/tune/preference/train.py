@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from kamerton.develop.settings import TuneSettings
@@ -25,82 +25,71 @@ from kamerton.develop.tune.preference.rows import (
     SCORED,
     Answered,
     Judged,
-    Preferences,
+    Part,
     Row,
     Scored,
     chats,
     placed,
-    prepare_preferences,
 )
+from kamerton.develop.tune.task import Task
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.language import say
 from kamerton.formats.losses import CHOICES
 from kamerton.formats.progress import note, progress
 
-CHECKPOINTS = "checkpoints"
 _CHECKED_ROWS, _CHECKED_ANSWERS = 64, 4
 
 
-def train_preferences(
-    settings: TuneSettings, model: Any, tokenizer: Any, data: Path, out: Path, seed: int
-) -> dict[str, object]:
-    """Train `model` in place on `data`/train.jsonl; the figures for training.json.
+def train_preferences(task: Task, model: Any) -> dict[str, object]:
+    """Train `model` in place on the task's preferences; the figures for training.json.
 
     `model`: a PEFT model with its adapter, or a whole model; saving it is the caller's. Goes on
-    from the newest whole checkpoint in `out`/checkpoints: the same bytes as without the break.
-    Writes the results of the self-tests into `out`/checks.json and, where there are held-out rows,
-    `out`/choices.jsonl (ChoiceRow). Raises InputError for rows and settings that cannot be used,
-    before the weights are touched.
+    from the newest whole checkpoint of the task: the same bytes as without the break. Writes the
+    results of the self-tests into checks.json and, where there are held-out rows, choices.jsonl
+    (ChoiceRow).
     """
-    preferences = prepare_preferences(settings, tokenizer, data)
+    settings, tokenizer, preferences = task.settings, task.tokenizer, task.preferences
+    assert preferences is not None, "prepare() reads them"
     # Answers are what supervised tuning learns of the same chats, end-of-turn token included.
-    rows = islice(placed(data / TRAIN, settings), _CHECKED_ROWS)
+    rows = islice(placed(task.data / TRAIN, settings), _CHECKED_ROWS)
     encoded = [encode(chat, tokenizer) for _, row in rows for chat in chats(row)]
     masks = checks.masks(encoded, tokenizer)
-    _show(preferences.train.rows, tokenizer)
-    scored = SCORED[settings.objective](preferences.train.rows, settings, seed)
-    task = _Task(settings, tokenizer, scored, preferences, out, seed)
+    train, held_out = preferences.train, preferences.held_out
+    _show(train.rows, tokenizer)
+    scored = SCORED[settings.objective](train.rows, settings, task.seed)
+    # Each answer once, those held out too: people rate the same answers.
+    asked = list(dict.fromkeys(a for row in (*train.rows, *held_out.rows) for a in row.answers))
     start = start_of(model)
     with _only_weights(model, tokenizer):
-        before, history, after = _learn(model, task, start, masks)
+        before, history, after = _learn(model, task, scored, asked, start, masks)
     losses = [entry["loss"] for entry in history if "loss" in entry]
-    moved = drift(model, start, [a.prompt for a in scored.first], {end_of_turn(tokenizer)}, seed)
+    stops = {end_of_turn(tokenizer)}
+    moved = drift(model, start, [a.prompt for a in scored.first], stops, task.seed)
+    answers = [answer for row in train.rows for answer in row.answers]
     return {
-        **_counts(preferences, scored),
+        "rows": len(train.rows),
+        "overlong_rows": train.overlong,
+        "dropped_rows": train.dropped,
+        "tokens": sum(map(len, answers)),
+        "supervised_tokens": sum(len(answer.answer) for answer in answers),
+        **scored.weights,
         "steps": len(losses),
         "first_loss": losses[0],
         "last_loss": losses[-1],
         "loss": [round(loss, 4) for loss in losses],
-        "train": compare(settings.objective, preferences.train.rows, before, after, settings.beta),
-        "held_out": _held_out(task, before, after),
+        "train": compare(settings.objective, train.rows, before, after, settings.beta),
+        "held_out": _held_out(task, held_out, before, after) if held_out.rows else None,
         "kl": asdict(moved),
     }
 
 
-@dataclass(frozen=True)
-class _Task:
-    """One training, all of it known before the weights are touched."""
-
-    settings: TuneSettings
-    tokenizer: Any
-    scored: Scored
-    preferences: Preferences
-    out: Path
-    seed: int
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.out / CHECKPOINTS
-
-    @property
-    def answers(self) -> list[Answered]:
-        """Answers of all rows, those held out too, each once: people rate the same answers."""
-        rows = (*self.preferences.train.rows, *self.preferences.held_out.rows)
-        return list(dict.fromkeys(answer for row in rows for answer in row.answers))
-
-
 def _learn(
-    model: Any, task: _Task, start: Start, masks: checks.Masks
+    model: Any,
+    task: Task,
+    scored: Scored,
+    asked: Sequence[Answered],
+    start: Start,
+    masks: checks.Masks,
 ) -> tuple[LogProbs, list[dict[str, float]], LogProbs]:
     """Log-probabilities of the answers before, the Trainer's entries of all steps, and after."""
     from kamerton.develop.training.trainer import train
@@ -108,19 +97,18 @@ def _learn(
 
     settings, folder = task.settings, task.checkpoints
     with scoring(model) as put_head_back:
-        wanted = list(dict.fromkeys([*task.scored.answers, *task.answers]))
-        before = _reference(model, wanted, settings, folder)
-        trainer = build(
-            model, task.tokenizer, task.scored, before, settings, folder, task.seed, start
-        )
+        wanted = list(dict.fromkeys([*scored.answers, *asked]))
+        compute = partial(_log_probs, model, wanted, settings, "develop.preference_reference")
+        before = dict(zip(wanted, kept(folder, model, wanted, compute), strict=True))
+        trainer = build(model, task.tokenizer, scored, before, settings, folder, task.seed, start)
         put_head_back()
-        head = check_head(model, task.scored.first[:_CHECKED_ANSWERS])
+        head = check_head(model, scored.first[:_CHECKED_ANSWERS])
         checks.write(task.out, masks=masks, head=head, parts=check_parts(model, trainer))
-        rows = len(task.scored.rows)
+        rows = len(scored.rows)
         total = math.ceil(rows * settings.epochs)
         history = train(trainer, say("develop.training"), total, rows, folder)
-        after = _log_probs(model, task.answers, settings, "develop.preference_after")
-    return before, history, after
+        after = _log_probs(model, asked, settings, "develop.preference_after")
+    return before, history, dict(zip(asked, after, strict=True))
 
 
 def _show(rows: Sequence[Row], tokenizer: Any, count: int = 3) -> None:
@@ -152,47 +140,19 @@ def _only_weights(model: Any, tokenizer: Any) -> Iterator[None]:
         vars(base.config.get_text_config()).update(config)
 
 
-def _reference(
-    model: Any, answers: Sequence[Answered], settings: TuneSettings, folder: Path
-) -> LogProbs:
-    """Log-probabilities of `answers` under the model as it is: from `folder` or computed."""
-
-    def compute() -> list[float]:
-        values = _log_probs(model, answers, settings, "develop.preference_reference")
-        return [values[answer] for answer in answers]
-
-    return dict(zip(answers, kept(folder, model, answers, compute), strict=True))
-
-
 def _log_probs(
     model: Any, answers: Sequence[Answered], settings: TuneSettings, label: str
-) -> LogProbs:
+) -> list[float]:
     def score(rows: int) -> list[float]:
         with progress(say(label), len(answers), say("develop.preference_answers")) as bar:
             return log_probs(model, answers, rows, bar.update)
 
-    values = run_with(settings.micro_batch_size, settings.batch_size, score)
-    return dict(zip(answers, values, strict=True))
+    return run_with(settings.micro_batch_size, settings.batch_size, score)
 
 
-def _counts(preferences: Preferences, scored: Scored) -> dict[str, object]:
-    train = preferences.train
-    answers = [answer for row in train.rows for answer in row.answers]
-    return {
-        "rows": len(train.rows),
-        "overlong_rows": train.overlong,
-        "dropped_rows": train.dropped,
-        "tokens": sum(map(len, answers)),
-        "supervised_tokens": sum(len(answer.answer) for answer in answers),
-        **scored.weights,
-    }
-
-
-def _held_out(task: _Task, before: LogProbs, after: LogProbs) -> dict[str, object] | None:
-    """Figures of the held-out rows, and choices.jsonl; None where there are none."""
-    part, settings = task.preferences.held_out, task.settings
-    if not part.rows:
-        return None
+def _held_out(task: Task, part: Part, before: LogProbs, after: LogProbs) -> dict[str, object]:
+    """Figures of the held-out rows; writes choices.jsonl."""
+    settings = task.settings
     figures = compare(settings.objective, part.rows, before, after, settings.beta)
     write_rows(task.out / CHOICES, choices(part.rows, before, after, settings.beta))
     dropped = {"overlong_rows": part.overlong, "dropped_rows": part.dropped}

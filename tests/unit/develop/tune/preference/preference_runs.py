@@ -7,7 +7,9 @@ from kamerton.develop import hub
 from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training.threads import repeatable
 from kamerton.develop.tune.adapter import attach
+from kamerton.develop.tune.preference.rows import prepare_preferences
 from kamerton.develop.tune.preference.train import train_preferences
+from kamerton.develop.tune.task import Task
 from kamerton.formats.chat import chat
 from kamerton.formats.jsonl import write_rows
 from kamerton.formats.preference import KtoRow, PreferenceRow
@@ -84,4 +86,10 @@ def weights(model: Any) -> dict[str, Any]:
 def run(tiny: Path, chosen: TuneSettings, data: Path, out: Path) -> tuple[Any, dict[str, Any]]:
     """A whole training: the model and its figures."""
     model, tokenizer = model_of(tiny, chosen), hub.load_tokenizer(str(tiny))
-    return model, train_preferences(chosen, model, tokenizer, data, out, SEED)
+    return model, train_preferences(task_of(chosen, tokenizer, data, out), model)
+
+
+def task_of(chosen: TuneSettings, tokenizer: Any, data: Path, out: Path) -> Task:
+    """The training that `run` makes."""
+    rows = prepare_preferences(chosen, tokenizer, data)
+    return Task(chosen, "tiny", tokenizer, data, out, SEED, 1, preferences=rows)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from preference_runs import SEED, data_of, model_of, run, settings, weights
+from preference_runs import SEED, data_of, model_of, run, settings, task_of, weights
 
 from kamerton.develop import hub
 from kamerton.develop.tune.preference import reference as references
@@ -221,7 +221,9 @@ def test_continuing_from_an_adapter_takes_it_as_the_reference(tiny: Path, tmp_pa
         for name, parameter in model.named_parameters():
             if "lora_B" in name:
                 parameter += torch.randn_like(parameter) * 0.05
-    figures: Any = train.train_preferences(chosen, model, tokenizer, data, tmp_path / "out", SEED)
+    figures: Any = train.train_preferences(
+        task_of(chosen, tokenizer, data, tmp_path / "out"), model
+    )
     assert figures["first_loss"] == pytest.approx(0.693147, abs=1e-4)
     assert list(model.peft_config) == ["default"] and model.active_adapters == ["default"]
 
@@ -302,7 +304,7 @@ def test_nothing_of_trl_is_left_and_nothing_is_sent(
     base.generation_config.max_length = 77
     before = base.config.to_dict(), base.generation_config.to_dict(), tokenizer.pad_token
     tags = base.model_tags
-    train.train_preferences(chosen, model, tokenizer, data, tmp_path / "out", SEED)
+    train.train_preferences(task_of(chosen, tokenizer, data, tmp_path / "out"), model)
     assert before == (base.config.to_dict(), base.generation_config.to_dict(), tokenizer.pad_token)
     assert base.model_tags == tags and "forward" not in vars(base)
     assert not any(".ref." in name for name, _ in model.named_parameters())
