@@ -219,7 +219,7 @@ def test_the_naive_way_would_be_wrong(folder: Path) -> None:
     spec = load_spec(folder)
     adapters = {adapter.name: str(folder / adapter.file) for adapter in spec.adapters}
     settings = LlamaCppSettings(str(folder / spec.base), adapters, context=256)
-    bare = LlamaCpp(settings).process
+    bare = LlamaCpp(settings)
     bare.start()
     try:
         full = scales("museum", ("museum", "desk"))
@@ -377,7 +377,7 @@ def test_an_engine_that_cannot_load_says_why(tmp_path: Path) -> None:
 
 
 def test_the_engine_answers_nobody_but_its_gateway(folder: Path) -> None:
-    bare = LlamaCpp(LlamaCppSettings(str(folder / "base.gguf"), context=256)).process
+    bare = LlamaCpp(LlamaCppSettings(str(folder / "base.gguf"), context=256))
     bare.start()
     try:
         asked = {"prompt": "x", "n_predict": 1}

@@ -137,11 +137,9 @@ class ChildProcess:
         answer = self._client.get(self.address + route, headers=self.headers)
         return answer.raise_for_status().json()
 
-    def watch(self) -> threading.Thread:
+    def watch(self) -> None:
         """Restart the engine whenever it dies, with longer and longer pauses between failures."""
-        thread = threading.Thread(target=self._keep_alive, daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=self._keep_alive, daemon=True).start()
 
     def _keep_alive(self) -> None:
         pause = 0.2
@@ -151,7 +149,7 @@ class ChildProcess:
                 continue
             began = time.monotonic()
             with contextlib.suppress(InputError):  # it stands in the engine's log
-                self.start()
+                ChildProcess.start(self)  # what an engine learns once does not change
             pause = (
                 0.2 if time.monotonic() - began > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
             )
@@ -165,40 +163,27 @@ class ChildProcess:
                 self._process.wait()
 
 
-class ChildEngine:
+class ChildEngine(ChildProcess):
     """What engines in a child process have in common; how a request is placed is each one's own."""
 
     title: str
     capabilities: Capabilities
 
-    def __init__(self, process: ChildProcess) -> None:
-        """Nothing is loaded before `start`."""
-        self.process = process
-        self._http = HttpClient("the engine is starting again")
-
-    def start(self) -> None:
-        """Load, and wait until it can answer; InputError where it cannot."""
-        self.process.start()
-
-    def watch(self) -> None:
-        """Restart the process whenever it dies."""
-        self.process.watch()
-
-    def stop(self) -> None:
-        """End the process."""
-        self.process.stop()
+    @cached_property
+    def _http(self) -> HttpClient:
+        return HttpClient("the engine is starting again")
 
     async def complete(self, request: Request) -> Json:
         """One whole answer."""
         async with self._placed(request) as body:
-            url = self.process.address + request.route
-            return await self._http.complete(url, body, self.process.headers)
+            url = self.address + request.route
+            return await self._http.complete(url, body, self.headers)
 
     async def stream(self, request: Request) -> AsyncIterator[Json]:
         """The chunks of an answer."""
         async with self._placed(request) as body:
-            url = self.process.address + request.route
-            async for chunk in self._http.stream(url, body, self.process.headers):
+            url = self.address + request.route
+            async for chunk in self._http.stream(url, body, self.headers):
                 yield chunk
 
     @asynccontextmanager

@@ -24,7 +24,7 @@ def test_a_worker_that_cannot_run_says_why() -> None:
 def test_after_stop_no_process_begins(tmp_path: Path) -> None:
     """The watch may be about to restart it: what it starts then is ended at once."""
     base = str(write_base(tmp_path / "base.gguf"))
-    engine = LlamaCpp(LlamaCppSettings(base, context=64)).process
+    engine = LlamaCpp(LlamaCppSettings(base, context=64))
     engine.stop()
     try:
         with pytest.raises(InputError):
@@ -67,7 +67,7 @@ def test_a_float_base_that_cannot_be_loaded_is_told(
     named = spoil(base)
     soft = {"soft": str(write_prompt(tmp_path / "soft", 1))}
     settings = SoftPromptSettings(str(base), soft, "chatml", context=64, threads=1)
-    engine = Transformers(settings).process
+    engine = Transformers(settings)
     with pytest.raises(InputError) as caught:
         engine.start()
     said = str(caught.value)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from kamerton.engines.child import ChildEngine, ChildProcess
+from kamerton.engines.child import ChildEngine
 from kamerton.engines.openai_api import chunks
 from kamerton.engines.protocol import Capabilities, Json, Request
 
@@ -41,7 +41,7 @@ class Batched(ChildEngine):
 
     def __init__(self, settings: BatchedSettings) -> None:
         """Nothing is loaded before `start`."""
-        super().__init__(ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE))
+        super().__init__(_WORKER, asdict(settings), settings.weights, _DEADLINE)
         self.settings = settings
         self.capabilities = Capabilities(
             chat=bool(settings.template), completions=True, prompt_logprobs=True
@@ -63,11 +63,11 @@ class Batched(ChildEngine):
 
 
 @contextmanager
-def running(settings: BatchedSettings) -> Iterator[ChildProcess]:
-    """The process of a started engine, ended with the block; InputError where it cannot load."""
+def running(settings: BatchedSettings) -> Iterator[Batched]:
+    """A started engine, ended with the block; InputError where it cannot load."""
     engine = Batched(settings)
     try:
         engine.start()
-        yield engine.process
+        yield engine
     finally:
         engine.stop()

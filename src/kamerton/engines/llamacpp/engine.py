@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 
-from kamerton.engines.child import ChildEngine, ChildProcess
+from kamerton.engines.child import ChildEngine
 from kamerton.engines.llamacpp.plain import chat_answer, completion, plain_prompt
 from kamerton.engines.llamacpp.slots import Slots
 from kamerton.engines.openai_api import readable
@@ -44,7 +44,7 @@ class LlamaCpp(ChildEngine):
 
     def __init__(self, settings: LlamaCppSettings, queue: int = _QUEUE) -> None:
         """Nothing is loaded before `start`. `queue`: requests that may wait for a slot."""
-        super().__init__(ChildProcess(_WORKER, asdict(settings), where=settings.model))
+        super().__init__(_WORKER, asdict(settings), where=settings.model)
         self.settings = settings
         self.capabilities = Capabilities()
         self._slots = Slots(settings.slots, queue)
@@ -57,7 +57,7 @@ class LlamaCpp(ChildEngine):
     def start(self) -> None:
         """Load, and learn what the chat template can do; InputError where it cannot load."""
         super().start()
-        self.capabilities = _capabilities(self.process.get("/props"), self.settings)
+        self.capabilities = _capabilities(self.get("/props"), self.settings)
 
     async def complete(self, request: Request) -> Json:
         """One whole answer; a control token in a text of the chat is text."""
@@ -81,14 +81,13 @@ class LlamaCpp(ChildEngine):
         return replace(request, body=completion(body, prompt)) if prompt else None
 
     async def _post(self, route: str, body: Json) -> Json:
-        process = self.process
-        return await self._http.complete(process.address + route, body, process.headers)
+        return await self._http.complete(self.address + route, body, self.headers)
 
     def next_token(self, model: str | None, prompt: str) -> dict[int, float]:
         """Log-probabilities of the ten likeliest next tokens by token id, in nats."""
         body = {"prompt": prompt, "n_predict": 1, "n_probs": 10, "temperature": 0.0}
         body |= {"cache_prompt": False, "ignore_eos": True, "lora": self._scales(model)}
-        first = self.process.post("/completion", body)["completion_probabilities"][0]
+        first = self.post("/completion", body)["completion_probabilities"][0]
         return {int(t["id"]): float(t["logprob"]) for t in first["top_logprobs"]}
 
     def _scales(self, model: str | None) -> list[dict[str, float]]:
@@ -100,7 +99,7 @@ class LlamaCpp(ChildEngine):
         # The prompt as one text, good enough to tell which slot's state is most alike.
         turns = [f"{turn['role']}\n{turn.get('content')}" for turn in body.get("messages", ())]
         text = "\n".join(turns) if turns else str(body["prompt"])
-        async with self._slots.lease(request.arm, text, self.process.starts) as lease:
+        async with self._slots.lease(request.arm, text, self.starts) as lease:
             cache = {"id_slot": lease.slot, "cache_prompt": not lease.fresh}
             yield body | cache | {"lora": self._scales(request.model)}
 

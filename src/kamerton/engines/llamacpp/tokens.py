@@ -94,8 +94,8 @@ def token_driver(
     cores = threads or os.cpu_count() or 1
     engine = LlamaCpp(LlamaCppSettings(str(base), named, context, threads=cores))
     try:
-        engine.process.start()
-        yield TokenDriver(engine.process, len(named), token_bytes)
+        engine.start()
+        yield TokenDriver(engine, len(named), token_bytes)
     finally:
         engine.stop()
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 
-from kamerton.engines.child import ChildEngine, ChildProcess
+from kamerton.engines.child import ChildEngine
 from kamerton.engines.openai_api import ApiError, readable
 from kamerton.engines.protocol import Capabilities, Json, Request
 
@@ -43,7 +43,7 @@ class Transformers(ChildEngine):
 
     def __init__(self, settings: SoftPromptSettings, queue: int = _QUEUE) -> None:
         """Nothing is loaded before `start`. `queue`: requests that may wait for their turn."""
-        super().__init__(ChildProcess(_WORKER, asdict(settings), settings.weights, _DEADLINE))
+        super().__init__(_WORKER, asdict(settings), settings.weights, _DEADLINE)
         self.settings = settings
         self._queue, self._waiting = queue, 0
         self._turn = asyncio.Lock()
@@ -55,7 +55,7 @@ class Transformers(ChildEngine):
 
     def next_token(self, model: str | None, prompt: str) -> dict[int, float]:
         """Log-probabilities of the ten likeliest next tokens by id, in nats; None: bare base."""
-        top = self.process.post("/next-token", {"prompt": prompt, "model": model})
+        top = self.post("/next-token", {"prompt": prompt, "model": model})
         return {int(token): float(logprob) for token, logprob in top.items()}
 
     @asynccontextmanager

@@ -112,7 +112,7 @@ def test_without_a_seed_answers_vary(model: SoftPrompted) -> None:
 def test_sampling_has_llamacpps_probabilities(how: dict[str, float], tmp_path: Path) -> None:
     """Arms on two engines are asked the same: what is drawn from must be the same too."""
     base = write_base(tmp_path / "base.gguf")
-    engine = LlamaCpp(LlamaCppSettings(str(base), context=256)).process
+    engine = LlamaCpp(LlamaCppSettings(str(base), context=256))
     engine.start()
     try:
         body = {"prompt": "What is", "n_predict": 1, "n_probs": 259, "cache_prompt": False}
