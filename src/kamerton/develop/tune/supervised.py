@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from datasets import Dataset  # noqa: TID253
@@ -57,9 +56,7 @@ def train(
     if newest_checkpoint(task.checkpoints) is None:
         _expect(model, rows, gather, batches, settings)
     repeatable(task.seed, task.threads)
-    cache = model.config.use_cache
-    config = arguments(settings, batches, len(rows), task.checkpoints, task.seed, cache)
-    made = build(model, task.tokenizer, rows, gather, config, batches)
+    made = build(model, task, rows, gather, batches)
     started, total = time.monotonic(), math.ceil(len(rows) * settings.epochs)
     history = trainer.train(made, say("develop.training"), total, len(rows), task.checkpoints)
     seconds = time.monotonic() - started
@@ -136,14 +133,16 @@ def _expect(
 
 
 def build(
-    model: Any,
-    tokenizer: Any,
-    rows: Sequence[Encoded],
-    gather: Collate,
-    config: SFTConfig,
-    batches: Batches,
+    model: Any, task: Task, rows: Sequence[Encoded], gather: Collate, batches: Batches
 ) -> "Supervised":
     """A trainer of `model` on encoded rows, its weights and its forward pass left as they are."""
+    config = SFTConfig(
+        **trl_trainers.arguments(task, len(rows), model),
+        dataset_kwargs={"skip_prepare_dataset": True},
+        per_device_train_batch_size=batches.batch_size,
+        gradient_accumulation_steps=batches.parts,
+        neftune_noise_alpha=task.settings.neftune_alpha or None,
+    )
     # Such as that a file system's times may not be reliable: nothing for a user to act on.
     logging.set_verbosity_error()
     named = [{"id": row.id, **column} for row, column in zip(rows, columns(rows), strict=True)]
@@ -153,7 +152,7 @@ def build(
             args=config,
             train_dataset=Dataset.from_list(named),
             data_collator=trainer.with_ids(gather),
-            processing_class=tokenizer,
+            processing_class=task.tokenizer,
         )
     made.begin(batches)
     return made
@@ -171,19 +170,6 @@ def _kept(model: Any) -> Iterator[None]:
     base.__dict__.pop("forward", None)
     if forward is not None:
         base.forward = forward
-
-
-def arguments(
-    settings: TuneSettings, batches: Batches, rows: int, folder: Path, seed: int, cache: bool
-) -> SFTConfig:
-    """As of `trl_trainers`, with the parts that `batches` cuts a step into."""
-    return SFTConfig(
-        **trl_trainers.arguments(settings, rows, folder, seed, cache),
-        dataset_kwargs={"skip_prepare_dataset": True},
-        per_device_train_batch_size=batches.batch_size,
-        gradient_accumulation_steps=batches.parts,
-        neftune_noise_alpha=settings.neftune_alpha or None,
-    )
 
 
 class Supervised(trl_trainers.Quiet, SFTTrainer):  # type: ignore[misc]

@@ -3,31 +3,26 @@
 This module imports torch at its top: it is itself imported only when training starts.
 """
 
-from pathlib import Path
 from typing import Any
 
 from torch.utils.data import DataLoader  # noqa: TID253
 from transformers import PrinterCallback  # noqa: TID253
 
-from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training import trainer
 from kamerton.develop.tune import estimate
 from kamerton.develop.tune.batches import Batches
+from kamerton.develop.tune.task import Task
 
 
-def arguments(
-    settings: TuneSettings, rows: int, folder: Path, seed: int, cache: bool
-) -> dict[str, Any]:
-    """On a CPU: float32 and no checkpointing of activations (measured, see docs/decisions).
-
-    `cache`: whether the model's configuration keeps a cache in generation; it is saved with it.
-    """
+def arguments(task: Task, rows: int, model: Any) -> dict[str, Any]:
+    """On a CPU: float32 and no checkpointing of activations (measured, see docs/decisions)."""
+    settings, steps = task.settings, estimate.steps(rows, task.settings)
     return {
-        **trainer.arguments(settings, folder, estimate.steps(rows, settings), seed),
+        **trainer.arguments(settings, task.checkpoints, steps, task.seed),
         "max_length": None,  # cut, and counted, before
         "bf16": False,
         "activation_checkpointing": False,
-        "use_cache": cache,
+        "use_cache": model.config.use_cache,  # in generation; it is saved with the model
         "num_train_epochs": settings.epochs,
     }
 

@@ -15,6 +15,7 @@ from kamerton.develop.training.threads import repeatable
 from kamerton.develop.tune import supervised
 from kamerton.develop.tune.adapter import attach
 from kamerton.develop.tune.batches import Batches, collate
+from kamerton.develop.tune.task import Task
 from tune_chats import encoded, patterned
 
 
@@ -29,9 +30,8 @@ def made(
     rows = encoded(tiny, patterned(10))
     together = supervised.collation(model, settings, 64)
     batches = Batches([len(row.ids) for row in rows], settings.batch_size, micro_batch_size, seed=3)
-    arguments = supervised.arguments(settings, batches, len(rows), out, 3, cache=True)
-    tokenizer = hub.load_tokenizer(str(tiny))
-    return supervised.build(model, tokenizer, rows, together, arguments, batches)
+    task = Task(settings, str(tiny), hub.load_tokenizer(str(tiny)), out, out, seed=3, threads=1)
+    return supervised.build(model, task, rows, together, batches)
 
 
 def weights(run: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_nothing_of_its_defaults_acts(
     assert run.args.max_length is None and run.args.report_to == []
     assert {p.dtype for p in run.model.parameters()} == {torch.float32}
     assert run.model.config.to_dict() == config, "the model's special tokens were changed"
-    written = {p.name for p in (tmp_path / "run" / "checkpoint-2").iterdir()}
+    written = {p.name for p in (tmp_path / "run/checkpoints/checkpoint-2").iterdir()}
     assert "optimizer.pt" in written and not written & {"tokenizer.json", "chat_template.jinja"}
     assert not (tmp_path / "run" / "README.md").exists()
     logged = [entry for entry in run.state.log_history if "loss" in entry]

@@ -100,7 +100,7 @@ def _learn(
         wanted = list(dict.fromkeys([*scored.answers, *asked]))
         compute = partial(_log_probs, model, wanted, settings, "develop.preference_reference")
         before = dict(zip(wanted, kept(folder, model, wanted, compute), strict=True))
-        trainer = build(model, task.tokenizer, scored, before, settings, folder, task.seed, start)
+        trainer = build(model, task, scored, before, start)
         put_head_back()
         head = check_head(model, scored.first[:_CHECKED_ANSWERS])
         checks.write(task.out, masks=masks, head=head, parts=check_parts(model, trainer))

@@ -8,7 +8,6 @@ starts.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch  # noqa: TID253
@@ -17,7 +16,6 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer  # noqa: TID253
 from trl.trainer.dpo_trainer import DataCollatorForPreference  # noqa: TID253
 from trl.trainer.kto_trainer import DataCollatorForUnpairedPreference  # noqa: TID253
 
-from kamerton.develop.settings import TuneSettings
 from kamerton.develop.training import checks
 from kamerton.develop.training.memory import run_with
 from kamerton.develop.training.probe import undisturbed
@@ -27,36 +25,25 @@ from kamerton.develop.tune.batches import Batches
 from kamerton.develop.tune.preference.figures import LogProbs
 from kamerton.develop.tune.preference.reference import Start, put_back
 from kamerton.develop.tune.preference.rows import Judged, Scored
+from kamerton.develop.tune.task import Task
 
 Batch = dict[str, torch.Tensor]
 _CHECKED_ROWS = 4
 
 
-def build(
-    model: Any,
-    tokenizer: Any,
-    scored: Scored,
-    reference: LogProbs,
-    settings: TuneSettings,
-    folder: Path,
-    seed: int,
-    start: Start,
-) -> Any:
+def build(model: Any, task: Task, scored: Scored, reference: LogProbs, start: Start) -> Any:
     """A trainer whose rows carry the log-probabilities under the reference.
 
     `start`: the model's trainable weights; it keeps them, their precision, and has no adapter but
     its own. The caller puts its head back (`scoring`) and adds callbacks.
     """
-    kind = _KINDS[settings.objective]
-    size = settings.batch_size
-    arguments = trl_trainers.arguments(
-        settings, len(scored.rows), folder, seed, model.config.use_cache
-    )
+    settings, tokenizer = task.settings, task.tokenizer
+    kind, size = _KINDS[settings.objective], settings.batch_size
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     trainer = kind.trainer(
         model=model,
         args=kind.config(
-            **arguments,
+            **trl_trainers.arguments(task, len(scored.rows), model),
             **scored.weights,
             beta=settings.beta,
             precompute_ref_log_probs=True,
@@ -69,7 +56,7 @@ def build(
     )
     # Good and bad answers keep the order of their neighbours (`rows`).
     lengths = [max(map(len, row.answers)) for row in scored.rows]
-    trainer.begin(Batches(lengths, size, size, seed) if settings.objective == "dpo" else None)
+    trainer.begin(Batches(lengths, size, size, task.seed) if settings.objective == "dpo" else None)
     trainer.micro_batch_size, trainer.most_rows = settings.micro_batch_size, size
     # trl adds a copy of the adapter as the reference, which is computed already; and rounds the
     # adapter of a quantised base to bf16, which a CPU is slow at.

@@ -40,7 +40,8 @@ def prepared(tiny: Path, folder: Path, objective: str, moved: bool = True, **cha
         values = log_probs(model, scored.answers, 4, lambda count: None)
     reference = dict(zip(scored.answers, values, strict=True))
     start = start_of(model)
-    trainer = trainers.build(model, tokenizer, scored, reference, chosen, folder / "c", SEED, start)
+    task = task_of(chosen, tokenizer, folder, folder / "out")
+    trainer = trainers.build(model, task, scored, reference, start)
     if moved:
         torch.manual_seed(5)
         with torch.no_grad():
@@ -323,6 +324,7 @@ def test_the_adapter_of_a_quantised_base_keeps_its_precision(tiny: Path, tmp_pat
     start = start_of(model)
     scored = SCORED["dpo"](prepare_preferences(chosen, tokenizer, tmp_path).train.rows, chosen, 1)
     reference = dict.fromkeys(scored.answers, -1.0)
-    trainers.build(model, tokenizer, scored, reference, chosen, tmp_path, SEED, start)
+    task = task_of(chosen, tokenizer, tmp_path, tmp_path / "out")
+    trainers.build(model, task, scored, reference, start)
     assert same(weights(model), dict(start))
     assert {value.dtype for value in weights(model).values()} == {torch.float32}
