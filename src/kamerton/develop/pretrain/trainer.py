@@ -6,7 +6,6 @@ This module imports torch at its top: it is itself imported only when training s
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch  # noqa: TID253
@@ -22,7 +21,6 @@ from transformers.utils import logging  # noqa: TID253
 
 from kamerton.develop.pretrain import evaluate, model, rows
 from kamerton.develop.pretrain.work import LOOKED, Work
-from kamerton.develop.settings import PretrainSettings
 from kamerton.develop.training import trainer
 from kamerton.develop.training.probe import probe, tell
 from kamerton.develop.training.resume import newest_checkpoint, step_of
@@ -45,9 +43,7 @@ def train(work: Work, made: Any, micro_batch_size: int) -> list[dict[str, Any]]:
         load_model(made, checkpoint / "model.safetensors")
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
         return list(state.log_history)
-    options = arguments(settings, work.checkpoints, micro_batch_size, work.total, work.seed)
-    training = build(made, work.train, options)
-    training.half = model.computes_bf16(options.device.type)
+    training = build(work, made, micro_batch_size)
     if not checkpoint:
         _expect(made, work, micro_batch_size, training.half)
     repeatable(work.seed, work.threads)
@@ -98,39 +94,31 @@ def _expect(made: Any, work: Work, micro_batch_size: int, half: bool) -> None:
     tell(probe(made, steps(), backward, work.rows * work.context, work.total))
 
 
-def arguments(
-    settings: PretrainSettings, folder: Path, micro_batch_size: int, total: int, seed: int
-) -> TrainingArguments:
-    """The Trainer's arguments; precision is set on the `Pretrainer`."""
+def build(work: Work, made: Any, micro_batch_size: int) -> "Pretrainer":
+    """A Trainer of `made` on packed rows."""
+    # Such as that a file system's times may not be reliable: nothing for a user to act on.
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()  # of writing weights, in the midst of our own
     options = TrainingArguments(
-        **trainer.arguments(settings, folder, total, seed),
-        max_steps=total,
+        **trainer.arguments(work.settings, work.checkpoints, work.total, work.seed),
+        max_steps=work.total,
         per_device_train_batch_size=micro_batch_size,
-        gradient_accumulation_steps=settings.batch_size // micro_batch_size,
+        gradient_accumulation_steps=work.settings.batch_size // micro_batch_size,
         adam_beta2=_BETA2,
         optim="adamw_torch_fused",
         use_cache=True,  # of the saved model; no training step uses one
     )
-    options._n_gpu = min(
-        options.n_gpu, 1
-    )  # with more, the Trainer would silently multiply the batch
-    return options
-
-
-def build(model: Any, train: rows.Rows, options: TrainingArguments) -> "Pretrainer":
-    """A Trainer of `model` on packed rows."""
-    # Such as that a file system's times may not be reliable: nothing for a user to act on.
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()  # of writing weights, in the midst of our own
-    made = Pretrainer(
-        model=model,
+    # With more GPUs the Trainer would silently multiply the batch.
+    options._n_gpu = min(options.n_gpu, 1)
+    training = Pretrainer(
+        model=made,
         args=options,
-        train_dataset=train,
-        data_collator=trainer.with_ids(partial(rows.collate, marks=train.marks)),
+        train_dataset=work.train,
+        data_collator=trainer.with_ids(partial(rows.collate, marks=work.train.marks)),
     )
-    made.watch = trainer.Watch()
-    made.remove_callback(PrinterCallback)
-    return made
+    training.watch, training.half = trainer.Watch(), model.computes_bf16(options.device.type)
+    training.remove_callback(PrinterCallback)
+    return training
 
 
 class Pretrainer(trainer.Watched, Trainer):  # type: ignore[misc]
