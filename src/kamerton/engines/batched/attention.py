@@ -10,7 +10,7 @@ Shapes: H heads, K key-value heads, G = H / K, D head dimension, T new tokens, A
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from kamerton.engines.batched.kv_cache import PrefixNode
 
@@ -22,18 +22,11 @@ NodeRows = tuple[PrefixNode, Any]
 """A node, and the rows [R] that attend to it; None: all rows."""
 
 
-class ForwardStep(Protocol):
-    """One pass through the model: keeps the new keys and values, and attends to all."""
-
-    def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
-        """`q` [1, H, T, D], `k` and `v` [1, K, T, D]; gives [1, T, H, D]."""
-
-
 def attend(
     module: Any, q: Any, k: Any, v: Any, mask: Any, scaling: float, **given: Any
 ) -> tuple[Any, None]:
     """The attention function that transformers calls; the step comes with the model's call."""
-    step: ForwardStep = given["kamerton_step"]
+    step: PrefillStep | DecodeStep = given["kamerton_step"]
     return step.attend(module.layer_idx, q, k, v, scaling), None
 
 
@@ -76,7 +69,7 @@ class PrefillStep:
     """[layers, 2, K, T, D], filled layer by layer."""
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
-        """See `ForwardStep`."""
+        """Keep new keys and values; `q` [1, H, T, D], `k`, `v` [1, K, T, D] to [1, T, H, D]."""
         self.kv[layer, 0], self.kv[layer, 1] = k[0], v[0]
         out, norm = self._with_itself(q, k, v, scale)
         for node, rows in self.node_rows:
@@ -126,7 +119,7 @@ class DecodeStep:
     node_rows: Sequence[NodeRows]
 
     def attend(self, layer: int, q: Any, k: Any, v: Any, scale: float) -> Any:
-        """See `ForwardStep`."""
+        """As `PrefillStep.attend`."""
         kv_heads, count, size = k.shape[1], len(self.positions), q.shape[3]
         keys, values = self.kv[layer, 0], self.kv[layer, 1]
         keys[self.rows, :, self.positions] = k[0].transpose(0, 1)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from kamerton.engines.batched.attention import DecodeStep, NodeRows
 from kamerton.engines.batched.kv_cache import KVSlots, PrefixNode
@@ -216,19 +216,10 @@ class Scheduler:
             self._node_rows = None
 
 
-class Computing(Protocol):
-    """`Scheduler`, or a stand-in of a test."""
-
-    @property
-    def busy(self) -> bool: ...  # noqa: D102
-    def add(self, queued: QueuedRequest | QueuedScoring) -> None: ...  # noqa: D102
-    def step(self) -> None: ...  # noqa: D102
-
-
 class SchedulerThread:
     """Takes requests from any thread, and computes on one."""
 
-    def __init__(self, scheduler: Computing) -> None:
+    def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._inbox: queue.SimpleQueue[QueuedRequest | QueuedScoring] = queue.SimpleQueue()
         threading.Thread(target=self._run, daemon=True).start()

@@ -9,10 +9,10 @@ Routes, all with the bearer key: POST /v1/chat/completions (plain and streamed),
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -41,25 +41,10 @@ from kamerton.engines.transformers.engine import SoftPromptSettings
 from kamerton.engines.transformers.soft_prompts import Finish, SoftPrompted
 
 
-class Model(Protocol):
-    """What answers: `SoftPrompted`, or a stand-in of a test."""
-
-    def tokens(self, chat: list[dict[str, Any]]) -> list[int]: ...  # noqa: D102
-    def room(self, ids: list[int], limit: int | None) -> int: ...  # noqa: D102
-    def next_token(self, prompt: str, adapter: str | None) -> dict[int, float]: ...  # noqa: D102
-    def generate(  # noqa: D102
-        self,
-        request: ChatRequest,
-        ids: list[int],
-        on_text: Callable[[str], None],
-        cancelled: threading.Event,
-    ) -> Finish: ...
-
-
 class Routes:
     """The model behind HTTP; one thread computes, so one answer is made at a time."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: SoftPrompted) -> None:
         self._model = model
         self._one = ThreadPoolExecutor(1)
 
@@ -142,7 +127,7 @@ async def _events(chat: ChatRequest, texts: AsyncIterator[str | Finish]) -> Asyn
     yield DONE
 
 
-def create(model: Model, key: str) -> FastAPI:
+def create(model: SoftPrompted, key: str) -> FastAPI:
     """The application with its routes, closed to all who do not have the key."""
     routes = Routes(model)
     app = application(key)
