@@ -174,7 +174,7 @@ def refuse_unknown(request: Generation, engine: str) -> None:
     """ApiError (400) for a field that an engine would ignore; empty ones ask for nothing."""
     for field, value in (request.model_extra or {}).items():
         if value and field not in HARMLESS:
-            _refuse(field, f"this model's engine ({engine}) does not know it; leave it out")
+            refuse(field, f"this model's engine ({engine}) does not know it; leave it out")
 
 
 def readable(body: Json, capabilities: Capabilities, engine: str) -> Json:
@@ -195,7 +195,7 @@ def readable(body: Json, capabilities: Capabilities, engine: str) -> Json:
     }
     for field, able in fields.items():
         if body.get(field) and not able:
-            _refuse(field, f"this model's engine ({engine}) or its template cannot do it")
+            refuse(field, f"this model's engine ({engine}) or its template cannot do it")
     if "messages" not in body:
         return body
     messages = [
@@ -214,7 +214,7 @@ def plain_messages(chat: ChatRequest, engine: str) -> list[Json]:
 
 def _readable(message: Json, field: str, capabilities: Capabilities, engine: str) -> Json:
     if not capabilities.tools and (message.get("tool_calls") or message["role"] == "tool"):
-        _refuse(f"{field}.tool_calls", f"this model's engine ({engine}) or template has no tools")
+        refuse(f"{field}.tool_calls", f"this model's engine ({engine}) or template has no tools")
     content = message.get("content")
     if content is None:
         return message if message.get("tool_calls") else message | {"content": ""}
@@ -224,13 +224,14 @@ def _readable(message: Json, field: str, capabilities: Capabilities, engine: str
         if not is_text(part) and not capabilities.images:
             kind = part.get("type")
             where = f"{field}.content.{place}"
-            _refuse(where, f"this model's engine ({engine}) reads text only, no '{kind}'")
+            refuse(where, f"this model's engine ({engine}) reads text only, no '{kind}'")
     if all(map(is_text, content)):
         return message | {"content": "".join(part["text"] for part in content)}
     return message
 
 
-def _refuse(field: str, why: str) -> None:
+def refuse(field: str, why: str) -> None:
+    """ApiError (400) that names a field."""
     raise ApiError(400, f"{field}: {why}", param=field)
 
 

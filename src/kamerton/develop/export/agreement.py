@@ -7,7 +7,7 @@ vocabulary is no larger.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 
 UNLIKELY = -20.0
 """Nats, for a token that is not among those that the engine reports."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """One position of an answer: the next token of both sides."""
-
-    first: bool
-    """Whether it is the first after the prompt."""
-    same: bool
-    """Both hold the same token most likely: the greedy choice."""
-    kl: float
-    difference: float
-    """Of the log-probability of the model's most likely token, in nats."""
 
 
 @dataclass(frozen=True)
@@ -79,25 +66,37 @@ def compare(answers: Sequence[Answer], model: Reference, ends: set[int]) -> Agre
     """The figures of every position of every answer, up to the answer's end.
 
     An answer ends where the engine's most likely token is one of `ends`; what comes after is not
-    compared.
+    compared. nan where nothing could be compared.
     """
-    return summary([list(_positions(answer, model(answer), ends)) for answer in answers])
-
-
-def _positions(answer: Answer, rows: "Logprobs", ends: set[int]) -> Iterator[Position]:
-    for place, (likeliest, row) in enumerate(zip(answer.likeliest, rows, strict=True)):
-        if likeliest is None:
-            continue
-        engine, model = max(likeliest, key=likeliest.__getitem__), int(row.argmax())
-        logprob = likeliest.get(model, UNLIKELY)
-        yield Position(
-            first=place == 0,
-            same=engine == model,
-            kl=divergence(row, likeliest),
-            difference=abs(logprob - float(row[model])),
-        )
-        if engine in ends:
-            return
+    kls: list[float] = []
+    same, firsts = list[bool](), list[tuple[bool, float]]()
+    same_answers = 0
+    for answer in answers:
+        before = len(same)
+        rows = zip(answer.likeliest, model(answer), strict=True)
+        for place, (likeliest, row) in enumerate(rows):
+            if likeliest is None:
+                continue
+            engine, trainer = max(likeliest, key=likeliest.__getitem__), int(row.argmax())
+            kls.append(divergence(row, likeliest))
+            same.append(engine == trainer)
+            if place == 0:
+                told = likeliest.get(trainer, UNLIKELY)
+                firsts.append((same[-1], abs(told - float(row[trainer]))))
+            if engine in ends:
+                break
+        same_answers += all(same[before:])
+    return Agreement(
+        positions=len(same),
+        same_tokens=sum(same),
+        answers=len(answers),
+        same_answers=same_answers,
+        kl_mean=sum(kls) / len(kls) if kls else math.nan,
+        kl_largest=max(kls, default=math.nan),
+        first_tokens=len(firsts),
+        same_first_tokens=sum(equal for equal, _ in firsts),
+        largest_logprob_difference=max((apart for _, apart in firsts), default=math.nan),
+    )
 
 
 def divergence(row: "Logprobs", likeliest: Mapping[int, float]) -> float:
@@ -111,21 +110,3 @@ def divergence(row: "Logprobs", likeliest: Mapping[int, float]) -> float:
     if len(likeliest) < len(row) and left_p > 1e-9:
         total += left_p * math.log(left_p / left_q)
     return max(total, 0.0)
-
-
-def summary(answers: Sequence[Sequence[Position]]) -> Agreement:
-    """The figures of all positions; nan where nothing could be compared."""
-    every = [position for answer in answers for position in answer]
-    firsts = [position for position in every if position.first]
-    kls = [position.kl for position in every]
-    return Agreement(
-        positions=len(every),
-        same_tokens=sum(position.same for position in every),
-        answers=len(answers),
-        same_answers=sum(all(position.same for position in answer) for answer in answers),
-        kl_mean=sum(kls) / len(kls) if kls else math.nan,
-        kl_largest=max(kls, default=math.nan),
-        first_tokens=len(firsts),
-        same_first_tokens=sum(position.same for position in firsts),
-        largest_logprob_difference=max((p.difference for p in firsts), default=math.nan),
-    )

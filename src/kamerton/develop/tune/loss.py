@@ -86,7 +86,7 @@ class Head:
     largest_logit_difference: float
 
 
-def check_head(model: Any, batch: dict[str, Any]) -> float:
+def check_head(model: Any, batch: dict[str, Any]) -> Head:
     """Largest difference between our logits and those of the model's own forward pass.
 
     `batch`: a few padded rows. InputError above 1e-3: some architectures do more after their
@@ -106,7 +106,7 @@ def check_head(model: Any, batch: dict[str, Any]) -> float:
     if not difference <= HEAD_BOUND * max(1.0, float(ours.abs().max())):
         kind = model.config.get_text_config().model_type
         raise InputError("develop.tune_other_head", architecture=kind, difference=difference)
-    return difference
+    return Head(difference)
 
 
 def measure(model: Any, rows: Sequence[Encoded]) -> list[float]:

@@ -25,7 +25,7 @@ from kamerton.develop.training.resume import newest_checkpoint
 from kamerton.develop.training.threads import repeatable
 from kamerton.develop.tune import estimate, trl_trainers
 from kamerton.develop.tune.batches import Batches, collate, columns, on_device, targets
-from kamerton.develop.tune.loss import Head, check_head, supervised_loss
+from kamerton.develop.tune.loss import check_head, supervised_loss
 from kamerton.develop.tune.task import Task
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -107,7 +107,7 @@ def _check(
         targets,
         _ROUNDING,
     )
-    checks.write(task.out, **results, head=Head(head))
+    checks.write(task.out, **results, head=head)
 
 
 def _expect(

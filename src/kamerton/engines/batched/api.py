@@ -26,6 +26,7 @@ from kamerton.engines.openai_api import (
     Generation,
     envelope,
     parse,
+    refuse,
     refuse_unknown,
 )
 
@@ -52,9 +53,9 @@ def read(body: Any, form: type[Form]) -> Form:
     if isinstance(request, Generation):
         refuse_unknown(request, "batched")
         if request.stream:
-            _refuse("stream", "this model's engine (batched) gives whole answers; leave it out")
+            refuse("stream", "this model's engine (batched) gives whole answers; leave it out")
         if request.min_p:
-            _refuse("min_p", "this model's engine (batched) does not know it; leave it out")
+            refuse("min_p", "this model's engine (batched) does not know it; leave it out")
     if isinstance(request, CompletionRequest):
         _check_scoring(request)
     return request
@@ -64,22 +65,18 @@ def _check_scoring(request: CompletionRequest) -> None:
     """ApiError (400) for combinations that would be answered otherwise than they were meant."""
     if not request.echo:
         if request.logprobs is not None:
-            _refuse("logprobs", "log-probabilities are told with echo: true, of the prompt")
+            refuse("logprobs", "log-probabilities are told with echo: true, of the prompt")
         if request.max_tokens == 0:
-            _refuse("max_tokens", "0 tokens are for echo: true with logprobs: 1")
+            refuse("max_tokens", "0 tokens are for echo: true with logprobs: 1")
         return
     if request.logprobs != 1:
-        _refuse("logprobs", "with echo: true a prompt is told back with its scores: logprobs: 1")
+        refuse("logprobs", "with echo: true a prompt is told back with its scores: logprobs: 1")
     if request.max_tokens not in (0, 1) or request.max_completion_tokens is not None:
-        _refuse("max_tokens", "with echo: true it is 0 or 1")
+        refuse("max_tokens", "with echo: true it is 0 or 1")
     if request.max_tokens == 1 and request.temperature != 0:
-        _refuse("temperature", "with echo: true the token behind the prompt is the top_token: 0")
+        refuse("temperature", "with echo: true the token behind the prompt is the top_token: 0")
     if request.n not in (None, 1):
-        _refuse("n", "with echo: true it is 1")
-
-
-def _refuse(field: str, why: str) -> None:
-    raise ApiError(400, f"{field}: {why}", param=field)
+        refuse("n", "with echo: true it is 1")
 
 
 def requests_for(request: Generation, ids: Sequence[int]) -> list[Request]:

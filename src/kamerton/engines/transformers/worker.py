@@ -25,7 +25,6 @@ from kamerton.engines.child_server import (
 )
 from kamerton.engines.openai_api import (
     DONE,
-    ApiError,
     ChatRequest,
     envelope,
     event,
@@ -33,6 +32,7 @@ from kamerton.engines.openai_api import (
     parse,
     parse_json,
     plain_messages,
+    refuse,
     refuse_unknown,
     usage,
 )
@@ -104,7 +104,7 @@ def read(body: Any) -> ChatRequest:
     chat = parse(body, ChatRequest)
     refuse_unknown(chat, "transformers")
     if chat.n not in (None, 1):
-        raise ApiError(400, "n: one answer a request", param="n")
+        refuse("n", "one answer a request")
     return chat
 
 

@@ -7,7 +7,6 @@ starts.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch  # noqa: TID253
@@ -38,11 +37,12 @@ def build(model: Any, task: Task, scored: Scored, reference: LogProbs, start: St
     its own. The caller puts its head back (`scoring`) and adds callbacks.
     """
     settings, tokenizer = task.settings, task.tokenizer
-    kind, size = _KINDS[settings.objective], settings.batch_size
+    size = settings.batch_size
+    make, configuration, collator, columns = _KINDS[settings.objective]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    trainer = kind.trainer(
+    trainer = make(
         model=model,
-        args=kind.config(
+        args=configuration(
             **trl_trainers.arguments(task, len(scored.rows), model),
             **scored.weights,
             beta=settings.beta,
@@ -50,8 +50,8 @@ def build(model: Any, task: Task, scored: Scored, reference: LogProbs, start: St
             per_device_train_batch_size=size,
             train_sampling_strategy="sequential",
         ),
-        train_dataset=Dataset.from_dict(kind.columns(scored, reference)),
-        data_collator=with_ids(kind.collator(pad_token_id=pad)),
+        train_dataset=Dataset.from_dict(columns(scored, reference)),
+        data_collator=with_ids(collator(pad_token_id=pad)),
         processing_class=tokenizer,
     )
     # Good and bad answers keep the order of their neighbours (`rows`).
@@ -200,15 +200,8 @@ def _judged_columns(scored: Scored, reference: LogProbs) -> dict[str, list[Any]]
     }
 
 
-@dataclass(frozen=True)
-class _Kind:
-    trainer: Callable[..., Any]
-    config: Callable[..., Any]
-    collator: Callable[..., Any]
-    columns: Callable[[Scored, LogProbs], dict[str, list[Any]]]
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "dpo": _Kind(_Dpo, DPOConfig, DataCollatorForPreference, _pair_columns),
-    "kto": _Kind(_Kto, KTOConfig, DataCollatorForUnpairedPreference, _judged_columns),
+_KINDS: Mapping[str, tuple[Any, Any, Any, Callable[[Scored, LogProbs], dict[str, list[Any]]]]] = {
+    "dpo": (_Dpo, DPOConfig, DataCollatorForPreference, _pair_columns),
+    "kto": (_Kto, KTOConfig, DataCollatorForUnpairedPreference, _judged_columns),
 }
+"""Trainer, configuration and collator of trl, and the columns that these read."""
