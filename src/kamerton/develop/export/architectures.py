@@ -208,7 +208,7 @@ def _add_scaling(writer: "GGUFWriter", config: Any, kind: str, fields: dict[str,
     """
     from gguf import RopeScalingType
 
-    factor = fields.get("factor")
+    factor: Any = fields.get("factor")
     if kind == "yarn":
         original = int(fields["original_max_position_embeddings"])
         factor = factor or config.max_position_embeddings / original

@@ -137,8 +137,7 @@ def save_base(base: str, model: Any, tokenizer: Any, target: Path) -> None:
     with whole_folder(target) as fresh:
         files = _files(base)
         for file in files:
-            # Into a cache nobody writes.
-            if base == hub.EMBEDDED or not Path(base).is_dir():
+            if _cached(base):
                 with contextlib.suppress(OSError):  # another disk, or one without links
                     os.link(file.resolve(), fresh / file.name)
             if not (fresh / file.name).is_file():
@@ -177,6 +176,11 @@ def _file(where: str, name: str) -> Path | None:
         return Path(where) / name if (Path(where) / name).is_file() else None
     cached = try_to_load_from_cache(where, name)
     return Path(cached) if isinstance(cached, str) else None
+
+
+def _cached(base: str) -> bool:
+    """Whether the base's files lie in a cache, into which nobody writes."""
+    return base == hub.EMBEDDED or not Path(base).is_dir()
 
 
 def check_base(

@@ -41,9 +41,9 @@ def configure(architecture: Mapping[str, Any], tokenizer: Any, context: int) -> 
         if field in _FROM_DATA:
             raise InputError("develop.pretrain_from_data", where=f"{FIELD}.{field}", field=field)
         if field not in fields:
-            values = {"architecture": name, "field": field, "hint": _hint(field, fields)}
+            named = {"architecture": name, "field": field, "hint": _hint(field, fields)}
             where = f"{FIELD}.{field}"
-            raise InputError("develop.pretrain_unknown_field", where=where, **values)
+            raise InputError("develop.pretrain_unknown_field", where=where, **named)
     ids = tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
     values = zip(_FROM_DATA, (len(tokenizer), context, *ids), strict=True)
     from_data = {name: value for name, value in values if name in fields}

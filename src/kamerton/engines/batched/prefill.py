@@ -51,7 +51,8 @@ class _Queue(Generic[Queued]):
     """Prompts that wait; those of the last passes are kept to find what others share with them."""
 
     def __init__(self, order: Callable[[Queued], Any]) -> None:
-        self._tree, self._order = PrefixTree(), order
+        self._tree = PrefixTree()
+        self._order: Callable[[Queued], Any] = order
         self._waiting: list[Queued] = []
         self._sorted = True
         self._recent: list[tuple[int, ...]] = []

@@ -190,10 +190,14 @@ class Routes:
         loop, cancelled = asyncio.get_running_loop(), threading.Event()
         futures: list[asyncio.Future[T]] = [loop.create_future() for _ in queued]
 
+        def give(future: "asyncio.Future[T]", result: T) -> None:
+            if not future.done():
+                future.set_result(result)
+
         def hand_over(future: "asyncio.Future[T]", result: T) -> None:
             """From the engine's thread to who waits for it, if anybody does."""
             with contextlib.suppress(RuntimeError):  # the server is about to end
-                loop.call_soon_threadsafe(lambda: future.done() or future.set_result(result))
+                loop.call_soon_threadsafe(give, future, result)
 
         for one, future in zip(queued, futures, strict=True):
             self._thread.put(one(partial(hand_over, future), cancelled.is_set))

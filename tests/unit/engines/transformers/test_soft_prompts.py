@@ -140,7 +140,7 @@ def test_the_end_of_a_turn_ends_the_answer(
     ids = libraries_own(settings, "v2", QUESTIONS[1])
     place = next(i for i in range(2, LENGTH) if ids[i] not in ids[:i])
     token = AutoTokenizer.from_pretrained(settings.weights).convert_ids_to_tokens(ids[place])
-    monkeypatch.setattr("kamerton.engines.transformers.soft_prompts._ENDS", (token,))
+    monkeypatch.setattr("kamerton.engines.weights._ENDS", (token,))
     _, finish = answer(SoftPrompted(settings), asked("v2", QUESTIONS[1]))
     assert finish.reason == "stop" and finish.completion_tokens == place + 1
 
