@@ -122,8 +122,7 @@ def _watch(threads: int, over: threading.Event, idle: _Idle) -> None:
         last = _clocks()
         while not over.wait(_PERIOD):
             now = _clocks()
-            clock, machine, process = (b - a for a, b in zip(last, now, strict=True))
-            looks = quiet_looks(looks, (machine - process) / clock, _cores() - threads)
+            looks = quiet_looks(looks, _others(last, now), _cores() - threads)
             last = now
             if idle.threads and looks >= QUIET_LOOKS:
                 _end(idle.over, idle.threads)
@@ -169,3 +168,9 @@ def _cores() -> int:
 def _clocks() -> tuple[float, float, float]:
     """Seconds: of the clock, of all work on the machine since it started, of this process."""
     return time.monotonic(), machine_seconds(), time.process_time()
+
+
+def _others(before: tuple[float, float, float], now: tuple[float, float, float]) -> float:
+    """Cores that others used between two looks."""
+    clock, machine, process = (b - a for a, b in zip(before, now, strict=True))
+    return (machine - process) / clock
