@@ -191,7 +191,14 @@ def planted(fault: str, tiny: Path, home: Path, patch: pytest.MonkeyPatch) -> st
     from kamerton.develop.export import architectures, vocabulary
 
     if fault == "order of Q and K":
-        patch.setattr(architectures, "to_engine", lambda name, values, config: values)
+        reorder = architectures.to_engine
+        patch.setattr(
+            architectures,
+            "to_engine",
+            lambda name, values, config, back=False: (
+                reorder(name, values, config, back) if back else values
+            ),
+        )
     elif fault == "other splitting":
         patch.setattr(vocabulary, "split_name", lambda data: "gpt-2")
     elif fault == "part of an adapter":

@@ -16,6 +16,7 @@ from kamerton.develop.training.probe import peak_gib
 from kamerton.develop.training.threads import repeatable
 from kamerton.develop.tune import adapter, loss, start
 from kamerton.develop.tune.encode import show
+from kamerton.develop.tune.preference.rows import Preferences, prepare_preferences
 from kamerton.develop.tune.task import Rows, Task, encode_rows, hold_to_start, prepare
 from kamerton.formats.jsonl import write_text
 
@@ -28,8 +29,11 @@ def tune(settings: TuneSettings, base: str, data: Path, out: Path, seed: int, th
     """
     repeatable(seed, threads)
     task = prepare(settings, base, data, out, seed, threads)
+    preferences = None
+    if settings.objective != "sft":
+        preferences = prepare_preferences(settings, task.tokenizer, data)
     hold_to_start(task)
-    figures = _sft(task) if settings.objective == "sft" else _preferences(task)
+    figures = _preferences(task, preferences) if preferences else _sft(task)
     training = {"method": settings.method, "objective": settings.objective, **figures}
     training["peak_memory_mib"] = round(peak_gib() * 1024)
     write_text(task.out / adapter.TRAINING, json.dumps(training, indent=2) + "\n")
@@ -67,14 +71,14 @@ def _attempt(task: Task, rows: Rows, checked: Masks, micro_batch_size: int) -> d
     return figures | _save(task, model)
 
 
-def _preferences(task: Task) -> dict[str, object]:
+def _preferences(task: Task, preferences: Preferences) -> dict[str, object]:
     from kamerton.develop.training import speed
     from kamerton.develop.tune.preference.train import train_preferences
 
     model = _adapted(task, _load_base(task))
     started = time.monotonic()
     with speed.faster(model):
-        figures = train_preferences(task, model)
+        figures = train_preferences(task, preferences, model)
     return {"seconds": round(time.monotonic() - started, 1), **figures, **_save(task, model)}
 
 

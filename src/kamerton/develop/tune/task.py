@@ -12,7 +12,6 @@ from kamerton.develop.training.checks import Encoded
 from kamerton.develop.training.resume import STARTED, facts, hold_to, newest_checkpoint, weights
 from kamerton.develop.tune import start
 from kamerton.develop.tune.encode import HELD_OUT, TRAIN, encode_all
-from kamerton.develop.tune.preference.rows import Preferences, prepare_preferences
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import check_row, insist_unique, read_objects, read_rows, read_text
@@ -43,8 +42,6 @@ class Task:
     """The text whose embeddings a soft prompt is initialised with."""
     adapter: Path | None = None
     """The adapter to continue from."""
-    preferences: Preferences | None = None
-    """The rows of the other objectives than sft."""
 
     @property
     def checkpoints(self) -> Path:
@@ -65,17 +62,13 @@ def prepare(
     if start_from:
         start.check(settings, base, start_from)
     tokenizer = hub.load_tokenizer(base)
-    preferences = None
-    if settings.objective == "sft":
-        read_text(data / TRAIN)
-    else:
-        preferences = prepare_preferences(settings, tokenizer, data)
+    read_text(data / TRAIN)
     text = ""
     if settings.method == "prompt":
         # The first row's system prompt, else its first turn: words near those that follow.
         for number, fields in itertools.islice(read_objects(data / TRAIN), 1):
             text = check_row(fields, ChatRow, f"{data / TRAIN}:{number}").messages[0].content
-    return Task(settings, base, tokenizer, data, out, seed, threads, text, start_from, preferences)
+    return Task(settings, base, tokenizer, data, out, seed, threads, text, start_from)
 
 
 def hold_to_start(task: Task) -> None:

@@ -26,6 +26,7 @@ from kamerton.develop.tune.preference.rows import (
     Answered,
     Judged,
     Part,
+    Preferences,
     Row,
     Scored,
     chats,
@@ -40,16 +41,15 @@ from kamerton.formats.progress import note, progress
 _CHECKED_ROWS, _CHECKED_ANSWERS = 64, 4
 
 
-def train_preferences(task: Task, model: Any) -> dict[str, object]:
-    """Train `model` in place on the task's preferences; the figures for training.json.
+def train_preferences(task: Task, preferences: Preferences, model: Any) -> dict[str, object]:
+    """Train `model` in place on the preferences; the figures for training.json.
 
     `model`: a PEFT model with its adapter, or a whole model; saving it is the caller's. Goes on
     from the newest whole checkpoint of the task: the same bytes as without the break. Writes the
     results of the self-tests into checks.json and, where there are held-out rows, choices.jsonl
     (ChoiceRow).
     """
-    settings, tokenizer, preferences = task.settings, task.tokenizer, task.preferences
-    assert preferences is not None, "prepare() reads them"
+    settings, tokenizer = task.settings, task.tokenizer
     # Answers are what supervised tuning learns of the same chats, end-of-turn token included.
     rows = islice(placed(task.data / TRAIN, settings), _CHECKED_ROWS)
     encoded = [encode(chat, tokenizer) for _, row in rows for chat in chats(row)]

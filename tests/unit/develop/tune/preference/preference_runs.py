@@ -86,10 +86,10 @@ def weights(model: Any) -> dict[str, Any]:
 def run(tiny: Path, chosen: TuneSettings, data: Path, out: Path) -> tuple[Any, dict[str, Any]]:
     """A whole training: the model and its figures."""
     model, tokenizer = model_of(tiny, chosen), hub.load_tokenizer(str(tiny))
-    return model, train_preferences(task_of(chosen, tokenizer, data, out), model)
+    rows = prepare_preferences(chosen, tokenizer, data)
+    return model, train_preferences(task_of(chosen, tokenizer, data, out), rows, model)
 
 
 def task_of(chosen: TuneSettings, tokenizer: Any, data: Path, out: Path) -> Task:
     """The training that `run` makes."""
-    rows = prepare_preferences(chosen, tokenizer, data)
-    return Task(chosen, "tiny", tokenizer, data, out, SEED, 1, preferences=rows)
+    return Task(chosen, "tiny", tokenizer, data, out, SEED, 1)

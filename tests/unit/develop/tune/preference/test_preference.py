@@ -223,7 +223,9 @@ def test_continuing_from_an_adapter_takes_it_as_the_reference(tiny: Path, tmp_pa
             if "lora_B" in name:
                 parameter += torch.randn_like(parameter) * 0.05
     figures: Any = train.train_preferences(
-        task_of(chosen, tokenizer, data, tmp_path / "out"), model
+        task_of(chosen, tokenizer, data, tmp_path / "out"),
+        prepare_preferences(chosen, tokenizer, data),
+        model,
     )
     assert figures["first_loss"] == pytest.approx(0.693147, abs=1e-4)
     assert list(model.peft_config) == ["default"] and model.active_adapters == ["default"]
@@ -305,7 +307,11 @@ def test_nothing_of_trl_is_left_and_nothing_is_sent(
     base.generation_config.max_length = 77
     before = base.config.to_dict(), base.generation_config.to_dict(), tokenizer.pad_token
     tags = base.model_tags
-    train.train_preferences(task_of(chosen, tokenizer, data, tmp_path / "out"), model)
+    train.train_preferences(
+        task_of(chosen, tokenizer, data, tmp_path / "out"),
+        prepare_preferences(chosen, tokenizer, data),
+        model,
+    )
     assert before == (base.config.to_dict(), base.generation_config.to_dict(), tokenizer.pad_token)
     assert base.model_tags == tags and "forward" not in vars(base)
     assert not any(".ref." in name for name, _ in model.named_parameters())
