@@ -125,7 +125,7 @@ def test_a_role_closes_no_turn_either_and_with_tools_it_is_refused(engine: Llama
 
     def prompt(body: dict[str, Any]) -> Any:
         async def post(route: str, content: dict[str, Any]) -> dict[str, Any]:
-            return dict(engine.process.post(route, content))
+            return dict(engine.post(route, content))
 
         return asyncio.run(plain_prompt(post, body))
 
