@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
@@ -123,14 +124,22 @@ def read_model(path: Path, model: type[Row]) -> Row:
 def write_rows(path: Path, rows: Iterable[BaseModel]) -> None:
     """Write rows as JSONL, whole or not at all; one row at a time is in memory."""
     with _replacing(path) as stream:
-        stream.writelines(row.model_dump_json(exclude_none=True) + "\n" for row in rows)
+        stream.writelines(_line(row, exclude_none=True) + "\n" for row in rows)
+
+
+def _line(row: BaseModel, exclude_none: bool = False) -> str:
+    """A row as JSON; half of a character, which UTF-8 cannot hold, as an escape."""
+    try:
+        return row.model_dump_json(exclude_none=exclude_none)
+    except PydanticSerializationError:
+        return json.dumps(row.model_dump(mode="json", exclude_none=exclude_none))
 
 
 def append_row(path: Path, row: BaseModel) -> None:
     """Add a row to a file that grows; it is there when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as stream:
-        stream.write(row.model_dump_json().encode() + b"\n")
+        stream.write(_line(row).encode() + b"\n")
         stream.flush()
 
 
@@ -154,9 +163,11 @@ def restored(path: Path, model: type[Row], complaint: str) -> list[Row]:
 
 def _restored(line: bytes, model: type[Row], where: str, complaint: str) -> Row:
     try:
-        return model.model_validate_json(line)
-    except ValidationError as error:
-        why = error.errors()[0]["msg"]
+        # Only Python's own parser takes the escape that `_line` writes.
+        whole = b"\\ud" not in line
+        return model.model_validate_json(line) if whole else model.model_validate(json.loads(line))
+    except (ValidationError, json.JSONDecodeError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.msg
         raise InputError(complaint, where=where, why=why) from error
 
 

@@ -57,6 +57,30 @@ def test_too_much_unread_fails_after_the_figures(
     assert call("maths", str(answers), "--data", str(problems), "--max-unparsed", "0.5") == 0
 
 
+@pytest.mark.parametrize("out", [False, True])
+def test_half_a_character_costs_nothing(
+    out: bool, tmp_path: Path, problems: Path, capsys: Capture
+) -> None:
+    answers = write(
+        tmp_path / "a.jsonl", {"id": 0, "answers": ["The answer \ud83d is 18.", "It is \ude00 7."]}
+    )
+    graded = tmp_path / "graded.jsonl"
+    to = ("--out", str(graded)) if out else ("--json",)
+    assert call("gsm8k", str(answers), "--data", str(problems), *to) == 0
+    assert "50.0" in capsys.readouterr().out or not out
+    if out:
+        values = [json.loads(line)["value"] for line in graded.read_text("utf-8").splitlines()]
+        assert values == ["18", "7"]
+
+
+@pytest.mark.parametrize("row", ['{"id": 0, "gold": ' + "9" * 5000 + "}", "[" * 100_000])
+def test_json_that_python_cannot_hold_is_named(row: str, tmp_path: Path, problems: Path) -> None:
+    answers = tmp_path / "a.jsonl"
+    answers.write_text(row + "\n", "utf-8")
+    with pytest.raises(InputError, match=r"a\.jsonl:1"):
+        call("gsm8k", str(answers), "--data", str(problems))
+
+
 def test_rows_with_gold_need_no_problems(tmp_path: Path, capsys: Capture) -> None:
     answers = write(tmp_path / "a.jsonl", {"question": "?", "gold": "18", "answers": ["18"]})
     assert call("maths", str(answers)) == 0

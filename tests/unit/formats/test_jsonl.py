@@ -4,12 +4,26 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
-from kamerton.formats.jsonl import insist_file, read_rows, write_rows, write_text
+from kamerton.formats.jsonl import (
+    append_row,
+    insist_file,
+    read_rows,
+    restored,
+    write_rows,
+    write_text,
+)
 
 GOOD = '{"id": "a", "messages": [{"role": "user", "content": "hi"}]}\n'
+
+
+class Answer(BaseModel):
+    """A row that takes any text."""
+
+    texts: list[str]
 
 
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
@@ -37,6 +51,14 @@ def test_bad_files_name_file_and_line(tmp_path: Path, content: bytes, expected: 
     with pytest.raises(InputError) as caught:
         read_rows(path, ChatRow)
     assert str(caught.value).startswith(str(path)) and expected in str(caught.value)
+
+
+def test_half_a_character_is_written_and_read_again(tmp_path: Path) -> None:
+    row = Answer(texts=["\ud83d is 7", "я"])
+    write_rows(tmp_path / "rows.jsonl", [row])
+    append_row(tmp_path / "rows.jsonl", row)
+    assert read_rows(tmp_path / "rows.jsonl", Answer) == [row, row]
+    assert restored(tmp_path / "rows.jsonl", Answer, "formats.not_json") == [row, row]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

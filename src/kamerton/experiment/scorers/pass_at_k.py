@@ -11,8 +11,14 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import comb
 
+from kamerton import stats
 from kamerton.experiment.scorers.scored import Scored, mean
 from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.formats.scores import Interval
+
+KS = (1, 10, 100)
+"""The k that are shown where there are as many samples (Chen et al. 2021)."""
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
@@ -39,3 +45,31 @@ def score_pass_at_k(passed: Sequence[Sequence[bool]], k: int) -> Scored:
     counts = sorted({len(one) for one in passed})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]}-{counts[-1]}"
     return Scored(items, mean(items), f"pass@{k}|unbiased|n:{n}|tasks:{len(passed)}")
+
+
+def pass_at(
+    passed: Sequence[Sequence[bool]], ids: Sequence[str], ks: Sequence[int], seed: int
+) -> dict[int, Interval]:
+    """pass@k for each k, mean over tasks, with its 95 % interval over tasks."""
+    return {
+        k: stats.interval([pass_at_k(len(one), sum(one), k) for one in passed], ids, seed=seed)
+        for k in ks
+    }
+
+
+def pass_at_lines(rates: dict[int, Interval]) -> list[str]:
+    """What a person reads of them, one k a line."""
+    lines = []
+    for k, rate in rates.items():
+        mean, low, high = (f"{100 * end:.2f}" for end in (rate.mean, rate.low, rate.high))
+        value = say("experiment.grade_value", value=f"{mean} %", low=low, high=high)
+        lines.append(f"pass@{k}: {value}; {say(f'experiment.interval_{rate.kind}')}")
+    return lines
+
+
+def insist_on_samples(ks: Sequence[int], fewest: int) -> tuple[int, ...]:
+    """The wanted k in order; InputError for one that is above the fewest samples of a task."""
+    for k in ks:
+        if not 1 <= k <= fewest:
+            raise InputError("experiment.scorer_k", where="--k", k=k, samples=fewest)
+    return tuple(sorted(set(ks)))

@@ -82,7 +82,14 @@ def grade_maths(task: Task, answers: Path, options: Options) -> Outcome:
     problems = Problems([] if alone else read_problems(task.data(options)))
     ours = [shot.text for language in LANGUAGES for shot in shots(language)]
     grading, graded = grade(
-        task.name, rows, problems, ours, options.max_unparsed, options.seed, str(answers)
+        task.name,
+        rows,
+        problems,
+        ours,
+        options.max_unparsed,
+        options.seed,
+        str(answers),
+        options.ks,
     )
     figures = grading.model_dump() | {"too_many_unparsed": grading.too_many_unparsed}
     return Outcome(tuple(lines(grading)), figures, graded, grading.complaint)
@@ -139,7 +146,13 @@ def _report(
     sampling = options.sampling
     shown = [shot.text for shot in shots(options.language)[: options.shots]]
     grading, graded = grade(
-        task, rows, Problems(problems), shown, options.max_unparsed, sampling.seed
+        task,
+        rows,
+        Problems(problems),
+        shown,
+        options.max_unparsed,
+        sampling.seed,
+        ks=None if sampling.early else (),
     )
     results = MathsResults(
         task=task,

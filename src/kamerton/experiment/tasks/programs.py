@@ -12,13 +12,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton import stats
 from kamerton.experiment.code.boxed import PROGRAMS
 from kamerton.experiment.code.extract import Extracted, How, extract, program
 from kamerton.experiment.code.judge import Status
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus, mbpp
 from kamerton.experiment.code.workers import judge_all
-from kamerton.experiment.scorers.pass_at_k import score_pass_at_k
+from kamerton.experiment.scorers.pass_at_k import (
+    KS,
+    insist_on_samples,
+    pass_at,
+    pass_at_lines,
+)
 from kamerton.experiment.tasks.tables import Answered, read_answers
 from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.experiment.tasks.texts import Score, Texts, choose, score_all, score_lines
@@ -31,8 +35,6 @@ from kamerton.sandbox.limits import MIB
 
 HUMANEVAL, HUMANEVAL_PLUS = "humaneval/HumanEval.jsonl.gz", "humaneval/HumanEvalPlus.jsonl.gz"
 MBPP = "mbpp/mbpp_sanitized.jsonl"
-KS = (1, 10, 100)
-"""The k that are shown where there are as many samples (Chen et al. 2021)."""
 STATUSES: tuple[Status, ...] = ("passed", "failed", "error", "timeout", "limit")
 _SAME_SET = 4
 """Letters by which the names of one set agree: MBPP/2, Mbpp/2 and MbppEval/2 are one task."""
@@ -100,7 +102,8 @@ def grade_programs(
     scorers = choose(options.scorers, options.encoder) if options.scorers else []
     rows = read_answers(answers, options.columns, references=False)
     asked = _asked(rows, tasks)
-    ks = _ks(rows, options.ks)
+    fewest = min(len(row.answers) for row in rows)
+    ks = insist_on_samples(options.ks, fewest) or tuple(k for k in KS if k <= fewest)
     require()
     given = [
         _Answer(one, sample, extract(one, text))
@@ -108,7 +111,10 @@ def grade_programs(
         for sample, text in enumerate(row.answers)
     ]
     items = _judged(given, options.workers)
-    rates = pass_at(items, ks, options.seed)
+    passed: dict[str, list[bool]] = {}
+    for one in items:
+        passed.setdefault(one.id, []).append(one.status == "passed")
+    rates = pass_at(list(passed.values()), list(passed), ks, options.seed)
     statuses = Counter(one.status for one in items)
     raised = (_NAME.match(one.detail) for one in items if one.status == "error")
     errors = Counter(name[1] if name else "?" for name in raised)
@@ -165,14 +171,6 @@ def _key(id: str, bare: bool = False) -> tuple[str, str]:
     return ("" if bare else name.casefold()[:_SAME_SET], end)
 
 
-def _ks(rows: Sequence[Answered], wanted: Sequence[int]) -> tuple[int, ...]:
-    fewest = min(len(row.answers) for row in rows)
-    for k in wanted:
-        if not 1 <= k <= fewest:
-            raise InputError("experiment.scorer_k", where="--k", k=k, samples=fewest)
-    return tuple(sorted(set(wanted))) or tuple(k for k in KS if k <= fewest)
-
-
 def _judged(given: Sequence[_Answer], workers: int) -> list[CodeGraded]:
     """Every program judged, in order, with the share that passed so far."""
     items: list[CodeGraded] = []
@@ -196,28 +194,11 @@ def _judged(given: Sequence[_Answer], workers: int) -> list[CodeGraded]:
     return items
 
 
-def pass_at(items: Sequence[CodeGraded], ks: Sequence[int], seed: int) -> dict[int, Interval]:
-    """pass@k for each k, mean over tasks, with its interval over tasks."""
-    passed: dict[str, list[bool]] = {}
-    for one in items:
-        passed.setdefault(one.id, []).append(one.status == "passed")
-    samples = list(passed.values())
-    rates = {}
-    for k in ks if any(len(those) > 1 for those in samples) else (1,):
-        values = [float(value or 0.0) for value in score_pass_at_k(samples, k).items]
-        rates[k] = stats.interval(values, list(passed), seed=seed)
-    return rates
-
-
 def _lines(grading: CodeGrading, limits: Limits) -> list[str]:
     """What a person reads, one statement a line."""
     counts = {"n": grading.asked, "all": grading.tasks, "answers": grading.programs}
     lines = [say("experiment.grade_asked", task=grading.task, **counts)]
-    for k, rate in grading.pass_at.items():
-        mean, low, high = (f"{100 * end:.2f}" for end in (rate.mean, rate.low, rate.high))
-        value = say("experiment.grade_value", value=f"{mean} %", low=low, high=high)
-        method = say(f"experiment.interval_{rate.kind}")
-        lines.append(f"pass@{k}: {value}; {method}")
+    lines += pass_at_lines(grading.pass_at)
     lines.append(say("experiment.grade_outcomes"))
     bounds = {"seconds": limits.cpu_seconds, "memory": limits.memory_bytes // MIB}
     for status, count in grading.outcomes.items():

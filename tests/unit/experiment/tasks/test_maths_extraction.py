@@ -17,6 +17,7 @@ from kamerton.experiment.tasks.maths.numbers import decimal, in_words
 from kamerton.experiment.tasks.maths.problems import (
     Problem,
     Problems,
+    classify,
     is_right,
     problem,
     read_problems,
@@ -29,6 +30,7 @@ DATA = Path(os.environ.get("KAMERTON_TEST_DATA") or ROOT.parent / "shared" / "da
 GSM8K = DATA / "gsm8k" / "test.jsonl"
 
 
+CASES = ("maths_cases", "maths_chat_cases", "maths_kind_cases")
 REWORDINGS: dict[str, Callable[[str], str]] = {
     **{f"selfcheck_{number}": wording for number, wording in enumerate(WORDINGS, start=1)},
     "hash": lambda x: f"#### {x}",
@@ -73,7 +75,7 @@ def cases(name: str) -> list[Any]:
     return [pytest.param(json.loads(line), id=f"{name}{n}") for n, line in enumerate(lines)]
 
 
-@pytest.mark.parametrize("case", [*cases("maths_cases"), *cases("maths_chat_cases")])
+@pytest.mark.parametrize("case", [one for name in CASES for one in cases(name)])
 def test_the_number_that_a_person_reads(case: dict[str, str | None]) -> None:
     """Value null: there is no single number. The decision 0007 has the reasons."""
     answer = declared(str(case["text"]), case.get("question") or "")
@@ -228,3 +230,34 @@ def test_a_true_answer_of_many_decimals_is_a_rounded_one() -> None:
 )
 def test_things_with_of_and_money_with_spaces_are_judged(text: str, holds: list[bool]) -> None:
     assert [one.holds for one in equations(body_of(text))] == holds
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Ответ: " * 2300, None),
+        ("Answer:\n" * 30_000, None),
+        ("The answer is 18. " * 20_000, 18),
+        ("\\boxed{" * 50_000, None),
+        ("\\boxed{" * 9_000 + "18" + "}" * 9_000, 18),
+        ("The answer is 1e" + "9" * 6000, None),
+        ("The answer is 2 x 10^" + "9" * 6000, None),
+        ("The answer is " + "two dozen " * 50_000, None),
+        ("The answer is " + "hundred " * 50_000, None),
+        ("9" * 1_000_000, None),
+        ("(" * 100_000 + "1" + ")" * 100_000 + " = 1", None),
+        ("\n".join(["Q: How many eggs are there?"] * 20_000), None),
+        ("1 + 1" + " = 1 + 1" * 20_000, None),
+        ("how many " * 20_000, None),
+        ("1 h 1 min " * 20_000, None),
+        ("x" * 1000 + "".join(chr(97 + n * n % 26) for n in range(600)), None),
+    ],
+    ids=lambda one: str(one)[:16],
+)
+def test_no_answer_costs_more_than_its_length(text: str, value: int | None) -> None:
+    """Each of them took minutes, or ended in a traceback, where work grew with its square."""
+    asked = problem("1", "How many eggs are there?", "#### 7", "here")
+    answer = declared(text, asked.question)
+    assert answer.value == value or value is None
+    assert all(extract(text, asked.question, "") for extract in EXTRACTORS.values())
+    assert classify(text, answer, asked).kind

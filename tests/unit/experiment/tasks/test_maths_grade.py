@@ -76,6 +76,23 @@ def test_samples_vote_with_ties_and_abstentions() -> None:
     assert vote.curve[-1] == pytest.approx(vote.accuracy.mean)
     assert found.unparsed == 4 and found.too_many_unparsed
     assert len(lines(found)) >= 10
+    # Of the three samples of each question 2, 1 and 0 are right.
+    assert {k: rate.mean for k, rate in found.pass_at.items()} == {3: pytest.approx(2 / 3)}
+    assert any(line.startswith("pass@3: 66.67 %") for line in lines(found))
+    assert vote.by_extractor["declared"] == vote.accuracy.mean
+    assert vote.by_extractor["last_number"] == 1
+
+
+def test_the_k_of_pass_at_k_is_chosen_and_may_not_be_above_the_samples() -> None:
+    given = rows(("1", ["1", "9", "8"]), ("2", ["7", "2", "2"]))
+    found, _ = grade("gsm8k", given, PROBLEMS, ks=(1, 2))
+    assert {k: rate.mean for k, rate in found.pass_at.items()} == {
+        1: pytest.approx(1 / 2),
+        2: pytest.approx((2 / 3 + 1) / 2),
+    }
+    assert grade("gsm8k", given, PROBLEMS, ks=None)[0].pass_at == {}
+    with pytest.raises(InputError, match="--k"):
+        grade("gsm8k", given, PROBLEMS, ks=(4,))
 
 
 def test_rows_may_name_the_question_or_bring_their_gold() -> None:

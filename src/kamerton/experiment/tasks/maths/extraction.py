@@ -16,11 +16,18 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from kamerton.experiment.tasks.maths import text as texts
-from kamerton.experiment.tasks.maths.numbers import Style, numbers, style_of
-from kamerton.experiment.tasks.maths.reading import is_direct, read, says_number
+from kamerton.experiment.tasks.maths.numbers import Context, context_of, numbers
+from kamerton.experiment.tasks.maths.reading import (
+    agreement,
+    in_scope,
+    is_direct,
+    read,
+    says_number,
+)
 from kamerton.experiment.tasks.maths.text import sentences
 
 How = Literal["stated", "opening", "bold", "concluded", "last_sentence", "last_number", "none"]
@@ -51,7 +58,7 @@ _STATEMENT = re.compile(
 )
 _LABELS = ("label", "ru", "short", "heading")
 _HASH_LINE = re.compile(r"[-–$€£₽≈~=(\s]*\.?\d[^\n:=]{0,48}$|[^\n]*=\s*[$€£₽]?\d[^\n:=]{0,24}$")
-_HASH_HEADING = re.compile(r"\d{1,2}[.)]\s+[^\W\d]")
+_HASH_HEADING = re.compile(r"\d{1,2}[.)][ \t]+[^\W\d]")
 """`#### 1. Count the eggs` is no result."""
 _SUPPOSED = re.compile(
     r"\b(?:if|whether|suppose|assume|assuming|might think|may think|check that|check if|not|wrong|"
@@ -77,6 +84,17 @@ _REMARK = re.compile(
     r"|\bя (?:использовал|сделал|решил)|\bпотребовал|\bнадеюсь",
     re.I,
 )
+_SO = re.compile(
+    r"\W*(?:so|therefore|thus|hence|this means|in total|altogether|in conclusion|overall|finally"
+    r"|итак|значит|таким образом|следовательно|всего|в итоге|поэтому)\b",
+    re.I,
+)
+_COMPUTES = re.compile(
+    r"[=≈]|\b(?:equals?|plus|minus|times|divided|multipl\w+|subtract\w*|add(?:ing|s)?|get"
+    r"|gives?|difference|so|now|получ\w+|поэтому|значит)\b",
+    re.I,
+)
+_NEAR, _WINDOW = 120, 1200
 _AGAIN = re.compile(r"^[ \t]*(?:A|О)\s?:", re.M)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 
@@ -112,18 +130,18 @@ class _Statement:
 
 def declared(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """The answer by the declared rule; see the module."""
-    body, style = _body(text, question)
+    body, context = _body(text, question)
     if not body.strip():
         return Answer(None, why="empty")
-    if own := _own(body, list(_statements(body, style)), question):
-        return _last(body, own, finish_reason, style)
-    return _unsaid(texts.until_next(text, question), body, style, finish_reason)
+    if own := _own(body, list(_statements(body, context)), question):
+        return _last(body, own, finish_reason, context)
+    return _unsaid(texts.until_next(text, question), body, context, finish_reason)
 
 
 def stated(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """Only what is said outright, the last one; nothing is concluded."""
-    body, style = _body(text, question)
-    return _of_statements(_own(body, list(_statements(body, style)), question)[-1:])
+    body, context = _body(text, question)
+    return _of_statements(_own(body, list(_statements(body, context)), question)[-1:])
 
 
 def first_stated(text: str, question: str = "", finish_reason: str = "") -> Answer:
@@ -137,8 +155,8 @@ def _of_statements(one: Sequence[_Statement]) -> Answer:
 
 def last_number(text: str, question: str = "", finish_reason: str = "") -> Answer:
     """The last number of the text, whatever it is: the lenient rule of many tools."""
-    body, style = _body(text, question)
-    there = numbers(body, style)
+    body, context = _body(text, question)
+    there = numbers(body, context)
     if not there:
         return Answer(None, why="no_number")
     return _answer(there[-1].value, "last_number", body[there[-1].start : there[-1].end])
@@ -155,56 +173,75 @@ EXTRACTORS: dict[str, Extractor] = {
 
 def body_of(text: str, question: str = "") -> str:
     """The answer itself as plain text: what the extractors read."""
-    own = texts.with_boxes_said(texts.until_next(text, question))
-    return texts.without_marks(texts.plain(own))
+    own = texts.both_ends(texts.until_next(text, question))
+    return texts.without_marks(texts.plain(texts.with_boxes_said(own)))
 
 
-def _body(text: str, question: str) -> tuple[str, Style]:
+@lru_cache(maxsize=8)
+def _body(text: str, question: str) -> tuple[str, Context]:
     body = body_of(text, question)
-    return body, style_of(body, question)
+    return body, context_of(body, question)
 
 
-def _statements(body: str, style: Style) -> Iterator[_Statement]:
+@lru_cache(maxsize=256)
+def _read_words(words: str, context: Context) -> tuple[bool, Fraction | None, bool]:
+    """Whether the words of a statement hold a number, which one, and whether they begin with it."""
+    if not says_number(words, context):
+        return False, None, False
+    return True, read(words, context), is_direct(words, context)
+
+
+def _statements(body: str, context: Context) -> Iterator[_Statement]:
     """All statements of a plain text, in order; `40 000` is one number there in any language."""
-    style = replace(style, spaces=True)
-    for match in _STATEMENT.finditer(body):
+    context = replace(context, spaces=True)
+    last_figure = max(map(body.rfind, "0123456789"))
+    beginning = re.compile(r"[ \t\n#>*]*").match(body)
+    matches = list(_STATEMENT.finditer(body))
+    ends = [*(match.start() for match in matches[1:]), len(body)]
+    for match, limit in zip(matches, ends, strict=False):
         line_start = body.rfind("\n", 0, match.start()) + 1
-        rest = body[match.end() :]
-        line = rest.partition("\n")[0]
-        words = _first_sentence(rest)
+        before = body[max(line_start, match.start() - _NEAR) : match.start()]
+        start, words = _first_sentence(body, match.end(), min(match.end() + _WINDOW, limit))
         if (
-            _SUPPOSED.search(body[line_start : match.start()])
-            or (match["hash"] is not None and not _is_result(line.strip()))
-            or (match["inline"] is not None and _HASH_HEADING.match(line))
-            or (not words or words.endswith("?") or not says_number(words, style))
+            _SUPPOSED.search(before)
+            or (
+                match["hash"] is not None
+                and not _is_result(body[match.end() : match.end() + _WINDOW])
+            )
+            or (match["inline"] is not None and _HASH_HEADING.match(body, match.end()))
+            or (not words or words.endswith("?"))
         ):
             continue
-        value = read(words, style)
-        end = match.end() + max(rest.find(words), 0) + len(words)
+        says, value, direct = _read_words(words, context)
+        if not says:
+            continue
+        end = start + len(words)
         label = any(match[name] is not None for name in _LABELS)
         spoken = re.search(r"\b(?:is|are|was)\s*:?$", match[0], re.I) is not None
-        direct = is_direct(words, style)
         # "The answer is" above a whole calculation opens it too, as a label such as `A:` does.
-        above = rest.lstrip(" \t:").startswith("\n")
+        above = "\n" in body[match.end() : start]
         opens = label and not spoken
         if opens or (above and spoken and not label and not direct):
-            if not (value is not None and direct) and re.search(r"\d", body[end:]):
+            if not (value is not None and direct) and end <= last_figure:
                 continue
-            opens = label and not body[: match.start()].strip(" \t\n#>*")
+            opens = label and beginning is not None and match.start() <= beginning.end()
         yield _Statement(value, match.start(), end, words, opens)
 
 
-def _first_sentence(rest: str) -> str:
-    """The first sentence behind a trigger; where the line says nothing, of the next line."""
-    for line in rest.lstrip(" \t").split("\n")[:4]:
-        if re.search(r"\w", line):
-            # "No. 5" and "$ 18" may leave a first piece without a letter or figure.
-            return next((part for part in sentences(line) if re.search(r"\w", part)), "")
-    return ""
+def _first_sentence(body: str, start: int, limit: int) -> tuple[int, str]:
+    """Place and words of the first sentence behind a trigger, on its line or the next three."""
+    place = start
+    for line in body[start:limit].split("\n")[:4]:
+        # "No. 5" and "$ 18" may leave a first piece without a letter or figure.
+        if words := next((part for part in sentences(line) if re.search(r"\w", part)), ""):
+            return max(body.find(words, place, limit), place), words
+        place += len(line) + 1
+    return start, ""
 
 
 def _is_result(line: str) -> bool:
     """Whether `####` marks a result and not a heading."""
+    line = line.partition("\n")[0].strip()
     return not _HASH_HEADING.match(line) and _HASH_LINE.match(sentences(line)[0]) is not None
 
 
@@ -212,13 +249,14 @@ def _own(body: str, said: Sequence[_Statement], question: str) -> list[_Statemen
     """Statements about this question: none behind a new `A:` or question that a model made up."""
     if said and (again := _AGAIN.search(body, said[0].end)):
         said = [one for one in said if one.start < again.start()]
-    if not said or texts.asks(body[: said[0].start]):
+    if not said or texts.next_question(body[: said[0].start]):
         return list(said)
     end = said[0].end
-    return [s for s in said if s.start <= end or not texts.asks(body[end : s.start], question)]
+    other = texts.next_question(body, question, end)
+    return [one for one in said if one.start <= end or not other or one.start < other.end()]
 
 
-def _last(body: str, said: Sequence[_Statement], finish_reason: str, style: Style) -> Answer:
+def _last(body: str, said: Sequence[_Statement], finish_reason: str, context: Context) -> Answer:
     last = said[-1]
     for one in said[:-1]:  # `25%` and then `1/4`: one answer in two forms, which GSM8K counts as 25
         same = one.value is not None and one.value == 100 * (last.value or 0)
@@ -230,25 +268,25 @@ def _last(body: str, said: Sequence[_Statement], finish_reason: str, style: Styl
     if finish_reason == CUT_REASON and not body[last.end :].strip() and last.words[-1:].isalnum():
         return Answer(None, why="cut", words=last.words)
     if last.opening:
-        return _opened(last.value, last.words, sentences(body[last.end :]), style)
+        return _opened(last.value, last.words, sentences(body[last.end :]), context)
     return _answer(last.value, "stated", last.words)
 
 
-def _opened(value: Fraction | None, words: str, later: Sequence[str], style: Style) -> Answer:
+def _opened(value: Fraction | None, words: str, later: Sequence[str], context: Context) -> Answer:
     """An opening number, unless the solution behind it ends in an equation or a conclusion."""
-    if (end := _ending(later, style)) and ("=" in end or _CONCLUDES.search(end)):
-        return _answer(read(end, style), "concluded", end)
+    if (end := _ending(later, context)) and ("=" in end or _CONCLUDES.search(end)):
+        return _answer(read(end, context), "concluded", end)
     return _answer(value, "opening", words)
 
 
-def _unsaid(text: str, body: str, style: Style, finish_reason: str) -> Answer:
+def _unsaid(text: str, body: str, context: Context, finish_reason: str) -> Answer:
     said = sentences(body)
     if _REFUSED.search(" ".join(said[-2:])):
         return Answer(None, why="refused")
-    if "<think>" in text and "</think>" not in text:
+    if texts.thinks(text):
         return Answer(None, why="cut")
-    if len(said) > 1 and is_direct(said[0], style) and len(said[0].split()) <= 4:
-        return _opened(read(said[0], style), said[0], said[1:], style)
+    if len(said) > 1 and is_direct(said[0], context) and len(said[0].split()) <= 4:
+        return _opened(read(said[0], context), said[0], said[1:], context)
     if texts.looped(body):
         return Answer(None, why="looped")
     whole = texts.without_stub(body)
@@ -256,38 +294,51 @@ def _unsaid(text: str, body: str, style: Style, finish_reason: str) -> Answer:
         said = sentences(whole)
     elif finish_reason == CUT_REASON or texts.unfinished(body):
         return Answer(None, why="cut")
-    return _bold(text, style) or _concluded(said, style)
+    return _bold(text, context) or _concluded(said, context)
 
 
-def _bold(text: str, style: Style) -> Answer | None:
+def _bold(text: str, context: Context) -> Answer | None:
     """The last bold number of the last paragraph."""
     for bold in reversed(_BOLD.findall(re.split(r"\n\s*\n", text)[-1])):
         words = texts.plain(bold).strip()
-        if not words.endswith(":") and (value := read(words, style)) is not None:
+        said = not words.endswith(":") and (len(words.split()) <= 3 or re.search(r"\d", words))
+        if said and (value := read(words, context)) is not None:
             return Answer(value, "bold", words=words)
     return None
 
 
-def _concluded(said: Sequence[str], style: Style) -> Answer:
-    if (end := _ending(said, style)) is not None:
+def _concluded(said: Sequence[str], context: Context) -> Answer:
+    if (end := _ending(said, context)) is not None:
         how: How = "concluded" if _CONCLUDES.search(end) else "last_sentence"
-        return _answer(read(end, style), how, end)
-    if len(said) == 1 and (value := read(said[0], style)) is not None:
+        return _answer(read(end, context), how, end)
+    if len(said) == 1 and (value := read(said[0], context)) is not None:
         return Answer(value, "last_sentence", words=said[0])
     return Answer(None, why="no_number")
 
 
-def _ending(said: Sequence[str], style: Style) -> str | None:
+def _ending(said: Sequence[str], context: Context) -> str | None:
     """The last sentence that is no remark and no question, and has a number.
 
-    In digits, or in words where it concludes with them.
+    In digits, or in words where it concludes with them. A conclusion, or the first of them, comes
+    before a later detail that says less of what was asked, or speaks of another period.
     """
-    for one in reversed(said):
-        if one.endswith("?") or _REMARK.search(one):
-            continue
-        if numbers(one, style) or (_CONCLUDES.search(one) and read(one, style) is not None):
-            return one
-    return None
+    there = [
+        one
+        for one in said
+        if not (one.endswith("?") or _REMARK.search(one))
+        and (numbers(one, context) or (_CONCLUDES.search(one) and read(one, context) is not None))
+    ]
+    if not there:
+        return None
+    *before, last = there
+    if not (_COMPUTES.search(last) or _SO.match(last) or _CONCLUDES.search(last)):
+        for one in reversed(before[-2:]):
+            concludes = _SO.match(one) is not None
+            more = agreement(one, context.asks) - agreement(last, context.asks)
+            other_period = in_scope([one, last], context.asks) == [one]
+            if (concludes or one is said[0]) and (other_period or more >= 2 - concludes):
+                return one
+    return last
 
 
 def _answer(value: Fraction | None, how: How, words: str) -> Answer:

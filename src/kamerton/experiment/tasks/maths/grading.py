@@ -1,13 +1,14 @@
 """Grading answers to mathematics: accuracy, vote, unparsed rate, classes of error, in words too."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kamerton import stats
+from kamerton.experiment.scorers.pass_at_k import KS, insist_on_samples, pass_at, pass_at_lines
 from kamerton.experiment.tasks.maths import votes
 from kamerton.experiment.tasks.maths.extraction import EXTRACTORS, Answer, declared
 from kamerton.experiment.tasks.maths.problems import (
@@ -28,6 +29,7 @@ MOST_UNPARSED = 0.2
 """Above this share of answers without a number the grading fails, loudly."""
 _EXAMPLES, _EXCERPT = 3, 400
 _SIGNS = {"+": "plus", "-": "minus", "*": "times", "/": "divided"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _POINTS = (1, 2, 3, 5, 8, 10, 16, 20, 32, 40, 64)
 
 
@@ -83,6 +85,8 @@ class VoteFigures(BaseModel):
     """Questions where several numbers had most votes."""
     no_vote: int
     """Questions where all samples abstained."""
+    by_extractor: dict[str, float]
+    """Accuracy of the vote under each extractor; `declared` is the one that scores."""
     curve: list[float]
     """Expected accuracy of a vote of 1, 2, … samples."""
     needed: float
@@ -122,6 +126,8 @@ class Grading(BaseModel):
     """The declared limit; above it the extraction is not to be trusted."""
     vote: VoteFigures | None = None
     """None where each question has one answer."""
+    pass_at: dict[int, Interval] = {}
+    """k to the unbiased pass@k, mean over questions; empty where each has one answer."""
     extractors: dict[str, float]
     """Accuracy under each extractor; `declared` is the one that scores."""
     read_by: dict[str, int]
@@ -163,6 +169,7 @@ class _Sample:
 
 
 _Samples = Sequence[Sequence[_Sample]]
+_Answers = Sequence[Sequence[Answer]]
 """Of each question, in order."""
 
 
@@ -174,12 +181,14 @@ def grade(
     most_unparsed: float = MOST_UNPARSED,
     seed: int = 0,
     where: str = "",
+    ks: Sequence[int] | None = (),
 ) -> tuple[Grading, list[Graded]]:
     """Grade `rows` against `problems`: the figures, and every answer as it was read.
 
-    `shots` are the worked examples of the prompt, to find copies of. Raises InputError for a row
-    that names no known problem, or one named twice; `where` is the file. It does not raise for
-    too many unparsed answers: ask the result.
+    `shots` are the worked examples of the prompt, to find copies of; `ks` the k of pass@k, empty
+    for the usual ones and for all samples, None for no pass@k (where votes ended early). Raises
+    InputError for a row that names no known problem, or one named twice; `where` is the file. It
+    does not raise for too many unparsed answers: ask the result.
     """
     if not rows:
         raise InputError("experiment.maths_no_rows", where=where)
@@ -191,8 +200,13 @@ def grade(
     classes = Counter(fault.kind for fault in faults)
     signs = (sign for fault in faults if fault.kind == "arithmetic" for sign in fault.operators)
     many = max(map(len, samples)) > 1
-    shares = [sum(one.right for one in question) / len(question) for question in samples]
-    accuracy = _over_questions(samples, shares, seed)
+    fewest = min(map(len, samples))
+    ids = [question[0].asked.id for question in samples]
+    rights = [[one.right for one in question] for question in samples]
+    usual = [k for k in (*KS, fewest) if 1 < k <= fewest]
+    chosen = () if ks is None else insist_on_samples(ks, fewest) or insist_on_samples(usual, fewest)
+    accuracy = stats.interval([sum(one) / len(one) for one in rights], ids, seed=seed)
+    answers = {name: _read_by(name, samples) for name in EXTRACTORS}
     figures = Grading(
         task=task,
         problems=len(problems.all),
@@ -205,8 +219,9 @@ def grade(
         unparsed=unparsed,
         unparsed_share=unparsed / len(graded),
         most_unparsed=most_unparsed,
-        vote=_vote(samples, seed) if many else None,
-        extractors={name: _accuracy_by(name, every) for name in EXTRACTORS},
+        vote=_vote(samples, answers, seed) if many else None,
+        pass_at=pass_at(rights, ids, chosen, seed) if many else {},
+        extractors={name: _accuracy_by(samples, read) for name, read in answers.items()},
         read_by=dict(Counter(one.how for one in graded).most_common()),
         classes={kind: classes[kind] for kind in sorted(CLASSES, key=lambda kind: -classes[kind])},
         operators=dict(Counter(signs).most_common()),
@@ -224,9 +239,11 @@ def _samples(rows: Sequence[AnswerRow], problems: Problems, where: str) -> list[
             if asked.id in samples:
                 raise InputError("experiment.maths_twice", where=f"{where}:{number}", id=asked.id)
             reasons = row.finish_reasons or [""] * len(row.answers)
+            # Half of a character, which no file could hold, says no number either.
+            texts = [_SURROGATE.sub("\ufffd", text) for text in row.answers]
             samples[asked.id] = [
                 _Sample(asked, text, reason, place, declared(text, asked.question, reason))
-                for place, (text, reason) in enumerate(zip(row.answers, reasons, strict=True))
+                for place, (text, reason) in enumerate(zip(texts, reasons, strict=True))
             ]
             bar.update(len(row.answers))
     return list(samples.values())
@@ -257,33 +274,47 @@ def _graded(sample: _Sample, shots: Sequence[str]) -> Graded:
     )
 
 
-def _over_questions(samples: _Samples, scores: Sequence[float], seed: int) -> Interval:
-    ids = [question[0].asked.id for question in samples]
-    return stats.interval(scores, ids, seed=seed)
-
-
-def _vote(samples: _Samples, seed: int) -> VoteFigures:
-    values: list[list[Fraction | None]] = [[one.answer.value for one in q] for q in samples]
+def _vote(samples: _Samples, answers: dict[str, _Answers], seed: int) -> VoteFigures:
     golds = [question[0].asked.gold for question in samples]
-    of_questions = [votes.vote(question) for question in values]
-    scores = [vote.score(gold) for vote, gold in zip(of_questions, golds, strict=True)]
+    ids = [question[0].asked.id for question in samples]
+    values = {
+        name: [[one.value for one in question] for question in read]
+        for name, read in answers.items()
+    }
+    by_extractor = {
+        name: [votes.vote(v).score(gold) for v, gold in zip(of, golds, strict=True)]
+        for name, of in values.items()
+    }
+    declared_values = values["declared"]
+    of_questions = [votes.vote(question) for question in declared_values]
     return VoteFigures(
-        accuracy=_over_questions(samples, scores, seed),
-        with_samples=votes.resampled(values, golds, seed=seed),
+        accuracy=stats.interval(by_extractor["declared"], ids, seed=seed),
+        with_samples=votes.resampled(declared_values, golds, seed=seed),
         ties=sum(vote.tied for vote in of_questions),
         no_vote=sum(not vote.leaders for vote in of_questions),
-        curve=votes.curve(values, golds, seed),
-        needed=sum(map(votes.needed, values)) / len(values),
+        by_extractor={name: sum(scores) / len(scores) for name, scores in by_extractor.items()},
+        curve=votes.curve(declared_values, golds, seed),
+        needed=sum(map(votes.needed, declared_values)) / len(declared_values),
     )
 
 
-def _accuracy_by(extractor: str, samples: Sequence[_Sample]) -> float:
+def _read_by(extractor: str, samples: _Samples) -> _Answers:
     if extractor == "declared":
-        return sum(one.right for one in samples) / len(samples)
+        return [[one.answer for one in question] for question in samples]
     extract = EXTRACTORS[extractor]
-    answers = (extract(one.text, one.asked.question, one.finish_reason) for one in samples)
-    right = (is_right(answer, one.asked) for answer, one in zip(answers, samples, strict=True))
-    return sum(right) / len(samples)
+    return [
+        [extract(one.text, one.asked.question, one.finish_reason) for one in question]
+        for question in samples
+    ]
+
+
+def _accuracy_by(samples: _Samples, read: _Answers) -> float:
+    rights = [
+        is_right(answer, question[0].asked)
+        for question, answers in zip(samples, read, strict=True)
+        for answer in answers
+    ]
+    return sum(rights) / len(rights)
 
 
 def _examples(samples: Sequence[_Sample], graded: Sequence[Graded]) -> dict[str, list[Example]]:
@@ -304,13 +335,13 @@ def lines(grading: Grading) -> list[str]:
     by = say(f"experiment.interval_{grading.interval}")
     right = {"right": grading.right, "answers": grading.answers, "interval": by}
     unparsed = {"count": grading.unparsed, "share": f"{100 * grading.unparsed_share:.2f}"}
-    others = ", ".join(f"{name} {100 * share:.2f} %" for name, share in grading.extractors.items())
     return [
         say("experiment.maths_asked", task=grading.task, n=asked, all=problems),
         say("experiment.maths_accuracy", accuracy=_percent(grading.accuracy), **right),
         *(_vote_lines(grading.vote) if grading.vote else []),
+        *pass_at_lines(grading.pass_at),
         say("experiment.maths_unparsed", **unparsed),
-        say("experiment.maths_extractors", others=others),
+        say("experiment.maths_extractors", others=_by_extractor(grading.extractors)),
         *_fault_lines(grading),
     ]
 
@@ -320,11 +351,16 @@ def _vote_lines(vote: VoteFigures) -> list[str]:
     curve = ", ".join(f"{n}: {100 * vote.curve[n - 1]:.2f} %" for n in points)
     return [
         say("experiment.maths_vote", accuracy=_percent(vote.accuracy)),
+        say("experiment.maths_vote_extractors", others=_by_extractor(vote.by_extractor)),
         say("experiment.maths_vote_samples", accuracy=_percent(vote.with_samples)),
         say("experiment.maths_ties", ties=vote.ties, none=vote.no_vote),
         say("experiment.maths_curve", curve=curve),
         say("experiment.maths_needed", needed=f"{vote.needed:.1f}"),
     ]
+
+
+def _by_extractor(shares: dict[str, float]) -> str:
+    return ", ".join(f"{name} {100 * share:.2f} %" for name, share in shares.items())
 
 
 def _fault_lines(grading: Grading) -> list[str]:

@@ -85,10 +85,11 @@ def _accuracy(results: MathsResults) -> Section:
     elif grading.vote:
         vote = grading.vote
         shares += [("ask_vote", vote.accuracy), ("ask_vote_samples", vote.with_samples)]
+    named = [(text(name), one) for name, one in shares]
     measured: list[Measured] = []
-    for name, one in shares:
+    for name, one in named + [(f"pass@{k}", rate) for k, rate in grading.pass_at.items()]:
         mean, low, high = (percent(end) for end in (one.mean, one.low, one.high))
-        measured.append((text(name), text("ask_interval", mean=mean, low=low, high=high), one))
+        measured.append((name, text("ask_interval", mean=mean, low=low, high=high), one))
     note = Text(text("ask_accuracy_note"), "quiet")
     remark = [Text(text("ask_early_note"))] if early else []
     return Section(text("ask_accuracy"), [note, *remark, evaluation.plots(measured, plot.SHARES)])
