@@ -94,7 +94,7 @@ _COMPUTES = re.compile(
     r"|gives?|difference|so|now|получ\w+|поэтому|значит)\b",
     re.I,
 )
-_NEAR, _WINDOW = 120, 1200
+_NEAR, _WINDOW, _SHORT = 120, 1200, 3
 _AGAIN = re.compile(r"^[ \t]*(?:A|О)\s?:", re.M)
 _BOLD = re.compile(r"\*\*([^*\n]{1,80})\*\*")
 
@@ -301,7 +301,7 @@ def _bold(text: str, context: Context) -> Answer | None:
     """The last bold number of the last paragraph."""
     for bold in reversed(_BOLD.findall(re.split(r"\n\s*\n", text)[-1])):
         words = texts.plain(bold).strip()
-        said = not words.endswith(":") and (len(words.split()) <= 3 or re.search(r"\d", words))
+        said = not words.endswith(":") and (len(words.split()) <= _SHORT or re.search(r"\d", words))
         if said and (value := read(words, context)) is not None:
             return Answer(value, "bold", words=words)
     return None
@@ -331,7 +331,8 @@ def _ending(said: Sequence[str], context: Context) -> str | None:
     if not there:
         return None
     *before, last = there
-    if not (_COMPUTES.search(last) or _SO.match(last) or _CONCLUDES.search(last)):
+    detail = len(last.split()) > _SHORT and not _COMPUTES.search(last)
+    if detail and not (_SO.match(last) or _CONCLUDES.search(last)):
         for one in reversed(before[-2:]):
             concludes = _SO.match(one) is not None
             more = agreement(one, context.asks) - agreement(last, context.asks)
