@@ -239,7 +239,7 @@ def test_things_with_of_and_money_with_spaces_are_judged(text: str, holds: list[
         ("Answer:\n" * 30_000, None),
         ("The answer is 18. " * 20_000, 18),
         ("\\boxed{" * 50_000, None),
-        ("\\boxed{" * 9_000 + "18" + "}" * 9_000, 18),
+        ("\\boxed{" * 2_000 + "18" + "}" * 2_000, 18),
         ("The answer is 1e" + "9" * 6000, None),
         ("The answer is 2 x 10^" + "9" * 6000, None),
         ("The answer is " + "two dozen " * 50_000, None),
@@ -258,6 +258,6 @@ def test_no_answer_costs_more_than_its_length(text: str, value: int | None) -> N
     """Each of them took minutes, or ended in a traceback, where work grew with its square."""
     asked = problem("1", "How many eggs are there?", "#### 7", "here")
     answer = declared(text, asked.question)
-    assert answer.value == value or value is None
+    assert answer.value == value
     assert all(extract(text, asked.question, "") for extract in EXTRACTORS.values())
     assert classify(text, answer, asked).kind
