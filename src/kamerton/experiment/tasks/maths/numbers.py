@@ -33,9 +33,7 @@ _CLOCK = re.compile(r":(\d\d)(?::\d\d)?(?!\d)|:\d+")
 _DATE = re.compile(r"/\d+/\d+")
 _SLASH = re.compile(r"\s?/\s?(\d{1,12})(?![\d.,]*\d)(?!\s?/\s?\d)")
 _MIXED = re.compile(r"(?:[ \u00a0]+|\s+and\s+|\s+и\s+)(\d{1,4})/(\d{1,4})(?![\d/])")
-_POWER_OF_TEN = re.compile(
-    r"\s?(?:[×*x]\s?10\^?\{?(-?\d{1,9}|[⁰¹²³⁴-⁹]{1,9})\}?|[eE]([+-]?\d{1,9}))(?![\w])"
-)
+_POWER_OF_TEN = re.compile(r"\s?(?:[×*x]\s?10\^?\{?(-?\d+|[⁰¹²³⁴-⁹]+)\}?|[eE]([+-]?\d+))(?![\w])")
 _POWER = re.compile(r"\s?\^|[⁰¹²³⁴-⁹]|\s?(?:[×*·]\s?)?(?:π|√|pi\b|sqrt\b)|[xyzn](?!\w)")
 _FUNCTION = re.compile(
     r"(?:√|\bsqrt|\broot of(?: the)?|\bкор(?:ень|н\w+)(?: \w+)? из|\b(?:log|ln|sin|cos|tan))"
@@ -242,8 +240,9 @@ def _whole(match: re.Match[str], text: str, context: Context) -> tuple[Fraction 
             below = int(slash[1])
             value, end = (value / below if below else None), slash.end()
     if power := _POWER_OF_TEN.match(text, end):
-        exponent = int((power[1] or power[2]).translate(_SUPERSCRIPTS))
-        ten = Fraction(10) ** exponent if abs(exponent) < _LONGEST else None
+        exponent = (power[1] or power[2]).translate(_SUPERSCRIPTS)
+        short = len(exponent) <= 3 and abs(int(exponent)) < _LONGEST
+        ten = Fraction(10) ** int(exponent) if short else None
         return (value * ten if value is not None and ten else None), power.end()
     if power := _POWER.match(text, end):
         return None, power.end()
