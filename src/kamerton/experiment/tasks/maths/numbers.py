@@ -111,8 +111,8 @@ _RUSSIAN = (
     "ноль один два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать "
     "тринадцать четырнадцать пятнадцать шестнадцать семнадцать восемнадцать девятнадцать"
 )
-_WORD_VALUES: dict[str, int | Fraction] = {
-    word: first + step * place
+_WORD_VALUES: dict[str, Fraction] = {
+    word: Fraction(first + step * place)
     for first, step, words in (
         (0, 1, _ENGLISH),
         (0, 1, _RUSSIAN),
@@ -121,7 +121,9 @@ _WORD_VALUES: dict[str, int | Fraction] = {
         (100, 100, "сто двести триста четыреста пятьсот шестьсот семьсот восемьсот девятьсот"),
     )
     for place, word in enumerate(words.split())
-} | {"одна": 1, "одно": 1, "две": 2, "нуль": 0, "fourty": 40}
+}
+_OTHER_FORMS = {"одна": "один", "одно": "один", "две": "два", "нуль": "ноль", "fourty": "forty"}
+_WORD_VALUES |= {form: _WORD_VALUES[word] for form, word in _OTHER_FORMS.items()}
 _WORD_VALUES |= dict.fromkeys(("полтора", "полторы", "полутора"), Fraction(3, 2))
 _WORD_SCALES = {"dozen": 12, "дюжина": 12, "hundred": 100, "thousand": 1000} | {
     **dict.fromkeys(("тысяча", "тысячи", "тысяч"), 1000),
@@ -331,15 +333,15 @@ def _value(words: Sequence[str]) -> Fraction:
     before = ""
     for word in words:
         if word in _WORD_VALUES:
-            last = Fraction(_WORD_VALUES[word])
+            last = _WORD_VALUES[word]
             part += last
         elif word in _PARTS:  # "three quarters"; "two and a half"
             part += (
                 last / _PARTS[word] - last if before in _WORD_VALUES else Fraction(1, _PARTS[word])
             )
         elif word in _WORD_SCALES and _WORD_SCALES[word] <= 100:  # "two dozen", "half a dozen"
-            part = (part or 1) * _WORD_SCALES[word]
+            part = (part or Fraction(1)) * _WORD_SCALES[word]
         elif word in _WORD_SCALES:
-            total, part = total + (part or 1) * _WORD_SCALES[word], Fraction(0)
+            total, part = total + (part or Fraction(1)) * _WORD_SCALES[word], Fraction(0)
         before = word
     return total + part

@@ -16,7 +16,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from kamerton.experiment.tasks.maths.numbers import Context, Number, in_words, numbers
-from kamerton.experiment.tasks.maths.units import HOW_MANY, in_unit, measured, same_amount
+from kamerton.experiment.tasks.maths.units import HOW_MANY, in_asked_unit, measured, same_amount
 
 _EQUALS = re.compile(
     r"=+|≈|→|(?<=\d)\s(?:is|gives|makes|leaves)\s(?=\$?\d[\d.,]*(?!\s\w+\sthan\b))"
@@ -168,7 +168,7 @@ _ASSERTION = re.compile(
 )
 _NEAR, _LONGEST = 80, 2000
 _SO = re.compile(
-    r",?\s+(?:so(?!\s+that\b)|therefore|thus|hence|поэтому|значит|следовательно)\b", re.I
+    r"[,;]\s+(?:so(?!\s+that\b)|therefore|thus|hence|поэтому|значит|следовательно)\b", re.I
 )
 _TWO_UNKNOWNS = re.compile(
     r"\b([a-z])\s*=\s*[-$\d.,]*\d\s*(?:,|;|and|и)\s*(?:and\s)?(?!\1)[a-z]\s*=", re.I
@@ -190,7 +190,7 @@ def read(statement: str, context: Context) -> Fraction | None:
     statement = _asserted(_ASSERTION.split(statement), statement, context.asks)
     first, *sides = _EQUALS.split(statement)
     parts = [(part, numbers(part, context)) for part in [*reversed(sides), first]]
-    told = [(p, n) for p, n in parts if any(_counts_what_is_asked(p, one, context) for one in n)]
+    told = [(p, n) for p, n in parts if any(in_asked_unit(p, one, context.asks) for one in n)]
     for part, there in told if len(told) == 1 and "=" not in statement else parts:
         row = _row(part, there, context)
         # `18 = 9 * 2`: arithmetic on the last side is no result.
@@ -306,8 +306,8 @@ def _either(part: str, one: Number, other: Number, context: Context) -> Number |
         return None
     if one.value == other.value:
         return replace(whole, value=one.value)
-    if behind[:1] == "%" and other.value == 100 * one.value:
-        return replace(whole, value=other.value)
+    if other.value == 100 * one.value:  # `0.12, or 12%`; `1 dollar and 22 cents, or 122`
+        return replace(whole, value=other.value if behind[:1] == "%" else one.value)
     return replace(whole, value=same_amount(part, one, other, context.asks))
 
 
@@ -368,7 +368,7 @@ def _counts_what_is_asked(part: str, number: Number, context: Context) -> bool:
     things = _COUNTED.match(part, number.end)
     if not asked or not things or _is_given(number, context):
         return False
-    if in_unit(part, number, asked[-1]) and not _ASIDE.search(_before(part, number)):
+    if in_asked_unit(part, number, context.asks) and not _ASIDE.search(_before(part, number)):
         return True
     wanted = set(_LONG_WORD.findall(asked[-1])) - _NOT_COUNTED
     return bool(wanted & set(things[0].casefold().split()))

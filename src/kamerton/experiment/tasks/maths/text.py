@@ -132,10 +132,10 @@ def plain(text: str) -> str:
     if "\\" in text or "{" in text:
         for _ in range(3):  # commands stand within commands, seldom deeper than this
             text = _FRACTION.sub(_fraction, _ROOT.sub(r"√(\1)", _WRAPPED.sub(r"\1", text)))
-        for name, sign in _LATEX:
-            text = name.sub(sign, text)
-    for sign, one in _SIGNS:
-        text = sign.sub(one, text)
+        for command, sign in _LATEX:
+            text = command.sub(sign, text)
+    for written, sign in _SIGNS:
+        text = written.sub(sign, text)
     text = _HALF.sub(_half, _HOURS.sub(r"\1 ", text))
     text = re.sub(r"\*\*\*?(?=\S)|(?<=\S)\*\*\*?|__+|`+", "", text)
     text = re.sub(r"(?<![\w*)])\*(?=[^\s*])([^*\n]{1,80})(?<=[^\s*])\*(?![\w*(])", r"\1", text)

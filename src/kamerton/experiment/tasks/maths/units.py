@@ -86,17 +86,21 @@ def _chain(part: str, numbers: Sequence[Number], kind: Sequence[_Unit]) -> list[
 
 def same_amount(part: str, one: Number, other: Number, asks: str) -> Fraction | None:
     """The value of two numbers that are one amount in two units, as `measured`; None else."""
-    for kind in _KINDS if one.value is not None and other.value is not None else ():
+    if one.value is None or other.value is None:
+        return None
+    for kind in _KINDS:
         sizes = [_unit(part, number, kind)[0] for number in (one, other)]
         if all(sizes) and one.value * sizes[0] == other.value * sizes[1]:
             return one.value * sizes[0] / _asked_size(kind, asks, sizes)
     return None
 
 
-def in_unit(part: str, number: Number, name: str) -> bool:
-    """Whether the unit behind a number is one that is named: `6 km`, kilometers."""
-    return any(
-        unit.named.search(name) and unit.written.match(part, number.end)
+def in_asked_unit(part: str, number: Number, asks: str) -> bool:
+    """Whether the unit behind a number is what is counted: `6 km`, asked how many kilometers."""
+    asked = HOW_MANY.findall(asks)
+    return bool(asked) and any(
+        re.match(rf"\s+(?:more\s+)?{unit.named.pattern}", asked[-1])
+        and unit.written.match(part, number.end)
         for kind in _KINDS
         for unit in kind
     )
