@@ -15,6 +15,9 @@ CHECK = "check.json"
 def check(job: Job) -> None:
     """Tell what the run will cost and what it can show; InputError for what cannot be used."""
     counts = figures(job.recipe, Path(job.folder), leaks=False)  # the data stage looks for them
+    for of in (counts, *counts.get("adapters", {}).values()):
+        for personal in of.get("personal", ()):
+            personal["examples"] = []  # logs and files keep nothing that a mask hides
     for line in lines(job.recipe, counts):
         note(line)
     write_text(job.out("check") / CHECK, json.dumps(counts, indent=2) + "\n")

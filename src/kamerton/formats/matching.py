@@ -1,12 +1,14 @@
 """Whether a key fact stands in a text: the one rule for checking data and for scoring answers.
 
-A word is a run of letters, or a number with its decimals (`2.2`, `2,2`); `3,000` is 3000. Case,
-and е for ё, make no difference. A phrase matches whole words only; `stem*` matches any ending.
+A word is a run of letters, or a number with its decimals (`2.2`, `2,2`); `3,000` is 3000. Words
+have one spelling (`formats.spelling`); case, and е for ё, make no difference. A phrase matches
+whole words only; `stem*` matches any ending.
 """
 
 import re
 from collections.abc import Sequence
-from unicodedata import normalize
+
+from kamerton.formats.spelling import folded
 
 _TOKEN = re.compile(r"(\d+(?:[.,]\d+)*|[^\W\d_]+)(\*?)")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:,\d{3})+)(?![\d])")
@@ -46,6 +48,5 @@ def same_lemma(one: str, other: str) -> bool:
 
 
 def _tokens(text: str) -> tuple[tuple[str, str], ...]:
-    plain = normalize("NFC", text).casefold().replace("ё", "е")
-    plain = _THOUSANDS.sub(lambda number: number.group(0).replace(",", ""), plain)
+    plain = _THOUSANDS.sub(lambda number: number.group(0).replace(",", ""), folded(text))
     return tuple((word.replace(",", "."), star) for word, star in _TOKEN.findall(plain))

@@ -16,8 +16,9 @@ from typing import Any
 
 from kamerton.formats.errors import InputError
 from kamerton.privacy import Personal
+from kamerton.privacy.emails import emails
+from kamerton.privacy.phones import BLANK, DASH, END, START, Span, numbers, phones
 
-Span = tuple[int, int]
 NAMES_INSTALL = (
     "pip install presidio-analyzer https://github.com/explosion/spacy-models/releases/download/"
     "ru_core_news_sm-3.8.0/ru_core_news_sm-3.8.0-py3-none-any.whl"
@@ -98,43 +99,12 @@ def _sum(digits: str, weights: Sequence[int]) -> int:
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
 
 
-_DASH, _BLANK = r"\-‐-―", r" \u00a0\u2009\u202f"
-_START, _END = rf"(?<![\w+$€£₽])(?<!\d[.,/{_DASH}])", rf"(?!\w|\*\w)(?![.,{_DASH}]\d)"
-_EMAIL = re.compile(
-    r"(?<![\w.+%-])[\w+%-](?:[\w.+%-]{0,62}[\w+%-])?@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+"
-    r"(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![\w@(\[])"
-)
-_FILE = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|css|js|txt|html?)$")
-_G = rf"[{_BLANK}.{_DASH}]{{0,3}}"  # what stands between two groups of a phone number
-_AREA = "(?:" + "|".join(
-    rf"(?:\([347-9]\d{{{more}}}\)|[347-9]\d{{{more}}}){_G}(?:{rest})"
-    for more, rest in (
-        (2, rf"\d{{3}}{_G}\d\d{_G}\d\d|\d\d{_G}\d\d{_G}\d{{3}}"),
-        (3, rf"\d\d{_G}\d\d{_G}\d\d|\d{{3}}{_G}\d{{3}}"),
-        (4, rf"\d{_G}\d\d{_G}\d\d"),
-    )
-) + ")"  # fmt: skip
-_COUNTRY = (
-    r"(?:2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
-    r"|21[1-368]|(?:2[2-69]|3[578]|42|5[09]|6[7-9]|8[0578]|9[679])\d)"
-)  # codes of ITU-T E.164, without 1 and 7, which have forms of their own
-_PHONE = re.compile(
-    rf"{_START}(?:(?:\+7|8|7(?={_G}\(?9)){_G}{_AREA}"
-    rf"|\+1{_G}(?:\([2-9]\d\d\)|[2-9]\d\d){_G}\d{{3}}{_G}\d{{4}}"
-    rf"|\+(?={_COUNTRY})[2-9](?:[{_BLANK}.(){_DASH}]{{0,2}}\d){{7,14}}"
-    rf"|\([3489]\d\d\){_G}\d{{3}}[{_DASH}]\d\d[{_DASH}]\d\d){_END}"
-)
-_THOUSANDS = re.compile(rf"\+\d{{1,3}}(?:[{_BLANK}.]\d{{3}})+$")
-_DECIMAL = re.compile(rf"\+?\d{{1,5}}\.[\d{_BLANK}]+$")
-_MONEY = re.compile(rf"[{_BLANK}]?(?:руб|р\.|₽|\$|€|£|%|тыс|млн|млрд|USD|EUR|RUB)")
-_INN = re.compile(rf"{_START}\d{{10}}(?:\d\d)?{_END}")
-_SNILS = re.compile(
-    rf"{_START}\d{{3}}([{_DASH}{_BLANK}]?)\d{{3}}\1\d{{3}}[{_DASH}{_BLANK}]?\d\d{_END}"
-)
+_INN = re.compile(rf"{START}\d{{10}}(?:\d\d)?{END}")
+_SNILS = re.compile(rf"{START}\d{{3}}([{DASH}{BLANK}]?)\d{{3}}\1\d{{3}}[{DASH}{BLANK}]?\d\d{END}")
 _PASSPORT = re.compile(
-    rf"(?i){_START}\d\d[{_BLANK}]?\d\d[\s,]{{0,3}}(?:(?:№|no?\.?|номер|number)\s{{0,3}})?\d{{6}}{_END}"
+    rf"(?i){START}\d\d[{BLANK}]?\d\d[\s,]{{0,3}}(?:(?:№|no?\.?|номер|number)\s{{0,3}})?\d{{6}}{END}"
 )
-_CARD = re.compile(rf"{_START}[2-6](?:[{_BLANK}{_DASH}]?\d){{12,18}}{_END}")
+_CARD = re.compile(rf"{START}[2-6](?:[{BLANK}{DASH}]?\d){{12,18}}{END}")
 _NETWORK = re.compile(r"2[2-7]|3[04-9]|4|5[0-8]|6")
 _RUN = re.compile(r"3[47]\d{13}|\d{16}")
 _MOMENT = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?:[01]\d|2[0-3])[0-5]\d")
@@ -150,30 +120,16 @@ def _digits(text: str) -> str:
     return re.sub(r"\D", "", text)
 
 
-def _emails(text: str) -> Iterator[Span]:
-    for match in _EMAIL.finditer(text):
-        if ".." not in match[0] and not _FILE.search(match[0]):
-            yield match.span()
-
-
-def _phones(text: str) -> Iterator[Span]:
-    for match in _PHONE.finditer(text):
-        # From 11 digits on, groups of three are a phone number sooner than an amount.
-        thousands = _THOUSANDS.match(match[0]) and len(_digits(match[0])) < 11
-        if not (thousands or _DECIMAL.match(match[0]) or _MONEY.match(text, match.end())):
-            yield match.span()
-
-
 def _inns(text: str) -> Iterator[Span]:
     """Ten digits are right by chance in 1 of 11 numbers, so they need the word; twelve do not."""
-    for match in _INN.finditer(text):
+    for match in numbers(_INN, text):
         twelve = len(match[0]) == 12 and not _MOMENT.fullmatch(match[0])
         if inn_holds(match[0]) and (twelve or _near(text, match.start(), "ИНН|инн|INN", 20)):
             yield match.span()
 
 
 def _snils(text: str) -> Iterator[Span]:
-    for match in _SNILS.finditer(text):
+    for match in numbers(_SNILS, text):
         dashed = match[1] and not match[1].isspace()
         word = dashed or _near(text, match.start(), r"(?i:снилс|snils|страхов\w+ номер\w*)", 40)
         if word and snils_holds(_digits(match[0])):
@@ -191,7 +147,7 @@ def _cards(text: str) -> Iterator[Span]:
 
     Longer and shorter runs are accounts, barcodes and record numbers more often than cards.
     """
-    for match in _CARD.finditer(text):
+    for match in numbers(_CARD, text):
         groups = re.findall(r"\d+", match[0])
         marks = set(re.findall(r"\D", match[0]))
         grouped = len(groups) <= 5 and all(len(group) >= 4 for group in groups[:-1])
@@ -225,12 +181,12 @@ def _name_model() -> Any:
 
 
 FINDERS: dict[Personal, Callable[[str], Iterator[Span]]] = {
-    "email": _emails,
+    "email": emails,
     "passport": _passports,
     "snils": _snils,
     "inn": _inns,
     "card": _cards,
-    "phone": _phones,
+    "phone": phones,
     "name": _names,
 }
 """What looks for each kind: a function from a text to spans of characters."""

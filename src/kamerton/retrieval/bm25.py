@@ -16,7 +16,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
 from math import log
-from unicodedata import normalize
+
+from kamerton.formats.spelling import folded
 
 K1, B = 1.2, 0.75
 _WORD = re.compile(r"\w+")
@@ -37,8 +38,7 @@ def words(text: str) -> list[str]:
     >>> words("Идолы, идолом: Ёлка 3000")
     ['идол', 'идол', 'елк', '3000']
     """
-    plain = normalize("NFC", text).casefold().replace("ё", "е")
-    return [stem(word) for word in _WORD.findall(plain)]
+    return [stem(word) for word in _WORD.findall(folded(text))]
 
 
 @cache

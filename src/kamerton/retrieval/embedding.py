@@ -12,6 +12,7 @@ from pydantic import BaseModel, FiniteFloat, ValidationError
 from kamerton.client.concurrent import run
 from kamerton.client.connection import Connection, Endpoint, api_key
 from kamerton.formats.errors import InputError
+from kamerton.formats.spelling import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,12 +36,12 @@ def _encoder() -> Any:
 
 
 def encode(texts: Sequence[str]) -> "Vectors":
-    """One unit row of float32 for each text."""
+    """One unit row of float32 for each text, read in one spelling (`formats.spelling`)."""
     import numpy as np
 
     if not texts:
         return np.zeros((0, dimensions()), np.float32)
-    return _unit(_encoder().encode(list(texts)))
+    return _unit(_encoder().encode([*map(plain, texts)]))
 
 
 @cache
@@ -76,7 +77,8 @@ def encode_at(
     not answer or refuses, a reply that is not one vector of the same length for each text.
     """
     at = Endpoint(base_url, api_key(api_key_env), _TIMEOUT, _RETRIES)
-    batches = [list(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+    texts = [*map(plain, texts)]
+    batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
 
     async def all_rows() -> list[list[float]]:
         rows: list[list[float]] = []

@@ -174,3 +174,22 @@ def test_plan_and_check_stage_say_the_same(
     for line in planned.splitlines()[-3:]:
         assert line in said
     assert json.loads((tmp_path / "out" / CHECK).read_text())["adapters"]["r"]["training"]
+
+
+@pytest.mark.parametrize("action", ["mask", "drop", "keep"])
+def test_personal_data_is_shown_in_the_plan_and_kept_nowhere(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, action: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = recipe(tmp_path, str(tiny), {"privacy": {"action": action}})
+    row = {"id": "p", "question": "Whom do I ask?", "answer": "Write to me@example.com please."}
+    with (tmp_path / "rows.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+    assert call("run", "recipe.yaml", "--dry-run") == 0
+    planned = capsys.readouterr().out
+    assert "answer: 1 × email: me@example.com" in planned
+    assert {"mask": "masked", "drop": "dropped", "keep": "stays"}[action] in planned
+    (tmp_path / "out").mkdir()
+    check(Job(recipe=made, folder=str(tmp_path), command="", stages={"check": "out"}))
+    kept = (tmp_path / "out" / CHECK).read_text() + capsys.readouterr().err
+    assert "answer: 1 × email\n" in kept and "me@example.com" not in kept

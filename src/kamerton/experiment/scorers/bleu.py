@@ -1,8 +1,10 @@
 """BLEU and chrF of a corpus, by sacrebleu (Post 2018), with its signature.
 
 Neither is a mean over items: the values of single answers (BLEU with the effective order) are for
-looking at, and differences are tested by `paired`. 13a cuts only the punctuation of ASCII off
-words; `bleu_intl` cuts any (« », —), which is the fairer one for Russian.
+looking at, and differences are tested by `paired`. Texts are read in one spelling, case and ё kept
+(`formats.spelling`): nothing changes in texts without soft hyphens, NFD and their like. 13a cuts
+only the punctuation of ASCII off words; `bleu_intl` cuts any (« », —), which is the fairer one for
+Russian.
 """
 
 import math
@@ -12,6 +14,7 @@ from typing import Any
 
 from kamerton.experiment.scorers import scored
 from kamerton.experiment.scorers.scored import Answers, References, Rows, Scored, Scorer
+from kamerton.formats.spelling import SPELLING
 
 BOUNDS = (0.0, 100.0)
 Make = Callable[[bool], Any]
@@ -44,19 +47,21 @@ def _scorer(name: str, make: Make) -> Scorer:
     # sacrebleu takes references as one list for each place, None where an answer has fewer.
     def compute(answers: Answers, references: References) -> Scored:
         scored.version("sacrebleu")
+        answers, references = scored.spelt(answers, references)
         metric, single = make(False), make(True)
-        corpus = metric.corpus_score(list(answers), [*zip_longest(*references)])
+        corpus = metric.corpus_score(answers, [*zip_longest(*references)])
         items = [
-            float(single.sentence_score(answer, list(those)).score)
+            float(single.sentence_score(answer, those).score)
             for answer, those in zip(answers, references, strict=True)
         ]
-        signature = f"{corpus.name}|{metric.get_signature()}"
+        signature = f"{corpus.name}|{metric.get_signature()}|norm:{SPELLING}"
         return Scored(tuple(items), float(corpus.score), signature)
 
     def rows(answers: Answers, references: References) -> Rows:
         scored.version("sacrebleu")
         # What sacrebleu's own paired tests call; the public methods give no sums of items.
-        sums = make(False)._extract_corpus_statistics(list(answers), [*zip_longest(*references)])
+        answers, references = scored.spelt(answers, references)
+        sums = make(False)._extract_corpus_statistics(answers, [*zip_longest(*references)])
         return [[float(figure) for figure in row] for row in sums]
 
     def value(sums: Sequence[float]) -> float:

@@ -1,15 +1,14 @@
 """Exact match, contains, and closeness by edit distance: what needs no model."""
 
-from unicodedata import normalize
-
 from kamerton.experiment.scorers.scored import Example, by_pairs, version
 from kamerton.formats.matching import contains, words
+from kamerton.formats.spelling import SPELLING, plain
 
-_EDIT = "edit|levenshtein|unit:character|norm:nfc.space"
+_EDIT = f"edit|levenshtein|unit:character|norm:{SPELLING}.space"
 
 
 def exact(answer: str, reference: str) -> float:
-    """1 where the answer is the reference but for outer and repeated white space (NFC)."""
+    """1 where the answer is the reference but for white space and spelling (`plain`)."""
     return float(_plain(answer) == _plain(reference))
 
 
@@ -33,20 +32,20 @@ def contained(answer: str, reference: str) -> float:
 
 
 def edit_similarity(answer: str, reference: str) -> float:
-    """1 - Levenshtein distance / length of the longer text, in characters (NFC)."""
+    """1 - Levenshtein distance / length of the longer text, in characters after `plain`."""
     from rapidfuzz.distance import Levenshtein
 
     return float(Levenshtein.normalized_similarity(_plain(answer), _plain(reference)))
 
 
 def _plain(text: str) -> str:
-    return " ".join(normalize("NFC", text).split())
+    return " ".join(plain(text).split())
 
 
 SCORERS = {
     scorer.name: scorer
     for scorer in (
-        by_pairs("exact_match", exact, lambda: "exact|norm:nfc.space|refs:any"),
+        by_pairs("exact_match", exact, lambda: f"exact|norm:{SPELLING}.space|refs:any"),
         by_pairs("exact_words", exact_words, lambda: "exact|norm:words|refs:any"),
         by_pairs("contains", contained, lambda: "contains|norm:words|refs:any"),
         by_pairs(

@@ -1,20 +1,21 @@
 r"""ROUGE-1, ROUGE-2 and ROUGE-L (Lin 2004) by rouge-score, with words of any script.
 
 rouge-score's own tokenizer deletes everything but ASCII, so that two equal Russian sentences score
-0. Ours: NFC, case folded, ё as е, words are runs of letters and digits of any script. On ASCII
-texts it gives the same words. The value of an item is the best F over its references; the corpus
-value is the mean. `stemmer` is Porter's (English), as in most published figures.
+0. Ours: one spelling (`formats.spelling`), case folded, ё as е, words are runs of letters and
+digits of any script. On ASCII texts it gives the same words. The value of an item is the best F
+over its references; the corpus value is the mean. `stemmer` is Porter's (English), as in most
+published figures.
 """
 
 import re
 from functools import cache
 from typing import Any, Literal, get_args
-from unicodedata import normalize
 
 from kamerton.experiment.scorers.scored import Answers, References, Scored, Scorer, mean, version
+from kamerton.formats.spelling import SPELLING, folded
 
 Kind = Literal["rouge1", "rouge2", "rougeL"]
-TOKENIZER = r"nfc.casefold.yo-ye.[^\W_]+"
+TOKENIZER = rf"{SPELLING}.casefold.yo-ye.[^\W_]+"
 _WORD = re.compile(r"[^\W_]+")
 _SHORT = 3
 """Words up to this long are not stemmed, as in ROUGE-1.5.5."""
@@ -33,7 +34,7 @@ class UnicodeTokenizer:
 
     def tokenize(self, text: str) -> list[str]:
         """Words of a text, in one spelling."""
-        words = _WORD.findall(normalize("NFC", text).casefold().replace("ё", "е"))
+        words = _WORD.findall(folded(text))
         if self._stemmer is None:
             return words
         return [self._stemmer.stem(word) if len(word) > _SHORT else word for word in words]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from kamerton import stats
 from kamerton.formats.errors import InputError
 from kamerton.formats.scores import Interval
+from kamerton.formats.spelling import plain
 
 Answers = Sequence[str]
 References = Sequence[Sequence[str]]
@@ -132,6 +133,11 @@ def mean(values: Sequence[float | None]) -> float | None:
     """The mean of the values that apply; None where none does."""
     known = [value for value in values if value is not None]
     return math.fsum(known) / len(known) if known else None
+
+
+def spelt(answers: Answers, references: References) -> tuple[list[str], list[list[str]]]:
+    """Both sides after `plain`: the same words in other characters are no other words."""
+    return [*map(plain, answers)], [[*map(plain, those)] for those in references]
 
 
 def version(package: str) -> str:

@@ -12,6 +12,7 @@ RULES: dict[str, Rule] = {
     "encoding": spelling.encoding,
     "line_ends": layout.line_ends,
     "hidden": spelling.hidden,
+    "composed": spelling.composed,
     "page_marks": layout.page_marks,
     "unwrap": layout.unwrap,
     "spaces": layout.spaces,

@@ -1,4 +1,4 @@
-"""Letters and spelling: damaged encodings, look-alikes, hidden characters, the old orthography.
+"""Letters and spelling: mojibake, look-alikes, hidden characters, the old orthography.
 
 Russian spelling before 1918 becomes today's. Letters are safe to convert anywhere; endings only in
 a text that is in the old spelling, since modern words may look alike. Rules after the decree of 10
@@ -7,64 +7,79 @@ beyond rules for single words.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from unicodedata import normalize
 
 from kamerton.develop.data.clean.edits import Edit, edited
+from kamerton.documents import mojibake
+from kamerton.formats.spelling import CYRILLIC, LATIN, UNSEEN, mixed
 
-LATIN = "aceopxyABCEHKMOPTXYk"
-CYRILLIC = "асеорхуАВСЕНКМОРТХУк"
 _ALIKE = str.maketrans(LATIN, CYRILLIC)
-_ANY_WORD = re.compile(r"[^\W\d_]+")
 _OWN = "а-яёѣіѳѵА-ЯЁѢІѲѴ"
-_SEAM = re.compile(f"[{_OWN}][A-Za-z]|[A-Za-z][{_OWN}]")
+_RUSSIAN = re.compile("[\u0400-\u052f]+")
 _ROMAN = re.compile("[IVXLCDM]+")
 _TO_ROMAN = str.maketrans("ХСМІ", "XCMI")
 _RUSSIAN_ROMAN = re.compile(r"(?<!\w)[ХСМ]*І[ХСМІ]*(?!\w)")
 """A numeral typed with the old letter І, which no word has alone: "Николай І", "ХІІ"."""
 _LATIN_I = re.compile("i|^I(?=[аеоуюи][а-яёѣіѳѵ]{2})")
-_ALONE = re.compile("(?<=[а-яёѣіѳѵ,] )[acoyk](?= [а-яёѣіѳѵ])")
+_ALONE = re.compile("[acoyk](?<=[а-яёѣіѳѵ,] .)(?= [а-яёѣіѳѵ])")
+_SYMBOL = re.compile(r"(?<![\w'’.-])[bd-jl-np-xz](?![\w'’.-])|[=<>≤≥]")
+_NAMED_BEFORE = re.compile(
+    r"(?<!\w)(?:[a-z]|при|для|от|из|на|в|к|о|у|до|больше|меньше|через|между|над|под|без|по|пусть|(?:числ|переменн"
+    r"|точк|функци|букв|уг[ло]|сторон|величин|значени|вектор|прям|параметр|коэффициент|график|индекс"
+    r"|степен|координат|длин|радиус|скорост|масс|матриц|множеств|элемент|столб|строк|символ|знак"
+    r"|нот|клавиш|пункт|групп|витамин|класс|язык)\w*),? $"
+)
+"""What stands before a letter that is a name; a preposition is never followed by another."""
+_NAMED_AFTER = re.compile(
+    r" (?:равн|больш|меньш|дели|стрем|принадл|паралл|перпенд|пропорц|ч[её]тн|положит|отрицат"
+    r"|цел[оы]|возраст|убыв|обознач|измен|леж[аи]т|есть |и(?:ли)? [a-z]\b)"
+)
+_NOUNS = r"ого|его|ой|ей|ых|их|ов|ев|нас|вас"
+_NO_NOUN = r"(?!(?:и|или|не|ни|но|что|если|то|при|где|на|от|до|из|для|по|же|ли)(?!\w))"
+_CASES = {
+    "c": rf" {_NO_NOUN}\w*(?:{_NOUNS}|[ое]м|ём|[ое]ю|ами|ями|[ыи]ми?|ью|(?<!с)[аяыиую])(?!\w)",
+    "y": rf" {_NO_NOUN}\w*(?:{_NOUNS}|(?<!с)[аяыи])(?!\w)",
+    "k": rf" {_NO_NOUN}\w*(?:[уюи]|[ое]му|ой|ей|[ыи]м|ам|ям|[^оеыи\W]е)(?!\w)",
+    "o": rf" {_NO_NOUN}\w*(?:[еи]|[ое]м|ём|[ое]й|[ыи]х|[ая]х|[нв]ас)(?!\w)",
+}
+"""Endings that a noun has after each of these prepositions."""
 _BOX = re.compile(f"(?<=[{_OWN}{LATIN}iI])╕+|╕+(?=[{_OWN}{LATIN}iI])")
 _HASH = re.compile(f"(?<=[{_OWN}])#(?=[{_OWN}])")
 _SOFT = "\u00ad"
-_INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
-_HIDDEN = re.compile(rf"([{_INVISIBLE}]+)([ \t]*\n[ \t]*(?=[^\W\d_]))?")
-# What UTF-8 read as cp1251 looks like: pairs that begin with Р or С and a sign no Russian word has,
-# or, of a dash, quotation marks and what was damaged twice, a Serbian letter after в.
-_DAMAGED = re.compile(
-    "(?:[РС][\u00a0-\u00bf\u0401-\u040f\u0451-\u045f\u0490\u0491\u2018-\u203a\u20ac\u2116\u2122]){2,}|вЂ"
+_INVISIBLE = rf"[{UNSEEN}\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
+_HIDDEN = re.compile(rf"({_INVISIBLE}{_INVISIBLE}*)([ \t]*\n[ \t]*(?=[^\W\d_]))?")
+_JOINED = re.compile(
+    "[\u0590-\u1fff\u2070-\U0010ffff][\u200c\u200d][\u0590-\u1fff\u2070-\U0010ffff]"
 )
+"""Emoji, and letters of scripts that are joined or parted so."""
+_MARK = re.compile("[\u0300-\u036f]")
+_MARKED = re.compile(r"\w[\u0300-\u036f]+")
 
 
 def encoding(text: str) -> Iterator[Edit]:
-    """Lines whose UTF-8 was once read as another charset, put right by ftfy."""
-    if not _DAMAGED.search(text):
-        return
-    for line in re.finditer(r"[^\n]+", text):
-        if (fixed := _decoded(line[0])) != line[0]:
-            yield Edit(line.start(), line.end(), fixed)
-
-
-def _decoded(line: str) -> str:
-    """A line put right as often as it was damaged."""
-    from ftfy import fix_encoding
-
-    while _DAMAGED.search(line):
-        try:  # the commonest case, which ftfy does not know: UTF-8 bytes read as cp1251
-            fixed = line.encode("cp1251").decode("utf-8")
-        except UnicodeError:
-            fixed = fix_encoding(line)
-        if fixed == line:
-            break
-        line = fixed
-    return line
+    """Lines that were once read in another charset than their own."""
+    yield from (Edit(*line) for line in mojibake.repaired(text))
 
 
 def hidden(text: str) -> Iterator[Edit]:
-    """Soft hyphens, zero-width and control characters go; so does a line end that parts a word."""
+    """Soft hyphens, zero-width and control characters go; so does a line end that parts a word.
+
+    What joins emoji, or the letters of a script that needs it, stays.
+    """
     for match in _HIDDEN.finditer(text):
+        if match[1] in "\u200c\u200d" and _JOINED.match(text, max(0, match.start() - 1)):
+            continue
         parts = _SOFT in match[1] and text[max(0, match.start() - 1) : match.start()].isalpha()
         yield Edit(match.start(), match.end(2) if parts and match[2] else match.end(1), "")
+
+
+def composed(text: str) -> Iterator[Edit]:
+    """Letters whose marks stand after them as characters of their own (NFD): й, ё, é."""
+    for match in _MARKED.finditer(text) if _MARK.search(text) else ():
+        if (letters := normalize("NFC", match[0])) != match[0]:
+            yield Edit(match.start(), match.end(), letters)
 
 
 def box_letter(text: str) -> Iterator[Edit]:
@@ -83,16 +98,40 @@ def look_alikes(text: str) -> Iterator[Edit]:
     """Latin letters that look Russian, inside a Russian word or alone between Russian words.
 
     A word with any Latin letter that looks like no Russian one stays as it is; a Roman numeral with
-    a Russian letter in it becomes wholly Latin. In the old spelling Latin i looks like і.
+    a Russian letter in it becomes wholly Latin. In the old spelling Latin i looks like і. A letter
+    alone may be a variable: see `_is_word`.
     """
     # Words of two alphabets, and Roman numerals in Russian letters.
     numerals = _RUSSIAN_ROMAN.finditer(text) if "І" in text else ()
-    odd = sorted({*_mixed(text), *(numeral.span() for numeral in numerals)})
+    odd = sorted({*mixed(text), *(numeral.span() for numeral in numerals)})
     old = any("i" in text[start:end].lower() for start, end in odd) and is_old(text)
     words = [Edit(start, end, new) for start, end in odd if (new := _plain(text[start:end], old))]
     # No edit changes the length, and a letter's neighbours must be put right before it is judged.
-    alone = [Edit(*m.span(), m[0].translate(_ALIKE)) for m in _ALONE.finditer(edited(text, words))]
+    spelt = edited(text, words)
+    alone = [
+        Edit(*letter.span(), letter[0].translate(_ALIKE))
+        for letter in _ALONE.finditer(spelt)
+        if _is_word(spelt, letter, words)
+    ]
     yield from sorted([*words, *alone], key=lambda edit: edit.start)
+
+
+def _is_word(text: str, letter: "re.Match[str]", repaired: Sequence[Edit]) -> bool:
+    """Whether a Latin letter alone is а, к, о, с or у by mistake, and names nothing.
+
+    It is where its line has Latin letters inside Russian words, or where what follows has the case
+    that the preposition asks for; "а" stands after a comma. Not beside other variables.
+    """
+    at, end = letter.span()
+    first, last = text.rfind("\n", 0, at) + 1, text.find("\n", end)
+    line = text[first : last if last >= 0 else len(text)]
+    before = text[max(first, at - 30) : at]
+    if _SYMBOL.search(line) or _NAMED_BEFORE.search(before) or _NAMED_AFTER.match(text, end):
+        return False
+    if any(first <= edit.start < first + len(line) for edit in repaired):
+        return True
+    cases = _CASES.get(letter[0])
+    return bool(re.match(cases, text[end : end + 40])) if cases else before.endswith(", ")
 
 
 def _plain(word: str, old: bool) -> str | None:
@@ -102,18 +141,7 @@ def _plain(word: str, old: bool) -> str | None:
         return roman
     if old:
         fixed = _LATIN_I.sub(lambda m: "і" if m[0] == "i" else "І", fixed)
-    return None if re.search("[A-Za-z]", fixed) else fixed
-
-
-def _mixed(text: str) -> Iterator[tuple[int, int]]:
-    """Words of two alphabets: few, so they are looked for by the seam inside them."""
-    for seam in _SEAM.finditer(text):
-        start = seam.start()
-        while start and text[start - 1].isalpha():
-            start -= 1
-        word = _ANY_WORD.match(text, start)
-        assert word is not None
-        yield word.span()
+    return fixed if _RUSSIAN.fullmatch(fixed) else None
 
 
 _LETTERS = str.maketrans("ѣѢіІїЇѳѲѵѴ", "еЕиИиИфФиИ")

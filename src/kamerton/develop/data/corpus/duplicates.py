@@ -156,8 +156,6 @@ def _grams(rows: Sequence[tuple[Cleaned, int]], folder: Path) -> Callable[[int],
     def grams(row: int) -> frozenset[int]:
         document, piece = rows[row]
         start, end = document.pieces[piece, :2].tolist()
-        return frozenset(
-            shingles(word_hashes(text(document.id)[start:end]), near.NEAR_WORDS).tolist()
-        )
+        return near.near_runs(text(document.id)[start:end])
 
     return grams

@@ -14,6 +14,8 @@ from hashlib import blake2b
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
+from kamerton.formats.spelling import WORD, key
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -21,21 +23,25 @@ if TYPE_CHECKING:
     Hashes = NDArray[np.uint64]
     Signatures = NDArray[np.uint32]
 
-_WORD = re.compile(r"\w+")
 _BASE = 0x9E3779B97F4A7C15
 """Odd multiplier of the rolling hash (2^64 divided by the golden ratio)."""
 
 
 def normal(text: str) -> str:
-    """A text without case, ё and punctuation: what counts as the same words."""
-    return " ".join(_WORD.findall(text.casefold().replace("ё", "е")))
+    """A text without case, ё, punctuation and what is not seen: what counts as the same words."""
+    return " ".join(map(key, WORD.findall(text)))
+
+
+_USUAL = re.compile("[а-я0-9]+")
+"""Nearly all words of Russian texts, folded: they have one spelling."""
 
 
 class _WordHashes(dict[str, int]):
     """Each word's 64-bit hash, computed once; Python's own `hash` differs from run to run."""
 
     def __missing__(self, word: str) -> int:
-        value = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")
+        spelt = word if _USUAL.fullmatch(word) else key(word)
+        value = int.from_bytes(blake2b(spelt.encode(), digest_size=8).digest(), "little")
         self[word] = value
         return value
 
@@ -47,7 +53,7 @@ def word_hashes(text: str) -> "Hashes":
     """One hash for each word of the text."""
     import numpy as np
 
-    words = _WORD.findall(text.casefold().replace("ё", "е"))
+    words = WORD.findall(text.casefold().replace("ё", "е"))
     return np.fromiter(map(_HASHES.__getitem__, words), np.uint64, len(words))
 
 
@@ -86,6 +92,11 @@ PERMUTATIONS, ROWS = 63, 3
 0.6 with 0.99, one of 0.8 with 0.9999997; whether it is one is then measured, not estimated."""
 _ALL = 8
 _CHUNK, _SETS = 4096, 4096
+
+
+def near_runs(text: str) -> frozenset[int]:
+    """The runs of words by which texts are near."""
+    return frozenset(shingles(word_hashes(text), NEAR_WORDS).tolist())
 
 
 def signatures(rows: Sequence["Hashes"], seed: int = 42) -> "Signatures":

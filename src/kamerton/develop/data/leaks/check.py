@@ -9,21 +9,24 @@ answer, shared runs of either, the same group, closeness in meaning. Two kinds o
 only told: those of fewer than four words, and stock answers, given in as many rows as a template
 stands in (for texts that are no rows: in as many held-out rows).
 
-A run of eight words that stands in more than 5 % of the training rows, and in at least 5, is the
-template's, not the question's: its words are left out of both texts, and the rest is compared.
-Rows that say the same count once, so copies of a leak do not make a template of it.
+A run of eight words in five different training rows (in three, where each has four words and more
+beside it), however few they are among all, is their template's, not the question's (`dedup.runs`):
+its words are left out of both texts, and the rest is compared. Rows with one prompt, and rows of
+one group, count once, so that copies of a leak do not make a template of it; and a prompt that has
+no words of its own is compared whole.
 """
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from kamerton.develop.data.dedup import runs
 from kamerton.develop.data.leaks import levels, texts
 from kamerton.develop.data.leaks.levels import Hit, Hits
-from kamerton.develop.data.leaks.texts import LEAST, SIDES, Asked, Seen, Side, Tests, natural
+from kamerton.develop.data.leaks.texts import SIDES, Asked, Seen, Side, Tests, natural
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 
@@ -95,6 +98,8 @@ class _Rule:
     tests: Tests
     semantic: float | None
     contained: float
+    left_out: "Hashes"
+    """Runs of templates."""
 
 
 Found = Iterator[tuple[bool, Leak]]
@@ -121,18 +126,18 @@ def check(
     for name, value in (("semantic", semantic), ("contained", contained)):
         if value is not None and not 0 < value <= 1:
             raise InputError("develop.leaks_threshold", where=name, value=value)
-    rule = _Rule(tests, semantic, contained)
     asked = texts.asked(held_out, SIDES, tests)
     rows = texts.seen(train, tests)
     kinds = [(SYSTEM, texts.systems(train))]
     kinds += [(kind, texts.others(kind, said)) for kind, said in others.items()]
     words = levels.words_seen(rows)
-    left_out = texts.template(texts.runs(words), len(rows))
-    leaks = [*_train(_looked_at(asked, rule), rows, words, left_out, rule)]
+    prompts, groups = [one.asks for one in rows], [one.group for one in rows]
+    rule = _Rule(tests, semantic, contained, runs.template(words, prompts, groups))
+    leaks = [*_train(_looked_at(asked, rule), rows, words, rule)]
     leaks += _groups(train, held_out) if tests == "group" else []
     for kind, said in kinds:
-        leaks += _index(asked, said) if kind == INDEX else _other(kind, asked, said, left_out, rule)
-    checked = {"train": len(train), "held_out": len(held_out), "template_runs": len(left_out)}
+        leaks += _index(asked, said) if kind == INDEX else _other(kind, asked, said, rule)
+    checked = {"train": len(train), "held_out": len(held_out), "template_runs": len(rule.left_out)}
     checked |= {f"{side}s": sum(one.side == side for one in asked) for side in SIDES}
     return report(leaks, checked | {kind: len(said) for kind, said in kinds if said})
 
@@ -141,35 +146,26 @@ def _looked_at(asked: Sequence[Asked], rule: _Rule) -> list[Asked]:
     return [one for one in asked if rule.tests == "group" or one.side == "prompt"]
 
 
-def _train(
-    asked: Sequence[Asked],
-    rows: Sequence[Seen],
-    words: texts.Words,
-    left_out: "Hashes",
-    rule: _Rule,
-) -> Found:
+def _train(asked: Sequence[Asked], rows: Sequence[Seen], words: runs.Words, rule: _Rule) -> Found:
     hits = {
         "exact": levels.exact(asked, rows),
-        "8-gram": levels.contained(levels.words_asked(asked), words, left_out, rule.contained),
+        "8-gram": levels.contained(asked, words, rule.left_out, rule.contained),
     }
-    stock = {n for n, hit in hits["exact"].items() if texts.common(hit.rows, len(rows))}
+    stock = {n for n, hit in hits["exact"].items() if hit.rows >= runs.FEWEST}
     yield from _leaks(TRAIN, asked, rows, _with_meaning(hits, asked, rows, rule), stock, rule)
 
 
-def _other(
-    kind: str, asked: Sequence[Asked], said: Sequence[Seen], left_out: "Hashes", rule: _Rule
-) -> Found:
+def _other(kind: str, asked: Sequence[Asked], said: Sequence[Seen], rule: _Rule) -> Found:
     """Leaks into few texts that every row may stand beside: held-out rows have templates too."""
     import numpy as np
 
     asked = _looked_at(asked, rule)
-    asked_words, said_words = levels.words_asked(asked), levels.words_seen(said)
     different = {one.words: one for one in asked}
-    usual = texts.runs(levels.words_asked(list(different.values())))
-    left_out = np.union1d(left_out, texts.template(usual, len(different)))
+    usual = runs.template(levels.words_asked(list(different.values())), list(different))
+    rule = replace(rule, left_out=np.union1d(rule.left_out, usual))
     hits = {
         "exact": {**levels.verbatim(asked, said), **levels.exact(asked, said)},
-        "8-gram": levels.contained(asked_words, said_words, left_out, rule.contained),
+        "8-gram": levels.contained(asked, levels.words_seen(said), rule.left_out, rule.contained),
     }
     if kind != SYSTEM:
         hits = _with_meaning(hits, asked, said, rule)
@@ -189,7 +185,7 @@ def _index(asked: Sequence[Asked], said: Sequence[Seen]) -> Found:
 def _stock(asked: Sequence[Asked]) -> set[int]:
     """Answers that many held-out rows have: what a system turn prescribes, such as a refusal."""
     counts = Counter(one.words for one in asked if one.side == "answer")
-    common = {words for words, count in counts.items() if texts.common(count, counts.total())}
+    common = {words for words, count in counts.items() if count >= runs.FEWEST}
     return {n for n, one in enumerate(asked) if one.side == "answer" and one.words in common}
 
 
@@ -199,7 +195,7 @@ def _with_meaning(
     if rule.semantic is None:
         return hits
     done = {number for level_hits in hits.values() for number in level_hits}
-    return hits | {"semantic": levels.semantic(asked, seen, rule.semantic, done)}
+    return hits | {"semantic": levels.semantic(asked, seen, rule.semantic, done, rule.left_out)}
 
 
 def _leaks(
@@ -216,7 +212,7 @@ def _leaks(
         if level is not None:
             blocks = level != "semantic" or rule.tests == "group"
             if level == "exact" and one.side == "answer":
-                blocks = one.length >= LEAST and number not in stock
+                blocks = one.length >= runs.LEAST and number not in stock
             yield blocks, _leak(kind, level, one, seen, hits[level][number])
 
 

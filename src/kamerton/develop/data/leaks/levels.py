@@ -9,9 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kamerton.develop.data.dedup import runs
 from kamerton.develop.data.dedup.near import normal, shingles, word_hashes
+from kamerton.develop.data.dedup.runs import GRAM, LEAST, Words
 from kamerton.develop.data.leaks import texts
-from kamerton.develop.data.leaks.texts import GRAM, LEAST, SIDES, Asked, Seen, Side, Words
+from kamerton.develop.data.leaks.texts import SIDES, Asked, Seen, Side
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 from kamerton.retrieval.embedding import encode
@@ -62,29 +64,41 @@ def exact(asked: Sequence[Asked], seen: Sequence[Seen]) -> Hits:
 
 def words_seen(seen: Sequence[Seen]) -> Words:
     """The words of seen rows, prompts and answers together."""
-    return texts.words_of((row, text) for row, one in enumerate(seen) for text in one.texts)
+    return runs.words_of((row, text) for row, one in enumerate(seen) for text in one.texts)
 
 
 def words_asked(asked: Sequence[Asked]) -> Words:
     """The words of held-out sides, each a row of its own."""
-    return texts.words_of((number, one.words) for number, one in enumerate(asked))
+    return runs.words_of((number, one.words) for number, one in enumerate(asked))
 
 
-def contained(asked: Words, seen: Words, left_out: "Hashes", least: float) -> Hits:
+def contained(asked: Sequence[Asked], seen: Words, left_out: "Hashes", least: float) -> Hits:
     """Sides whose runs of eight words stand in one seen row, on whichever side.
 
-    One run is enough; of a text with `LONG` words or more, `least` of its runs. Words of the
-    template are in neither, and do not count as length.
+    One run is enough; of a text with `LONG` words or more, `least` of its runs. Words of templates
+    are in neither, and do not count as length; but a prompt that has no other words is no template.
+    Where fewer than eight words are left of a text, all of them must be what is left of a seen one.
     """
     import numpy as np
 
-    asked, seen = texts.without(asked, left_out), texts.without(seen, left_out)
-    lengths = np.bincount(asked.rows) if len(asked.rows) else np.zeros(0, np.int64)
-    return {
+    words = words_asked(asked)
+    own = ~runs.covered(words, left_out)
+    left = np.bincount(words.rows[own], minlength=len(asked))
+    bare = np.array([one.side == "prompt" for one in asked], bool) & (left == 0)
+    seen_own = runs.only(seen, ~runs.covered(seen, left_out))
+    compared = ((runs.only(words, own), seen_own), (runs.only(words, bare[words.rows]), seen))
+    hits = {
         number: Hit(row, round(share, 3))
-        for number, row, share in texts.shares(asked, texts.runs(seen))
+        for sides, rows in compared
+        for lengths in [np.bincount(sides.rows, minlength=len(asked))]
+        for number, row, share in runs.shares(sides, runs.runs(rows))
         if lengths[number] < LONG or share >= least
     }
+    first = {text: row for row, text in reversed(list(runs.whole(seen_own, LEAST)))}
+    for number, text in runs.whole(compared[0][0], LEAST):
+        if left[number] < len(asked[number].words.split()) and text in first:
+            hits.setdefault(number, Hit(first[text], 1.0))
+    return hits
 
 
 def verbatim(asked: Sequence[Asked], seen: Sequence[Seen]) -> Hits:
@@ -109,14 +123,14 @@ def _standing(
 ) -> Hits:
     """Looks only into texts that have the rarest run of a side, each run 4 to 8 words long."""
     wanted = [(number, words) for number, one in enumerate(asked) for words in one.wordings]
-    seen = texts.words_of((place, text) for place, (_, text) in enumerate(placed))
+    seen = runs.words_of((place, text) for place, (_, text) in enumerate(placed))
     hits: dict[int, Hit] = {}
     for size in range(LEAST, GRAM + 1):
-        runs = texts.runs(seen, size)
+        of_size = runs.runs(seen, size)
         for number, words in wanted:
             if min(words.count(" ") + 1, GRAM) != size:
                 continue
-            places = runs.rarest(shingles(word_hashes(words), size))
+            places = of_size.rarest(shingles(word_hashes(words), size))
             first = next((p for p in places if stands(placed[p][1], words)), None)
             if first is not None:
                 hits[number] = Hit(placed[first][0], 1.0)
@@ -124,12 +138,17 @@ def _standing(
 
 
 def semantic(
-    asked: Sequence[Asked], seen: Sequence[Seen], threshold: float, done: Collection[int]
+    asked: Sequence[Asked],
+    seen: Sequence[Seen],
+    threshold: float,
+    done: Collection[int],
+    left_out: "Hashes",
 ) -> Hits:
     """Sides not `done` yet whose vectors have a cosine of at least `threshold` with a seen one's.
 
-    Costs about 700 sentences a second. Answers of fewer than `LEAST` words are not compared: all
-    numbers mean about the same to the encoder.
+    Words of templates are not compared: they would make all texts alike. Costs about 700 sentences
+    a second. Answers of fewer than `LEAST` words are not compared: all numbers mean about the same
+    to the encoder.
     """
     hits: dict[int, Hit] = {}
     for side in SIDES:
@@ -145,7 +164,9 @@ def semantic(
             for text in filter(str.strip, said):
                 first.setdefault(text[:_CHARACTERS], row)
         if sides and first:
-            hits |= _close(sides, first, threshold)
+            own = dict(zip(sides, runs.own(list(sides.values()), left_out), strict=True))
+            rows = dict(zip(runs.own(list(first), left_out), first.values(), strict=True))
+            hits |= _close(own, rows, threshold)
     return hits
 
 

@@ -11,6 +11,16 @@ from kamerton.develop.data.clean.filters import foreign_share
 from kamerton.formats.language import say
 
 _SAMPLES = 3
+SETTING = {
+    "too_short": "shortest",
+    "too_long": "longest",
+    "language": "language",
+    "personal": "privacy.action",
+    "near": "near",
+    "semantic": "semantic",
+    "leak": "on_leak",
+}
+"""The field of a recipe's `data` that each reason follows; what is written twice goes always."""
 
 
 class Reason(BaseModel):
@@ -61,6 +71,17 @@ def reasons(gone: Mapping[str, str], texts: Mapping[str, str]) -> list[Reason]:
         Reason(name=name, rows=len(ids), samples=[texts[i][:120] for i in sorted(ids)[:_SAMPLES]])
         for name, ids in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
+
+
+def why(card: RowsCard) -> str:
+    """What became of the rows that are not for training, with the settings that decided it."""
+    parts = [
+        f"{_text(f'dropped_{of.name}')}: {of.rows}"
+        + (f" (data.{SETTING[of.name]})" if of.name in SETTING else "")
+        for of in card.dropped
+    ]
+    parts += [f"{_text('neither')}: {card.neither}"] if card.neither else []
+    return "; ".join([*parts, f"{_text('held_out')}: {card.held_out} (data.held_out)"])
 
 
 def languages(answers: Sequence[str]) -> dict[str, int]:

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar, cast
 
 from kamerton.develop import hub
 from kamerton.develop.data.clean.filters import foreign_share
-from kamerton.develop.data.dedup import near
-from kamerton.develop.data.dedup.near import normal, shingles, word_hashes
+from kamerton.develop.data.dedup import near, runs, templates
+from kamerton.develop.data.dedup.near import normal, word_hashes
 from kamerton.develop.data.feedback import TrainingRow
 from kamerton.develop.data.sources import named
 from kamerton.develop.data.sources.remote import fetch, is_remote, stand_in
@@ -21,13 +22,16 @@ from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
 from kamerton.documents.tables import Placed, Row, whole_text
 from kamerton.formats.brief import SYNTH
-from kamerton.formats.chat import ChatRow
+from kamerton.formats.chat import ChatRow, Message
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_rows
+from kamerton.formats.preference import KtoRow, PreferenceRow
 from kamerton.privacy.personal import find, masked
 
 MOST_FOREIGN = 0.5
 """Letters of another alphabet in an answer above which it is in another language."""
+Trained = TypeVar("Trained", bound=ChatRow | PreferenceRow | KtoRow)
+_TEXTS = {"messages", "prompt", "chosen", "rejected", "completion"}
 Reasons = dict[str, str]
 """Row id to why it goes: a code, or `code: id of the row that stays`."""
 
@@ -47,7 +51,7 @@ def collect(settings: RowsSettings, home: Path, out: Path, seed: int) -> list[So
     rows = [
         row
         for number, source in enumerate(settings.sources)
-        for row in from_source(source, number, settings, home, seed)
+        for _, row in from_source(source, number, settings, home, seed)
     ]
     if settings.synth is not None:
         synthesise(settings.synth, home, out / SYNTH, seed)
@@ -60,8 +64,8 @@ def collect(settings: RowsSettings, home: Path, out: Path, seed: int) -> list[So
 
 def from_source(
     source: RowSource, number: int, settings: RowsSettings, home: Path, seed: int
-) -> Iterator[Sourced]:
-    """The rows of one source, in its order; `count` of them are drawn by the seed."""
+) -> Iterator[tuple[Row, Sourced]]:
+    """The rows of one source as read and as chats, in order; `count` are drawn by the seed."""
     placed = list(_placed(source, home))
     if source.count is not None:
         if len(placed) < source.count:
@@ -76,7 +80,7 @@ def from_source(
         placed = [placed[i] for i in sorted(drawn[: source.count])]
     for origin, row in placed:
         chat = _chat(source, number, origin, row, settings)
-        yield Sourced(chat, source.part != "train")
+        yield row, Sourced(chat, source.part != "train")
 
 
 def _placed(source: RowSource, home: Path) -> Iterator[Placed]:
@@ -120,18 +124,28 @@ def reasons(rows: Sequence[Sourced], settings: RowsSettings, seed: int) -> Reaso
     return gone
 
 
-def private(row: ChatRow, settings: RowsSettings) -> tuple[ChatRow, int]:
-    """The row with personal data masked where the recipe says so, and how much was found."""
-    kinds = settings.privacy.find
-    personal = [find(m.content, kinds) for m in row.messages] if kinds else []
-    count = sum(map(len, personal))
-    if not count or settings.privacy.action != "mask":
-        return row, count
-    messages = [
-        m.model_copy(update={"content": masked(m.content, of)})
-        for m, of in zip(row.messages, personal, strict=True)
-    ]
-    return row.model_copy(update={"messages": messages}), count
+def private(row: Trained, settings: RowsSettings) -> tuple[Trained, int]:
+    """The row with personal data masked where the recipe says so, and how much was found.
+
+    Every text counts, the worse answer of a pair too.
+    """
+    count = 0
+
+    def hide(text: str) -> str:
+        nonlocal count
+        personal = find(text, settings.privacy.find)
+        count += len(personal)
+        return masked(text, personal)
+
+    def hidden(value: str | list[Message]) -> str | list[Message]:
+        if isinstance(value, str):
+            return hide(value)
+        return [turn.model_copy(update={"content": hide(turn.content)}) for turn in value]
+
+    names = type(row).model_fields.keys() & _TEXTS
+    texts = {name: hidden(getattr(row, name)) for name in names}
+    masks = count and settings.privacy.action == "mask"
+    return (cast(Trained, row.model_copy(update=texts)) if masks else row), count
 
 
 def unfit(row: ChatRow, settings: RowsSettings) -> str:
@@ -155,10 +169,8 @@ def _exact_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: int
 
 
 def _near_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
-    grams = [shingles(word_hashes(_text(row)), near.NEAR_WORDS) for row in rows]
-    sets = [frozenset(of.tolist()) for of in grams]
-    signed = near.signatures(grams)
-    return _later(rows, near.pairs(signed, sets.__getitem__, settings.near), "near")
+    words = [word_hashes(_text(row)) for row in rows]
+    return _later(rows, templates.pairs(words, settings.near), "near")
 
 
 def _semantic_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: int) -> Reasons:
@@ -167,7 +179,10 @@ def _semantic_duplicates(rows: Sequence[ChatRow], settings: RowsSettings, seed: 
     from kamerton.develop.data.dedup.semantic import pairs, threshold
     from kamerton.retrieval.embedding import encode
 
-    vectors = encode([row.prompt for row in rows])
+    # Without the instructions that rows share: they would make all of them alike.
+    prompts = [row.prompt for row in rows]
+    shared = runs.template(runs.words_of(enumerate(prompts)), prompts)
+    vectors = encode(runs.own(prompts, shared))
     given = settings.semantic
     least = threshold(vectors, seed) if given == "auto" else float(given)
     return _later(rows, pairs(vectors, least), "semantic")

@@ -3,12 +3,12 @@
 Length, language, repeats and leaks are looked at in that chat: the prompt with the better answer.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from kamerton.develop.data import feedback
 from kamerton.develop.data.feedback import Form, TrainingRow
-from kamerton.develop.data.rows.collect import Sourced
+from kamerton.develop.data.rows.collect import Sourced, private
 from kamerton.develop.settings.data import RowSource, RowsSettings
 from kamerton.documents import row_forms as forms
 from kamerton.documents.tables import read_table, whole_text
@@ -17,7 +17,6 @@ from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import FeedbackRow
 from kamerton.formats.jsonl import check_row, read_objects
 from kamerton.formats.preference import KtoRow, PreferenceRow
-from kamerton.privacy.personal import find, masked
 
 RATING = {"messages", "rating", "user", "consent"}
 """Columns of a recorded rating."""
@@ -48,9 +47,9 @@ def collect(
         raise InputError("develop.rated_no_file", where="data.sources", objective=objective)
     if is_rated(settings, home, "sft"):
         rows = [r for file in files for r in _ratings(file, objective, settings, seed)]
-        return [_sourced(row, held_out) for row, held_out in _masked(rows, settings)], True
-    ready = [(row, False) for file in files for row in _ready(file, objective)]
-    return [_sourced(row, held_out) for row, held_out in _masked(ready, settings)], False
+        return [_sourced(private(row, settings)[0], held_out) for row, held_out in rows], True
+    ready = (private(row, settings)[0] for file in files for row in _ready(file, objective))
+    return [_sourced(row, False) for row in ready], False
 
 
 def _file(source: RowSource, home: Path) -> Path:
@@ -92,32 +91,6 @@ def _ready(path: Path, objective: Form) -> Iterator[TrainingRow]:
         else:
             group = whole_text(row.get("group"), "group", where).strip() or None
             yield forms.to_preference(row, name, where, group=group)
-
-
-def _masked(
-    rows: Iterable[tuple[TrainingRow, bool]], settings: RowsSettings
-) -> Iterator[tuple[TrainingRow, bool]]:
-    """The same rows, with personal data masked in every text, the worse answer too."""
-    for row, held_out in rows:
-        yield (_private(row, settings) if settings.privacy.action == "mask" else row), held_out
-
-
-def _private(row: TrainingRow, settings: RowsSettings) -> TrainingRow:
-    def hide(text: str) -> str:
-        return masked(text, find(text, settings.privacy.find))
-
-    def turns(messages: list[Message]) -> list[Message]:
-        return [turn.model_copy(update={"content": hide(turn.content)}) for turn in messages]
-
-    match row:
-        case ChatRow():
-            return row.model_copy(update={"messages": turns(row.messages)})
-        case PreferenceRow():
-            said = {"chosen": hide(row.chosen), "rejected": hide(row.rejected)}
-            return row.model_copy(update={"prompt": turns(row.prompt), **said})
-        case KtoRow():
-            said = {"completion": hide(row.completion)}
-            return row.model_copy(update={"prompt": turns(row.prompt), **said})
 
 
 def _sourced(row: TrainingRow, held_out: bool) -> Sourced:

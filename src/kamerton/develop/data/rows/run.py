@@ -25,10 +25,12 @@ from kamerton.develop.data.sources.named import NAMED
 from kamerton.develop.data.sources.remote import STAND_IN, stand_in
 from kamerton.develop.data.synth import plan
 from kamerton.develop.settings.data import RowsSettings
+from kamerton.documents.tables import read_table
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.manifest import sha256
+from kamerton.privacy.columns import ColumnFindings, Columns
 
 TRAIN, HELD_OUT, LEAKS = "train.jsonl", "held_out.jsonl", "leaks.json"
 
@@ -45,22 +47,30 @@ def local_sources(settings: RowsSettings, home: Path) -> list[Path]:
 
 def survey(
     settings: RowsSettings, home: Path, seed: int, objective: Form = "sft"
-) -> dict[str, int]:
-    """Counts before anything is sent anywhere; InputError for what cannot be used.
+) -> tuple[dict[str, int], list[ColumnFindings]]:
+    """Counts before anything is sent anywhere, and the personal data that lies in each column.
 
     Reads every row of every source, checks rights and the teacher's host, asks no teacher.
+    InputError for what cannot be used.
     """
     _licensed(settings)
+    columns = Columns(settings.privacy.find)
     if rated.is_rated(settings, home, objective):
-        return {"rows": len(rated.collect(settings, home, objective, seed)[0]), "briefs": 0}
+        rows = len(rated.collect(settings, home, objective, seed)[0])
+        for source in settings.sources:
+            for _, row in read_table(home / source.name):
+                columns.add(row)
+        return {"rows": rows, "briefs": 0}, columns.findings()
     counts: Counter[str] = Counter()
     for number, source in enumerate(settings.sources):
-        counts["rows"] += sum(1 for _ in from_source(source, number, settings, home, seed))
+        for row, chat in from_source(source, number, settings, home, seed):
+            counts["rows"] += 1
+            columns.add(row, "\n".join(turn.content for turn in chat.row.messages))
     if settings.synth:
         of = settings.synth
         check_host(of.base_url, of.trusted_hosts, of.leaves_machine)
         counts["briefs"] = len(plan.plan(of, home, seed))
-    return {"rows": counts["rows"], "briefs": counts["briefs"]}
+    return {"rows": counts["rows"], "briefs": counts["briefs"]}, columns.findings()
 
 
 def prepare(
@@ -87,7 +97,8 @@ def prepare(
     write_text(out / "dataset.json", json.dumps(summary, indent=2) + "\n")
     card.write(figures, out)
     if not train:
-        raise InputError("develop.no_train_rows", where=str(out / MARKDOWN))
+        values = {"read": figures.read, "why": card.why(figures)}
+        raise InputError("develop.rows_none_left", where=str(out / MARKDOWN), **values)
     if leaks.blocking:
         first = leaks.blocking[0]
         values = {"count": len(leaks.blocking), "shown": f"{first.held_out} = {first.seen_in}"}

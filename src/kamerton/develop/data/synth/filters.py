@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kamerton.develop.data.dedup.near import jaccard, near_runs
 from kamerton.formats import advert
 from kamerton.formats.brief import Brief
-from kamerton.formats.matching import words
 from kamerton.retrieval.embedding import encode
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float32]
 
-SHINGLE = 3
 _BATCH = 16
 OWN_LETTERS = 0.8
 """Fewest letters of the language's own alphabet, as a share of all letters."""
@@ -46,7 +45,7 @@ class Context:
 
     settings: "SynthSettings"
     accepted: list[Example] = field(default_factory=list)
-    shingles: dict[str, frozenset[tuple[str, ...]]] = field(default_factory=dict)
+    shingles: dict[str, frozenset[int]] = field(default_factory=dict)
     """Runs of three words of the accepted texts, by example."""
     vectors: dict[str, "Vector"] = field(default_factory=dict)
     """Unit vectors of the texts, by example; empty where there are fewer than two."""
@@ -66,7 +65,7 @@ def judge(examples: Iterable[Example], settings: "SynthSettings") -> dict[str, s
         reasons[example.id] = first_reason(AMONG, example, context)
         if not reasons[example.id]:
             context.accepted.append(example)
-            context.shingles[example.id] = shingles(example.text, SHINGLE)
+            context.shingles[example.id] = near_runs(example.text)
     return reasons
 
 
@@ -120,7 +119,7 @@ def source(example: Example, context: Context) -> str:
 
 def near(example: Example, context: Context) -> str:
     """Not the same runs of three words as an accepted text."""
-    runs = shingles(example.text, SHINGLE)
+    runs = near_runs(example.text)
     similarities = (jaccard(runs, context.shingles[other.id]) for other in context.accepted)
     return "near" if any(value >= context.settings.near for value in similarities) else ""
 
@@ -138,18 +137,6 @@ OWN: dict[str, Filter] = {rule.__name__: rule for rule in (schema, language, len
 """Filters of one text, in the order in which they are asked."""
 AMONG: dict[str, Filter] = {"near": near, "semantic": semantic}
 """Filters of a text among the accepted ones."""
-
-
-def shingles(text: str, size: int) -> frozenset[tuple[str, ...]]:
-    """All runs of `size` words; of a shorter text the one run of all its words."""
-    every = words(text)
-    return frozenset(advert.runs(text, size) or ([tuple(every)] if every else []))
-
-
-def jaccard(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]]) -> float:
-    """Runs that both have, over runs that either has; 0 for two empty texts."""
-    either = len(one | other)
-    return len(one & other) / either if either else 0.0
 
 
 def _vectors(examples: Sequence[Example]) -> dict[str, "Vector"]:

@@ -16,6 +16,7 @@ from kamerton.experiment.tasks.maths.extraction import Answer, body_of
 from kamerton.experiment.tasks.maths.numbers import decimal
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_objects
+from kamerton.formats.spelling import folded, plain
 
 _GOLD = re.compile(r"####\s*(\S[^\n]*?)\s*$")
 _INTERMEDIATE = re.compile(r"<<[^<>=]*(?:=[^<>=]*)*=\s*\$?(-?[\d.,]+)\s*>>")
@@ -67,7 +68,7 @@ class Problems:
 
 
 def _levelled(question: str) -> str:
-    return " ".join(normalize("NFKC", question).translate(_QUOTES).casefold().split())
+    return " ".join(normalize("NFKC", plain(question)).translate(_QUOTES).casefold().split())
 
 
 def problem(id: str, question: str, answer: str, where: str) -> Problem:
@@ -156,7 +157,7 @@ def _runs_of(shots: tuple[str, ...]) -> _Runs:
 
 
 def _runs(text: str) -> list[tuple[str, ...]]:
-    words = re.findall(r"[^\W_]+", text.casefold().replace("ё", "е"))
+    words = re.findall(r"[^\W_]+", folded(text))
     return [
         tuple(words[start : start + COPIED_WORDS]) for start in range(len(words) - COPIED_WORDS + 1)
     ]

@@ -2,32 +2,80 @@
 
 import random
 from textwrap import fill
+from unicodedata import normalize
 
 import pytest
 from mending import OLD, by, mended
 
 from kamerton.develop.data.clean.spelling import is_old, modernised
 
-DAMAGED = "Привет, мир!".encode().decode("cp1251")
-TWICE = "Где".encode().decode("cp1251").encode().decode("cp1251")
+LINE = "Привет, мир! Ёжик идёт — «домой», а Юра спит."
+READ_AS = {
+    "utf-8": ("sloppy-windows-1251", "koi8-r", "latin-1", "sloppy-windows-1252", "cp866"),
+    "cp1251": ("koi8-r", "latin-1", "sloppy-windows-1252", "cp866"),
+    "koi8-r": ("sloppy-windows-1251", "latin-1", "sloppy-windows-1252", "cp866"),
+    "cp866": ("sloppy-windows-1251", "koi8-r", "latin-1"),
+}
 
 
-def test_utf8_read_as_cp1251_comes_back_line_by_line() -> None:
-    text = f"Целая строка.\n{DAMAGED}\nЕщё одна."
-    assert by("encoding", text) == "Целая строка.\nПривет, мир!\nЕщё одна."
+def misread(text: str, own: str, view: str) -> str:
+    import ftfy.bad_codecs  # noqa: F401
+
+    return text.encode(own, "ignore").decode(view)
 
 
-def test_a_text_damaged_twice_is_mended_twice() -> None:
-    assert by("encoding", TWICE) == "Где"
+@pytest.mark.parametrize(("own", "view"), [(o, v) for o, views in READ_AS.items() for v in views])
+def test_a_text_read_in_another_charset_comes_back_line_by_line(own: str, view: str) -> None:
+    line = LINE.encode(own, "ignore").decode(own)
+    heading, damaged = misread("Глава", own, view), misread(line, own, view)
+    text = f"Целая строка.\n{heading}\n{damaged}\nЕщё одна, и «ёлка» в ней."
+    assert by("encoding", text) == f"Целая строка.\nГлава\n{line}\nЕщё одна, и «ёлка» в ней."
 
 
-def test_a_lone_damaged_dash_comes_back() -> None:
-    assert by("encoding", "—".encode().decode("cp1251") + " Yes") == "— Yes"
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        (misread(misread("Где", "utf-8", "cp1251"), "utf-8", "cp1251"), "Где"),
+        (misread("—", "utf-8", "cp1251") + " Yes", "— Yes"),
+        (
+            f"Он сказал: {misread('привет, друзья', 'utf-8', 'cp1251')}!",
+            "Он сказал: привет, друзья!",
+        ),
+        (f"Цитата: {misread('привет, друзья', 'utf-8', 'koi8-r')}.", "Цитата: привет, друзья."),
+        (f"Цитата: {misread('привет, друзья', 'cp1251', 'latin-1')}.", "Цитата: привет, друзья."),
+        ("It isnâ€™t a cafÃ©.", "It isn’t a café."),
+    ],
+)
+def test_parts_of_a_line_and_what_was_damaged_twice_come_back(text: str, right: str) -> None:
+    assert by("encoding", text) == right
 
 
-@pytest.mark.parametrize("text", ["СССР №1 — «Россия»", "Ђорђе и Љиља", "Сам § 5, Рим ‹и мир›", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "СССР №1 — «Россия»",
+        "Ђорђе и Љиља",
+        "Сам § 5, Рим ‹и мир›",
+        "ТРЁХ, РЁВ, ВСЁ",
+        "Он читал «À la recherche du temps perdu» и créée",
+        "Ångström, naïve, señor, Übermut",
+        "╔══╕\n│ Да│\n╚══╛",
+        "ИзМХАТа и вСССР",
+        "содержан╕я",
+        "x ≥ 5, √2 ≈ 1,41; 20 °C · 3",
+        "Київ, Қазақстан, Ѳедоръ",
+        "",
+    ],
+)
 def test_whole_text_is_not_decoded(text: str) -> None:
     assert by("encoding", text) == text
+
+
+@pytest.mark.parametrize("text", ["Ёж йод ещё край", "café naïve", "Її вїжджає", "Ὀδυσσεύς"])
+def test_letters_are_joined_with_their_marks(text: str) -> None:
+    apart = normalize("NFD", text)
+    assert by("composed", apart) == mended(apart) == text
+    assert by("composed", "за\u0301мок, x\u0304") == "за\u0301мок, x\u0304"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +87,18 @@ def test_whole_text_is_not_decoded(text: str) -> None:
         ("пере\u00ad  \n   нос", "перенос"),
         ("точка.\u00ad\nНовая строка", "точка.\nНовая строка"),
         ("таб\tи\nстрока", "таб\tи\nстрока"),
+        ("слева\u200e \u202aсправа\u202c\u2066!\u2069", "слева справа!"),
+        ("да\u200dнет \u200c и\u200d", "данет  и"),
+        *[
+            (text, text)
+            for text in (
+                "👨\u200d👩\u200d👧 🙂",
+                "❤️\u200d🔥",
+                "🏳️\u200d🌈",
+                "क्\u200dष",
+                "می\u200cخواهم",
+            )
+        ],
     ],
 )
 def test_hidden_characters_go(text: str, right: str) -> None:
@@ -77,6 +137,8 @@ def test_a_hash_between_letters_is_a_hyphen(text: str, right: str) -> None:
         ("Tишина, Bойна, Kрестьянин", "Тишина, Война, Крестьянин"),
         ("он c нею и y окна, a потом к ней", "он с нею и у окна, а потом к ней"),
         ("я a cнег и мороз", "я а снег и мороз"),
+        ("вышел c утра, a вернулся к ночи", "вышел с утра, а вернулся к ночи"),
+        ("говорил o погоде и шёл k реке", "говорил о погоде и шёл к реке"),
         ("Глава ХIV и ХХII", "Глава XIV и XXII"),
         ("Николай І и ХІІ глава", "Николай I и XII глава"),
         ("CССР и МOCКВА", "СССР и МОСКВА"),
@@ -95,6 +157,19 @@ def test_latin_letters_in_russian_words_become_russian(text: str, right: str) ->
         "витамин C и группа A",
         "тасiо",
         "Мой iPhoneом",
+        "при k равном 5 и a больше нуля выполняется x и y",
+        "при k равном нулю",
+        "точки a и c лежат на прямой",
+        "прямая a параллельна прямой c не всегда",
+        "число k делится на a без остатка",
+        "функция y от x возрастает",
+        "если a меньше c или равно ему",
+        "для любого k найдётся такое число",
+        "стороны a, c и угол между ними",
+        "пусть c стремится к нулю",
+        "сумма a и k больше двух",
+        "вектор a и вектор c перпендикулярны",
+        "нажмите клавишу c или клавишу y",
     ],
 )
 def test_other_latin_letters_stay(text: str) -> None:

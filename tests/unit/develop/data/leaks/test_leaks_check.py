@@ -1,6 +1,8 @@
 """Planted leaks at every level and side, and what looks like a leak but is none."""
 
 import random
+from collections.abc import Callable
+from unicodedata import normalize
 
 import pytest
 from leak_rows import LONG, SETS, TEMPLATE, TOLD, found, one, row, rows, words
@@ -37,6 +39,32 @@ def test_e_with_dots_and_case_make_no_difference() -> None:
     for tests in SETS:
         result = one(row("seen", prompt=trained), row("asked", prompt=asked), tests)
         assert found(result.blocking) == [("asked", "prompt", "exact", "seen")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: normalize("NFD", text),
+        lambda text: "\u00ad".join(text),
+        lambda text: "\u200b".join(text),
+        lambda text: text.replace(" ", "\u00a0").replace("о", "o"),
+        lambda text: text.translate(str.maketrans("асеорху", "aceopxy")),
+        lambda text: "".join(letter + "\u0301" * (letter in "аеиоуя") for letter in text),
+        lambda text: f"\u202b{text}\u202c",
+    ],
+)
+@pytest.mark.parametrize("tests", SETS)
+def test_what_is_not_seen_hides_no_leak(tests: Tests, change: Callable[[str], str]) -> None:
+    trained = "Всё ещё зелёный ли клён стоит со своей рябиной за окном у старой усадьбы, а в саду?"
+    seen = row("seen", prompt=f"Отгадайте-ка, друзья мои. {trained}")
+    exact = one(row("seen", prompt=trained), row("asked", prompt=change(trained)), tests)
+    assert found(exact.blocking) == [("asked", "prompt", "exact", "seen")]
+    part = one(seen, row("asked", prompt=change(trained)), tests)
+    assert found(part.blocking) == [("asked", "prompt", "8-gram", "seen")]
+    beside = check(
+        rows("t"), [row("h", prompt=change(trained))], tests, others={"few_shot": [trained]}
+    )
+    assert [leak.level for leak in beside.blocking] == ["few_shot:exact"]
 
 
 def test_a_group_is_a_leak_of_group_sets_only() -> None:

@@ -8,6 +8,7 @@ import pytest
 from huggingface_hub import DatasetCard
 from pydantic import ValidationError
 
+from kamerton.develop.data.rows.card import SETTING
 from kamerton.develop.data.rows.collect import Sourced, reasons
 from kamerton.develop.data.rows.run import prepare, split, survey
 from kamerton.develop.settings import RowsSettings
@@ -126,6 +127,49 @@ def test_personal_data_is_masked_or_takes_its_row_away(tmp_path: Path) -> None:
     assert len(read(tmp_path / "dropped" / "train.jsonl")) == len(rows) - 1
 
 
+def test_personal_data_is_told_by_column_before_a_run(tmp_path: Path) -> None:
+    rows = [row(topic, n) | {"note": "a@b.ru"} for n, topic in enumerate(TOPICS)]
+    rows[0]["answer"] = "Пишите на sales@example.org или звоните 8 (495) 123-45-67."
+    rows[1]["question"] = "Что значит git clone git@example.org:a/b.git?"
+    write(tmp_path / "rows.jsonl", rows)
+    counts, personal = survey(settings("rows.jsonl"), tmp_path, 7)
+    assert counts["rows"] == len(rows)
+    assert [(of.column, of.kind, of.count, of.examples) for of in personal] == [
+        ("answer", "email", 1, ("sales@example.org",)),
+        ("answer", "phone", 1, ("8 (495) 123-45-67",)),
+    ]
+    assert survey(settings("rows.jsonl", privacy={"find": []}), tmp_path, 7)[1] == []
+
+
+def test_where_no_row_is_left_the_reasons_and_their_settings_are_told(tmp_path: Path) -> None:
+    write(tmp_path / "rows.jsonl", [row(topic, n) for n, topic in enumerate(TOPICS)])
+    with pytest.raises(InputError) as caught:
+        prepare(settings("rows.jsonl", shortest=500), tmp_path, tmp_path / "out", 7)
+    assert caught.value.key == "develop.rows_none_left"
+    assert "too short: 8 (data.shortest)" in str(caught.value)
+    for name in SETTING.values():
+        tree: Any = RowsSettings.model_fields
+        for part in name.split("."):
+            tree = tree[part].annotation.model_fields if part == "privacy" else tree[part]
+
+
+def test_rows_under_one_instruction_are_kept(tmp_path: Path) -> None:
+    instruction = (
+        "Прочитайте отзыв покупателя и решите, доволен ли автор покупкой или нет. Отвечайте ровно "
+        "одним словом: положительный или отрицательный, без пояснений."
+    )
+    rows = [
+        {"instruction": instruction, "input": f"Эти {topic} {what}.", "output": answer}
+        for topic in TOPICS
+        for what, answer in (("сломались зимой", "отрицательный"), ("служат", "положительный"))
+    ]
+    copy = rows[3] | {"input": rows[3]["input"].upper()}
+    write(tmp_path / "rows.jsonl", [*rows, copy])
+    sources = [{"name": "rows.jsonl"}]
+    prepare(settings(sources=sources, held_out=0), tmp_path, tmp_path / "out", 7)
+    assert len(read(tmp_path / "out" / "train.jsonl")) == len(rows)
+
+
 def test_a_copy_of_a_test_row_goes_from_training(tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", [row(topic, n) for n, topic in enumerate(TOPICS)])
     write(tmp_path / "test.jsonl", [row("насосы", 0) | {"topic": "новое"}])
@@ -201,7 +245,7 @@ def test_a_drawn_part_is_the_same_every_time_and_grows(home: Path) -> None:
         from kamerton.develop.data.rows.collect import from_source
 
         chosen = settings(sources=[{"name": "rows.jsonl", "count": count}])
-        return [of.row.prompt for of in from_source(chosen.sources[0], 0, chosen, home, seed)]
+        return [of.row.prompt for _, of in from_source(chosen.sources[0], 0, chosen, home, seed)]
 
     assert drawn(5, 7) == drawn(5, 7) != drawn(5, 8)
     assert set(drawn(5, 7)) < set(drawn(9, 7))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from kamerton.develop.data.dedup.near import near_runs
 from kamerton.develop.data.synth import filters
 from kamerton.develop.data.synth.filters import AMONG, OWN, Context, Example, judge
 from kamerton.develop.settings.synth import SynthSettings
@@ -170,7 +171,7 @@ SAME_MEANING = "Большому дому хватает подачи до 40 к
 
 def test_a_near_duplicate_goes_and_the_first_id_stays(far_apart: None) -> None:
     assert judge(texts(FIRST, ALIKE, OTHER), LIMITS) == {"id0": "", "id1": "near", "id2": ""}
-    assert filters.shingles(FIRST, 3) != filters.shingles(ALIKE, 3)
+    assert near_runs(FIRST) != near_runs(ALIKE)
 
 
 def test_the_share_of_common_runs_is_measured_and_the_line_belongs_to_it(far_apart: None) -> None:
