@@ -1,20 +1,25 @@
-"""What training on rows will cost, told before the data stage where the rows are here already."""
+"""What a run will cost: training on rows that are here already, and the time of all stages."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kamerton.app.needs import base_language
 from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import RowsSettings
 from kamerton.formats.chat import ChatRow
 from kamerton.formats.errors import InputError
 
-if TYPE_CHECKING:
-    pass
-
 SAMPLE = 2000
 """Rows that are made to tokens; of more as many, evenly taken, and the figures are scaled."""
 Figures = dict[str, Any]
+_EMBEDDED_WEIGHTS = 135e6
+_STAGE_SECONDS = {"check": 8, "data": 5, "tune": 8, "export": 6, "compare": 8, "report": 4}
+"""Of each stage before its own work begins: libraries load, and models of that size."""
+_EXPORT_SECONDS = 10
+"""Writing the embedded model's files and comparing them with the trainer's, on two cores."""
+_TOKEN_SECONDS = 0.006
+"""An answered token of the embedded model on two cores, with its share of the prompt."""
 
 
 def cost(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> Figures:
@@ -27,7 +32,10 @@ def cost(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> Figures:
         return {"unknown": why}
     rows, why = _rows(data, home, recipe.seed)
     training = _estimate(recipe, part, rows) if rows else None
-    return {"training": training} if training else {"unknown": why or "filtered"}
+    if training is None:
+        return {"unknown": why or "filtered"}
+    language = base_language(recipe.base, (row.answer for row in rows))
+    return {"training": training, "language": language}
 
 
 def _unknown(recipe: Recipe, part: Part, data: RowsSettings, home: Path) -> str:
@@ -98,3 +106,36 @@ def _estimate(recipe: Recipe, part: Part, rows: list[ChatRow]) -> Figures | None
         seconds=round(found.seconds * scale),
     )
     return asdict(scaled) | {"read": len(rows), "sampled": len(sample)}
+
+
+def stage_seconds(recipe: Recipe, counts: Figures) -> dict[str, int]:
+    """About how many seconds each stage takes on two cores, by its name.
+
+    `counts` are the figures of all adapters; empty where what a training costs is not known.
+    """
+    from kamerton.develop import hub
+    from kamerton.develop.tune.estimate import parameters
+
+    parts = counts.get("adapters", {})
+    if not parts or not all("training" in part for part in parts.values()):
+        return {}
+    size = parameters(hub.folder(recipe.base)) / _EMBEDDED_WEIGHTS or 1.0
+    seconds = {stage: float(_STAGE_SECONDS[stage]) for stage in ("check", "export", "report")}
+    seconds["export"] += size * _EXPORT_SECONDS
+    for name, part in recipe.parts.items():
+        of = parts[name]
+        own = {"data": 0.0, "tune": of["training"]["seconds"]}
+        own["compare"] = size * _TOKEN_SECONDS * _answered_tokens(part, of)
+        for does, work in own.items():
+            seconds[recipe.stage(does, name)] = _STAGE_SECONDS[does] + work
+    return {stage: round(value) for stage, value in seconds.items()}
+
+
+def _answered_tokens(part: Part, counts: Figures) -> int:
+    """The most tokens of all answers of an adapter's comparison."""
+    settings = part.experiment
+    if "dataset" not in counts:
+        asked = settings.held_out_prompts + len(settings.prompts)
+        return asked * settings.answer_tokens * (len(settings.arms) or 2)
+    questions = sum(v for k, v in counts["dataset"].items() if k.endswith("_questions"))
+    return int(questions) * int(counts["answers"]["limit"]) * (len(settings.arms) or 4)

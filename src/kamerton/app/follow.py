@@ -1,5 +1,6 @@
 """A run told while it works: the events of its stages, in their order, as they are written."""
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -8,10 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from kamerton.formats.events import Event, read_events
+from kamerton.formats.jsonl import read_text
+from kamerton.formats.manifest import FILE as MANIFEST
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.folder import ROOT, read_run, resolve_run
-from kamerton.pipeline.working import is_working, newest_working
+from kamerton.pipeline.working import Working, begun, is_working
 
+CHECKED = "check.json"
+"""What the check stage found: counts, costs, and about how many seconds each stage takes."""
 Condition = Literal["working", "finished", "failed", "interrupted"]
 _POLL_SECONDS = 0.2
 
@@ -39,8 +44,11 @@ class Work:
     title: str
     stages: dict[StageName, Path]
     """Folders of its stages, in their order."""
-    record: Path | None
+    record: Path | None = None
     """What it leaves only while it is not finished; None of a finished run."""
+    base: str = ""
+    """Of a run that is not finished: its base, and when it was begun, in seconds since 1970."""
+    since: float = 0.0
 
     @property
     def condition(self) -> Condition:
@@ -54,16 +62,50 @@ class Work:
         failed = last is not None and last.kind == "failed" and last.code != -signal.SIGINT
         return "failed" if failed else "interrupted"
 
+    @property
+    def left(self) -> float | None:
+        """Seconds until all stages are done, about; None before the check stage has told them."""
+        return seconds_left(self.stages)
+
+
+def seconds_left(stages: dict[StageName, Path], now: float | None = None) -> float | None:
+    """About how many seconds the stages of a run still take; None where nobody has told.
+
+    Of a stage that works, by its progress where it shows one, else by what the check stage told.
+    """
+    checked = next((f / CHECKED for name, f in stages.items() if name.does == "check"), None)
+    told = json.loads(read_text(checked)).get("seconds") if checked and checked.is_file() else None
+    if not told:
+        return None
+    left, now = 0.0, now or time.time()
+    for name, folder in stages.items():
+        if (folder / MANIFEST).is_file():
+            continue
+        events = read_events(folder)[0]
+        started = next((e.at for e in reversed(events) if e.kind == "started"), now)
+        shown = next((e.left for e in reversed(events) if e.kind == "progress"), None)
+        expected = max(0.0, float(told.get(name, 0)) - (now - started))
+        left += expected if shown is None else max(shown, expected)
+    return left
+
+
+def works(recipe: str, root: Path = ROOT) -> list[Work]:
+    """The runs of a recipe that work or were stopped, oldest first."""
+    return [_work(record, path, root) for record, path in begun(root, recipe)]
+
+
+def _work(record: Working, path: Path, root: Path) -> Work:
+    stages = {StageName(name): root / folder for name, folder in record.stages.items()}
+    return Work(record.recipe, stages, path, record.base, record.since)
+
 
 def find_work(run: str, root: Path = ROOT) -> Work:
     """What RUN names: a recipe's run that works or was stopped last, else a finished run."""
-    newest = newest_working(root, run) if Path(run).name == run else None
-    if newest:
-        record, path = newest
-        stages = {StageName(name): root / folder for name, folder in record.stages.items()}
-        return Work(record.recipe, stages, path)
+    unfinished = works(run, root) if Path(run).name == run else []
+    if unfinished:
+        return unfinished[-1]
     place = resolve_run(run, root)
-    return Work(f"{place.parent.name}/{place.name}", read_run(place).folders(place), None)
+    return Work(f"{place.parent.name}/{place.name}", read_run(place).folders(place))
 
 
 def follow(work: Work) -> Iterator[Update]:

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from kamerton.app import recipe as recipes
 from kamerton.app.boards import compared_runs
 from kamerton.app.chain import Link, chain, link
-from kamerton.app.checks import figures, lines
+from kamerton.app.checks import ahead
 from kamerton.app.notebook import bars
 from kamerton.app.results import BoardOfRuns, Graded, Hits, Plan, Run
 from kamerton.app.run import Plan as Planned
@@ -52,9 +52,9 @@ def plan(recipe: str | Path, preset: str | None = None, set: Values | None = Non
     `kamerton run --dry-run`. InputError for what cannot be used.
     """
     planned = plan_run(link(recipes.find(str(recipe)), preset, _sets(set)), ahead=True)
-    counts = figures(planned.recipe, planned.link.home)
+    counts, told = ahead(planned)
     states = {str(item.name): str(item.state) for item in planned.stages}
-    return Plan(planned.recipe, states, counts, tuple(lines(planned.recipe, counts)))
+    return Plan(planned.recipe, states, counts, tuple(told))
 
 
 def run(

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from kamerton.app import recipe as recipes
 from kamerton.app.chain import Link, with_starts
+from kamerton.app.follow import seconds_left
 from kamerton.app.recipe import Recipe
 from kamerton.app.stages import Job, results, stages
 from kamerton.formats.jsonl import write_text
+from kamerton.formats.language import say
 from kamerton.formats.manifest import StageName
+from kamerton.formats.progress import note
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.execute import execute, forget, in_child
 from kamerton.pipeline.graph import Planned, State, plan, select, state_of
@@ -73,11 +76,21 @@ def make(
     chosen = select(planned.stages, only, start)
     job = planned.job
     places = {str(item.name): str(item.folder.relative_to(folders.ROOT)) for item in chosen}
-    work = Working(recipe=planned.recipe.name, stages=places)
+    base = planned.recipe.base if planned.recipe.parts else ""
+    work = Working(recipe=planned.recipe.name, base=base, stages=places)
     with folders.shared_lock(folders.ROOT), working(folders.ROOT, work):
         if fresh:
             forget(chosen)
-        ran = execute(chosen, planned.stages, in_child(lambda item: command(item, job)))
+        folders_of = {item.name: item.folder for item in chosen}
+        runner = in_child(lambda item: command(item, job))
+
+        def run(item: Planned, lock: int) -> None:
+            left = seconds_left(folders_of)
+            if left:
+                note(say("app.left_in_all", minutes=max(1, round(left / 60))))
+            runner(item, lock)
+
+        ran = execute(chosen, planned.stages, run)
         shows = only is None or _shows(planned, only)
         place = _record(job, planned.link.path, planned.stages, ran) if shows else None
     if place and planned.recipe.tracking == "mlflow":

@@ -18,7 +18,7 @@ _PLAIN_SECONDS = 10.0
 
 def show_work(work: Work, as_json: bool) -> Condition:
     """Print events until the run ends, and how it ended."""
-    shown = _Lines(list(work.stages), sys.stdout.isatty())
+    shown = _Lines(work, sys.stdout.isatty())
     for update in follow(work):
         if as_json:
             typer.echo(json.dumps(update.tree(), ensure_ascii=False))
@@ -39,10 +39,13 @@ def print_states(work: Work, as_json: bool) -> None:
     last = {str(name): _last_progress(read_events(f)[0]) for name, f in work.stages.items()}
     if as_json:
         progress = {name: event.tree() for name, event in last.items() if event}
-        print_json(
-            {"run": work.title, "condition": work.condition, "stages": states, "progress": progress}
-        )
+        tree = {"run": work.title, "condition": work.condition, "base": work.base}
+        print_json(tree | {"left": work.left, "stages": states, "progress": progress})
         return
+    begun = time.strftime("%Y-%m-%d %H:%M", time.localtime(work.since))
+    typer.echo(say("cli.work_begun", at=begun, base=work.base or "-"))
+    if work.left is not None:
+        typer.echo(say("cli.work_left_in_all", left=_clock(work.left)))
     told = {name: progress_line(name, event) if event else "" for name, event in last.items()}
     typer.echo(table([(name, state, told[name]) for name, state in states.items()]))
 
@@ -55,9 +58,13 @@ def progress_line(stage: str, event: Event) -> str:
     if event.rate:
         parts.append(say("cli.work_rate", rate=event.rate))
     if event.left is not None:
-        minutes, seconds = divmod(round(event.left), 60)
-        parts.append(say("cli.work_left", left=f"{minutes}:{seconds:02d}"))
+        parts.append(say("cli.work_left", left=_clock(event.left)))
     return "  ".join(part for part in (*parts, event.text) if part).rstrip()
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds."""
+    return "{}:{:02d}".format(*divmod(round(seconds), 60))
 
 
 def _last_progress(events: list[Event]) -> Event | None:
@@ -67,8 +74,8 @@ def _last_progress(events: list[Event]) -> Event | None:
 class _Lines:
     """Prints updates; of the past only what began and ended, and how far the last stage was."""
 
-    def __init__(self, stages: list[str], redraws: bool) -> None:
-        self._stages, self._redraws = stages, redraws
+    def __init__(self, work: Work, redraws: bool) -> None:
+        self._work, self._stages, self._redraws = work, list(work.stages), redraws
         self._waiting: Update | None = None
         self._last, self._open = 0.0, False
 
@@ -103,6 +110,8 @@ class _Lines:
         if self._waiting is None or not (self._redraws or due or last):
             return
         text = progress_line(self._waiting.stage, self._waiting.event)
+        if self._waiting.live and (left := self._work.left) is not None:
+            text += "  " + say("cli.work_left_in_all", left=_clock(left))
         self._waiting, self._last = None, time.monotonic()
         if self._redraws:
             typer.echo(f"\r\x1b[K{text}", nl=False)

@@ -14,20 +14,33 @@ if TYPE_CHECKING:
 
 _MOST_KEYS = 12
 """Keys that are shown; the others are counted."""
+Column = Annotated[str | None, typer.Option(help="cli.opt_column")]
 
 
 def init(
     folder: Annotated[Path, typer.Argument(help="cli.arg_new_folder")],
     documents: Annotated[Path, typer.Option(help="cli.opt_documents")],
     questions: Annotated[Path, typer.Option(help="cli.opt_questions")],
-    name: Annotated[str | None, typer.Option(help="cli.opt_name")] = None,
+    name: Annotated[str, typer.Option(help="cli.opt_name")] = "",
+    question_column: Column = None,
+    answer_column: Column = None,
+    group_column: Annotated[str | None, typer.Option(help="cli.opt_group_column")] = None,
+    key_column: Column = None,
+    split_column: Column = None,
 ) -> None:
     """Check the sources, copy them, and write recipe.yaml beside them."""
     from kamerton.app.own_texts import new_recipe
 
-    made = new_recipe(folder, documents, questions, name or folder.name)
-    next_step = say("cli.init_next", path=made.path)
-    for line in (str(made.path), *_keys(made.derived), *made.claims, next_step):
+    columns = {
+        "question": question_column,
+        "answer": answer_column,
+        "group": group_column,
+        "key": key_column,
+        "split": split_column,
+    }
+    made = new_recipe(folder, documents, questions, name, columns)
+    next_step = say("cli.init_next", path=folder)
+    for line in (str(made.path), *made.made, *_keys(made.derived), *made.shows, next_step):
         typer.echo(line)
 
 

@@ -78,13 +78,20 @@ def _show(place: Path, ran: Sequence[str], as_json: bool) -> None:
         note(say("cli.nothing_to_do"))
     pages = sorted(place.glob(f"*{REPORT}"))
     if not pages:
-        typer.echo("\n".join(read_text(place / "card.md").splitlines()[2:5]))
+        from kamerton.app.results import Run
+
+        typer.echo(Run(place).table)
         typer.echo(say("cli.card_lies", path=place / CARD))
         return
     record = read_run(place)
     typer.echo(read_text(record.stage(place, "report") / TABLE))
     for page in pages:
         typer.echo(say("cli.report_lies", path=page))
+    if "compare" in (name.does for name in record.folders(place)):
+        from kamerton.app.next_step import for_a_verdict
+
+        for line in for_a_verdict(place):
+            typer.echo(line)
     if "export" in record.stages:
         typer.echo(say("cli.next_serve", name=place.parent.name))
 
@@ -111,10 +118,11 @@ def _show_stage(planned: "Plan", only: str, made: "Made", as_json: bool) -> None
 
 def _show_plan(planned: "Plan", as_json: bool) -> None:
     """The resolved plan with what it will cost and what it can show; nothing is run."""
-    from kamerton.app.checks import figures, lines
+    from kamerton.app.checks import ahead
     from kamerton.app.recipe import value_at
 
-    counts, origins = figures(planned.recipe, planned.link.home), planned.origins
+    counts, told = ahead(planned)
+    origins = planned.origins
     states = {str(item.name): str(item.state) for item in planned.stages}
     tree = planned.recipe.model_dump(mode="json")
     if as_json:
@@ -125,4 +133,4 @@ def _show_plan(planned: "Plan", as_json: bool) -> None:
     typer.echo("")
     of = planned.stages
     typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in of]))
-    typer.echo("\n" + "\n".join(lines(planned.recipe, counts)))
+    typer.echo("\n" + "\n".join(told))

@@ -1,19 +1,21 @@
 """`kamerton runs ls|show|diff|gc`: what was run, how two runs differ, what can go."""
 
 import json
+import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from kamerton.app.follow import find_work
+from kamerton.app.listing import Listed, finished, listed
 from kamerton.cli.follow import print_states, show_work
 from kamerton.cli.words import SUBCOMMANDS, print_json, table
 from kamerton.formats import manifest
+from kamerton.formats.events import read_events
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
-from kamerton.formats.scores import SUMMARY
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.working import forget_stopped
 
@@ -22,24 +24,33 @@ app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 
 @app.command("ls", help="cli.help_runs_ls")
 def ls(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False) -> None:
-    """Print all runs with their primary verdicts."""
-    rows: list[dict[str, Any]] = [
-        {"run": f"{run.parent.name}/{run.name}", "verdicts": _verdicts(run)}
-        for run in folders.all_runs(folders.ROOT)
-    ]
+    """Print all runs, those that work or were stopped too, with verdicts, bases and reports."""
+    runs = listed()
     if as_json:
-        print_json(rows)
-    elif rows:
-        lines = [(r["run"], ", ".join(f"{k}: {v}" for k, v in r["verdicts"].items())) for r in rows]
-        typer.echo(table(lines))
+        print_json([run.tree() for run in runs])
+    elif runs:
+        head = tuple(say("cli.runs_columns").split("|"))
+        typer.echo(table([head, *(_line(run) for run in runs)]))
 
 
-def _verdicts(run: Path) -> dict[str, str]:
-    """Primary verdicts; a run that only made a dataset has none."""
-    if not (run / SUMMARY).is_file():
-        return {}
-    comparisons = json.loads(read_text(run / SUMMARY))["comparisons"]
-    return {c["name"]: c["verdict"] for c in comparisons if c["family"] == "primary"}
+def _line(run: Listed) -> tuple[str, ...]:
+    pages = " ".join(str(path) for path in run.reports)
+    return run.run, _when(run), run.base or "-", _outcome(run), pages or "-"
+
+
+def _when(run: Listed) -> str:
+    return run.at.strftime("%Y-%m-%d %H:%M")
+
+
+def _outcome(run: Listed) -> str:
+    """The verdicts, or how far a run has come that is not finished."""
+    if run.work:
+        state = say(f"cli.state_{run.state}")
+        begun = [name for name, folder in run.work.stages.items() if read_events(folder)[0]]
+        return f"{state}: {begun[-1]}" if begun else state
+    if not run.claims:
+        return say("cli.claims_none")
+    return ", ".join(f"{name}: {verdict}" for name, verdict in run.verdicts.items()) or "-"
 
 
 @app.command("show", help="cli.help_runs_show")
@@ -48,22 +59,27 @@ def show(
     live: Annotated[bool, typer.Option("--follow", help="cli.opt_follow")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
-    """Print what a run is made of, back to the files that were read; or how it goes on."""
+    """Print what a run came to and is made of, back to the files that were read; or how it goes on.
+
+    A recipe's name is its run that works or was stopped, where there is one, else the latest.
+    """
     work = find_work(run)
     if live:
         raise typer.Exit(0 if show_work(work, as_json) == "finished" else 1)
     if work.record is not None:
         note(say(f"cli.work_{work.condition}", run=work.title))
-        if not folders.runs_of(folders.ROOT, run):
-            print_states(work, as_json)
-            return
+        print_states(work, as_json)
+        return
     place = folders.resolve_run(run)
-    record = folders.read_run(place)
+    record, about = folders.read_run(place), finished(place)
     found = {name: manifest.read(record.stage(place, name)) for name in record.stages}
     if as_json:
         trees = {name: m.model_dump() for name, m in found.items() if m}
-        print_json(record.model_dump() | {"manifests": trees})
+        print_json(record.model_dump() | about.tree() | {"manifests": trees})
         return
+    head = say("cli.runs_columns").split("|")
+    made = shlex.join(["kamerton", "run", record.recipe_file, *record.options])
+    typer.echo(table([*zip(head, _line(about), strict=True), (say("cli.made_by"), made)]) + "\n")
     rows = [(name, m.hash, f"{m.seconds:.0f} s") for name, m in found.items() if m]
     typer.echo(table(rows))
     for name, digest in sorted(

@@ -3,6 +3,9 @@
 import json
 import re
 from collections.abc import Sequence
+from itertools import zip_longest
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from kamerton.app.runs import Place
     from kamerton.experiment.report.feedback import Feedback
 
+_NARROWEST = 8
+"""Characters that a column keeps, however narrow the terminal is."""
 SUBCOMMANDS: dict[str, Any] = {
     "rich_markup_mode": None,
     "pretty_exceptions_enable": False,
@@ -85,12 +90,20 @@ def print_json(data: Any) -> None:
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as columns of plain text, the last one unpadded."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(r, widths, strict=True)) for r in rows
-    ]
-    return "\n".join(line.rstrip() for line in lines)
+    """Rows as columns of plain text, the last one unpadded.
+
+    On a terminal, or where COLUMNS is set, the widest columns are wrapped until all fit.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    room = get_terminal_size((0, 0)).columns - 2 * (len(widths) - 1)
+    while 0 < room < sum(widths) and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for row in rows:
+        cells = [wrap(cell, max(width, 1)) for cell, width in zip(row, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            lines.append("  ".join(p.ljust(w) for p, w in zip(parts, widths, strict=True)).rstrip())
+    return "\n".join(lines)
 
 
 def tell_again(

@@ -35,6 +35,22 @@ def trust_env(url: str) -> bool:
     return not is_this_machine(httpx.URL(url).host)
 
 
+def unreachable(url: str, seconds: float) -> str:
+    """Why no server answers at a web address, in whatever words; empty where one does.
+
+    Other addresses (`file:`, `ssh:`) are not looked at.
+    """
+    import httpx
+
+    if not url.startswith(("http://", "https://")):
+        return ""
+    try:
+        httpx.head(url, timeout=seconds, trust_env=trust_env(url))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
 def host_of(base_url: str) -> str:
     """Host and port as a ledger notes them; InputError where the address is none."""
     return parsed(base_url).netloc.decode("ascii")

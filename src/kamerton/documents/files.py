@@ -1,4 +1,4 @@
-"""Documents of a file or a folder: text, HTML, DOCX and PDF, each by what reads its suffix."""
+"""Documents of a file or a folder: text, HTML, DOCX, PDF, XLSX, each by what reads its suffix."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ from kamerton.formats.progress import note
 
 BY_ITSELF = "-"
 """Charset of a format that says it itself."""
+_HIDDEN = (".", "~$")
+"""How the names of files begin that nobody means: hidden ones, and the locks of Office."""
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,23 @@ def read_documents(
     if not place.exists():
         raise InputError("documents.missing", where=source)
     if place.is_file():
-        yield _document(place, place.name, source)
+        yield read_document(place, place.name, source)
         return
-    names = [name for name in _names(place) if _wanted(name, include, exclude)]
+    names = [
+        name
+        for name in visible(place)
+        if Path(name).suffix.lower() in READERS and _wanted(name, include, exclude)
+    ]
     if not names:
         raise InputError("documents.no_documents", where=source, known=" ".join(READERS))
     for name in names:
-        yield _document(place / name, name, source)
+        yield read_document(place / name, name, source)
 
 
-def _names(folder: Path) -> list[str]:
-    """Ids of the files that a reader takes, in order."""
+def visible(folder: Path) -> list[str]:
+    """Ids of all files of a folder, in order, but for hidden ones and those of open programs."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return sorted(
-        path.as_posix()
-        for path in paths
-        if path.suffix.lower() in READERS and not any(p.startswith(".") for p in path.parts)
-    )
+    return sorted(p.as_posix() for p in paths if not any(s.startswith(_HIDDEN) for s in p.parts))
 
 
 def _wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
@@ -72,7 +74,8 @@ def _wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
     return (not include or named(include)) and not named(exclude)
 
 
-def _document(path: Path, name: str, source: str) -> Document:
+def read_document(path: Path, name: str, source: str) -> Document:
+    """One file as a document; InputError where nothing reads its kind, or it cannot be read."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise InputError("documents.no_reader", where=str(path), known=" ".join(READERS))
@@ -97,6 +100,13 @@ def _pdf(data: bytes, where: str) -> tuple[str, str]:
     return pages.text, BY_ITSELF
 
 
+def _xlsx(data: bytes, where: str) -> tuple[str, str]:
+    """Sheets parted by an empty line, a row a line, cells parted by tabs."""
+    sheets = office.xlsx(data, where)
+    texts = ["\n".join("\t".join(cells) for _, cells in sheet.rows) for sheet in sheets]
+    return "\n\n".join(texts), BY_ITSELF
+
+
 READERS: dict[str, Callable[[bytes, str], tuple[str, str]]] = {
     ".txt": decode,
     ".md": decode,
@@ -104,5 +114,6 @@ READERS: dict[str, Callable[[bytes, str], tuple[str, str]]] = {
     ".htm": office.html,
     ".docx": _docx,
     ".pdf": _pdf,
+    ".xlsx": _xlsx,
 }
 """Suffix to what makes text and charset of the bytes; the second argument names the file."""

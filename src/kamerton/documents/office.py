@@ -1,22 +1,30 @@
-"""Text out of pages and office files: HTML, DOCX, PDF."""
+"""Text out of pages and office files: HTML, DOCX, PDF, XLSX."""
 
 import io
 import re
+import warnings
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, time
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from kamerton.documents.charset import decode
 from kamerton.formats.errors import InputError
+from kamerton.formats.language import say
+from kamerton.formats.progress import note
 
 if TYPE_CHECKING:
     from docx.table import Table
     from docx.text.paragraph import Paragraph
 
 UNPACKED_LIMIT = 200 * 1024**2
-"""Most bytes that a DOCX may have unpacked."""
+"""Most bytes that a DOCX or XLSX may have unpacked."""
 RATIO_LIMIT = 200
 """Most bytes unpacked for each packed one; Word's own files stay below 50."""
+ROWS_LIMIT = 200_000
+"""Most rows of a sheet, empty ones among them: Excel's last row is the 1,048,576th."""
 _CHUNK = 1 << 16
 _STORED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
@@ -103,7 +111,7 @@ def docx(data: bytes, where: str) -> str:
     Headers, footers, footnotes and comments are left out. InputError: no DOCX, a zip bomb, or
     no text inside.
     """
-    _check_zip(data, where)
+    _check_zip(data, where, "documents.bad_docx")
     try:
         import docx as library
 
@@ -118,8 +126,11 @@ def docx(data: bytes, where: str) -> str:
     return text
 
 
-def _check_zip(data: bytes, where: str) -> None:
-    """Sizes by the directory first, then by unpacking piece by piece: a directory may lie."""
+def _check_zip(data: bytes, where: str, broken: str) -> None:
+    """Sizes by the directory first, then by unpacking piece by piece: a directory may lie.
+
+    `broken` is the text for what is no whole archive.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
@@ -130,7 +141,7 @@ def _check_zip(data: bytes, where: str) -> None:
             for entry in entries:
                 _unpack(archive, entry)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
-        raise InputError("documents.bad_docx", where=where, why=str(error)) from error
+        raise InputError(broken, where=where, why=str(error)) from error
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
@@ -172,3 +183,90 @@ def pdf(data: bytes, where: str) -> Pages:
     if not kept:
         raise InputError("documents.scan", where=where, pages=len(texts))
     return Pages("\n".join(kept), len(texts), len(texts) - len(kept))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook."""
+
+    name: str
+    rows: list[tuple[int, list[str]]]
+    """Number (from 1) and cells of each row that is not empty; empty cells at its end are cut."""
+
+
+def xlsx(data: bytes, where: str) -> list[Sheet]:
+    """The sheets that hold anything and are not hidden; what formulas gave when it was saved.
+
+    InputError: no XLSX, a zip bomb, a sheet of more than `ROWS_LIMIT` rows, or nothing inside.
+    """
+    _check_zip(data, where, "documents.bad_xlsx")
+    try:
+        import openpyxl  # type: ignore[import-untyped, unused-ignore]
+
+        with warnings.catch_warnings():  # of extensions that hold no cells
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            sheets = [Sheet(sheet.title, list(_rows(sheet, where))) for sheet in shown]
+    except InputError:
+        raise
+    except Exception as error:  # of a broken file openpyxl raises almost anything
+        why = str(error) or type(error).__name__
+        raise InputError("documents.bad_xlsx", where=where, why=why) from error
+    sheets = [sheet for sheet in sheets if sheet.rows]
+    if not sheets:
+        raise InputError("documents.no_text", where=where)
+    return sheets
+
+
+def _rows(sheet: Any, where: str) -> Iterator[tuple[int, list[str]]]:
+    sheet.reset_dimensions()  # not every program writes the true ones
+    for number, row in enumerate(sheet.iter_rows(), start=1):
+        if number > ROWS_LIMIT:
+            values = {"sheet": sheet.title, "limit": ROWS_LIMIT}
+            raise InputError("documents.big_sheet", where=where, **values)
+        cells = [_cell_text(cell) for cell in row]
+        while cells and not cells[-1]:
+            cells.pop()
+        if cells:
+            yield number, cells
+
+
+def _cell_text(cell: Any) -> str:
+    """A cell as it is shown, without its thousands' marks and colours: 24, 0.5, 15%, 2024-05-01."""
+    value = cell.value
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        percent = "%" in str(cell.number_format)
+        return f"{100 * value if percent else value:.15g}" + "%" * percent
+    return str(value).strip()
+
+
+def xlsx_records(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rows of the first sheet by its head, each with its place: `file#Sheet!row`.
+
+    The head is the first row with more than one cell: a title may stand above it. Other sheets are
+    left out, which a note says, and columns without a name. InputError: two columns of one name.
+    """
+    first, *others = xlsx(data, where)
+    if others:
+        _tell_others(where, first.name, ", ".join(sheet.name for sheet in others))
+    filled = [sum(map(bool, cells)) for _, cells in first.rows]
+    start = next((at for at, count in enumerate(filled) if count > 1), 0)
+    (number, head), *rows = first.rows[start:]
+    columns = {name: at for at, name in enumerate(head) if name}
+    if len(columns) < filled[start]:
+        place = f"{where}#{first.name}!{number}"
+        raise InputError("documents.bad_header", where=place, has=", ".join(head))
+    for number, cells in rows:
+        whole = [*cells, *[""] * (len(head) - len(cells))]
+        yield f"{where}#{first.name}!{number}", {name: whole[at] for name, at in columns.items()}
+
+
+@cache
+def _tell_others(path: str, sheet: str, others: str) -> None:
+    """Once a process: a plan reads a table several times."""
+    note(say("documents.other_sheets", path=path, sheet=sheet, others=others))

@@ -1,4 +1,4 @@
-"""Rows of tables, one by one and with their places: CSV, JSON, JSONL, Parquet.
+"""Rows of tables, one by one and with their places: CSV, JSON, JSONL, Parquet, XLSX.
 
 CSV, JSON and JSONL may be packed with gzip (`.gz`). No more than one line is in memory at once;
 of JSON the whole file is, and of Parquet one batch. Separator and charset of a CSV are told by its
@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, cast
 
+from kamerton.documents import office
 from kamerton.documents.charset import decode
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import objects, parse_json
@@ -290,5 +291,6 @@ READERS: dict[str, Callable[[Path], Iterator[Placed]]] = {
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
     ".parquet": _parquet,
+    ".xlsx": lambda path: office.xlsx_records(path.read_bytes(), str(path)),
 }
 """What reads which suffix."""

@@ -38,11 +38,13 @@ def compare_rows(
     out: Path,
     seed: int,
     slots: int = 8,
+    unspoken: str = "",
 ) -> None:
     """Judge the adapter `name` by what training left in `tune` and by its answers at `base_url`.
 
     Writes samples.jsonl and summary.json into `out`. `slots` is how many answers the server
-    computes at the same time. A second start asks only what the first left open. Raises InputError
+    computes at the same time; `unspoken` is the language of the texts where the base does not speak
+    it. A second start asks only what the first left open. Raises InputError
     where there is nothing to compare, the server lacks an arm, or a file is wrong.
     """
     if settings.hypotheses:
@@ -94,6 +96,7 @@ def compare_rows(
         arms=arms,
         seed=seed,
         max_tokens=settings.answer_tokens if asked else None,
+        unspoken=unspoken,
     )
     write(out, samples, replies, summary)
 

@@ -30,13 +30,15 @@ def compare(
     slots: int = 8,
     tune: Path | None = None,
     max_tokens: int | None = None,
+    unspoken: str = "",
 ) -> None:
     """Ask all arms at `base_url` the held-out questions of `data`; write samples and summary.
 
     `slots` is how many answers the server computes at the same time; `tune` the training's outputs,
     for its lineage; `max_tokens` the longest answer where references need more than the settings
-    give. A second start asks only what the first left open. InputError where a reference fails the
-    criteria that it is graded by.
+    give; `unspoken` the language of the texts where the base does not speak it. A second start
+    asks only what the first left open. InputError where a reference fails the criteria that it is
+    graded by.
     """
     questions, path = read_questions(data), data / NAMES
     # A dataset made elsewhere may have no names.
@@ -69,6 +71,7 @@ def compare(
         arms=asked,
         seed=seed,
         max_tokens=longest,
+        unspoken=unspoken,
     )
     write(out, samples, replies, summary)
 

@@ -103,3 +103,5 @@ class Summary(Record):
     seed: int
     max_tokens: int | None = None
     """Longest answer that was allowed, in tokens; None where nothing was asked."""
+    unspoken: str = ""
+    """The language of the held-out texts where the base does not speak it, as `ru`; else empty."""

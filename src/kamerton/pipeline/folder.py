@@ -15,6 +15,8 @@ from kamerton.formats.manifest import FILE as MANIFEST
 from kamerton.formats.manifest import StageName
 
 ROOT = Path("runs")
+_SHOWN = 12
+"""Runs of a recipe that an error names."""
 STAGES, RUN, RECIPE, LATEST = ".stages", "run.json", "recipe.json", "latest"
 
 
@@ -114,6 +116,10 @@ def resolve_run(text: str, root: Path = ROOT) -> Path:
             return (candidate / LATEST).resolve()
         if candidate.is_dir() and (runs := runs_of(candidate.parent, candidate.name)):
             return runs[-1].resolve()
+    if same := runs_of(root, Path(text).parent.name):
+        numbered = [f"{run.parent.name}/{run.name}" for run in same]
+        shown = numbered if len(same) <= _SHOWN else [*numbered[:1], "…", *numbered[1 - _SHOWN :]]
+        raise InputError("pipeline.unknown_number", name=text, known=", ".join(shown))
     known = ", ".join(dict.fromkeys(run.parent.name for run in all_runs(root))) or "-"
     raise InputError("pipeline.unknown_run", name=text, known=known)
 

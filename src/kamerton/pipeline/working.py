@@ -20,6 +20,8 @@ class Working(BaseModel):
     """Name of the recipe."""
     stages: dict[str, str]
     """Name of each stage that this run may touch to its folder, relative to all runs', in order."""
+    base: str = ""
+    """The base model as the recipe names it; empty where none is trained."""
     since: float = Field(default_factory=time.time)
     """Seconds since 1970."""
 
@@ -46,15 +48,15 @@ def forget_stopped(root: Path, recipe: str = "*") -> None:
             path.unlink(missing_ok=True)
 
 
-def newest_working(root: Path, recipe: str) -> tuple[Working, Path] | None:
-    """The last run of a recipe that was begun and is not finished, and its record's path."""
+def begun(root: Path, recipe: str) -> list[tuple[Working, Path]]:
+    """The runs of a recipe that are not finished, oldest first, with the paths of their records."""
     records = []
     for path in (root / recipe).glob(f"{_MARK}*"):
         try:
             records.append((Working.model_validate_json(path.read_bytes()), path))
         except (OSError, ValidationError):
             continue  # ended just now, or is about to be written
-    return max(records, key=lambda pair: pair[0].since, default=None)
+    return sorted(records, key=lambda pair: pair[0].since)
 
 
 def is_working(path: Path) -> bool:

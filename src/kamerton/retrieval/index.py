@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kamerton.documents.files import read_documents
-from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_rows, write_text
 from kamerton.formats.language import say
 from kamerton.formats.manifest import digest
@@ -17,20 +16,21 @@ from kamerton.formats.retrieval import CHUNKS, META, VECTORS, Chunk, Endpoint, I
 if TYPE_CHECKING:
     from kamerton.retrieval.embedding import Vectors
 
-SUFFIXES = (".txt", ".md")
-"""Documents that are cut into passages, of those that `documents.files` reads."""
 _BATCH = 16
 _PARAGRAPH = re.compile(r"\S.*?(?=\n\s*\n|\Z)", re.DOTALL)
-_SENTENCE = re.compile(r"\S.*?(?:[.!?…]+(?=\s)|\Z)", re.DOTALL)
+_CUTS = (
+    re.compile(r"\S.*?(?:[.!?…]+(?=\s)|\Z)", re.DOTALL),
+    re.compile(r"[^\n]*\S[^\n]*"),
+    re.compile(r"\S+"),
+)
+"""Sentences, and where one is too long, as the rows of a table are, its lines, then its words."""
 
 
-def read_passages(folder: Path, longest: int) -> tuple[Chunk, ...]:
-    """Passages of at most `longest` tokens (estimated), with offsets into their files."""
-    if not folder.is_dir():
-        raise InputError("retrieval.no_folder", where=str(folder))
-    if not any(path.suffix.lower() in SUFFIXES for path in folder.rglob("*")):
-        raise InputError("retrieval.no_documents", where=str(folder))
-    patterns = [case for suffix in SUFFIXES for case in (f"*{suffix}", f"*{suffix.upper()}")]
+def read_passages(place: Path, longest: int) -> tuple[Chunk, ...]:
+    """Passages of at most `longest` tokens (estimated), with offsets into their documents.
+
+    `place` is a folder or a file that `documents.files` reads.
+    """
     return tuple(
         Chunk(
             id=f"{document.id}:{start}",
@@ -39,27 +39,30 @@ def read_passages(folder: Path, longest: int) -> tuple[Chunk, ...]:
             start=start,
             end=end,
         )
-        for document in read_documents(folder, patterns)
-        for start, end in _spans(document.text, longest)
+        for document in read_documents(place)
+        for paragraph in _PARAGRAPH.finditer(document.text)
+        for start, end in _spans(document.text, *paragraph.span(), longest)
     )
 
 
-def _spans(text: str, longest: int) -> Iterator[tuple[int, int]]:
-    for paragraph in _PARAGRAPH.finditer(text):
-        if tokens(paragraph.group()) <= longest:
-            yield paragraph.start(), paragraph.end()
-        else:
-            yield from _cut(text, paragraph.start(), paragraph.end(), longest)
-
-
-def _cut(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Whole sentences, as many as fit; a sentence longer than that stays whole."""
+def _spans(
+    text: str, start: int, end: int, longest: int, cuts: Sequence[re.Pattern[str]] = _CUTS
+) -> Iterator[tuple[int, int]]:
+    """The whole where it fits; else its parts, as many together as fit, too long ones cut again."""
+    if tokens(text[start:end]) <= longest or not cuts:
+        yield start, end
+        return
     first = last = start
-    for sentence in _SENTENCE.finditer(text, start, end):
-        if last > first and tokens(text[first : sentence.end()]) > longest:
+    for part in cuts[0].finditer(text, start, end):
+        if last > first and tokens(text[first : part.end()]) > longest:
             yield first, last
-            first = sentence.start()
-        last = sentence.end()
+            last = first
+        if last == first:
+            first = part.start()
+        last = part.end()
+        if tokens(text[first:last]) > longest:
+            yield from _spans(text, first, last, longest, cuts[1:])
+            first = last
     if last > first:
         yield first, last
 

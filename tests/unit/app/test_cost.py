@@ -9,7 +9,8 @@ import pytest
 
 from command_line import call
 from kamerton.app import cost
-from kamerton.app.checks import CHECK, check, figures, lines
+from kamerton.app.checks import check, figures, lines
+from kamerton.app.follow import CHECKED
 from kamerton.app.recipe import Recipe, resolve
 from kamerton.app.stages import Job
 from kamerton.develop import hub
@@ -118,7 +119,10 @@ def test_many_rows_are_told_by_some(
     assert some["sampled"] == 7 and (some["rows"], some["steps"]) == (20, whole["steps"])
     assert 0.7 < some["tokens"] / whole["tokens"] < 1.3
     counts = {"rows": {"rows": 20, "briefs": 0}, "declared": []}
-    told = lines(recipe(tmp_path, str(tiny)), {"adapters": {"r": counts | {"training": some}}})
+    told = lines(
+        recipe(tmp_path, str(tiny)),
+        {"adapters": {"r": counts | {"training": some, "language": []}}},
+    )
     assert "7 of 20 rows" in told[-1]
 
 
@@ -171,9 +175,9 @@ def test_plan_and_check_stage_say_the_same(
     (tmp_path / "out").mkdir()
     check(Job(recipe=made, folder=str(tmp_path), command="", stages={"check": "out"}))
     said = capsys.readouterr().err
-    for line in planned.splitlines()[-3:]:
+    for line in planned.splitlines()[-4:-1]:
         assert line in said
-    assert json.loads((tmp_path / "out" / CHECK).read_text())["adapters"]["r"]["training"]
+    assert json.loads((tmp_path / "out" / CHECKED).read_text())["adapters"]["r"]["training"]
 
 
 @pytest.mark.parametrize("action", ["mask", "drop", "keep"])
@@ -191,5 +195,5 @@ def test_personal_data_is_shown_in_the_plan_and_kept_nowhere(
     assert {"mask": "masked", "drop": "dropped", "keep": "stays"}[action] in planned
     (tmp_path / "out").mkdir()
     check(Job(recipe=made, folder=str(tmp_path), command="", stages={"check": "out"}))
-    kept = (tmp_path / "out" / CHECK).read_text() + capsys.readouterr().err
+    kept = (tmp_path / "out" / CHECKED).read_text() + capsys.readouterr().err
     assert "answer: 1 × email\n" in kept and "me@example.com" not in kept

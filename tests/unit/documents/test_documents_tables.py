@@ -226,7 +226,7 @@ GOOD = '{"a": 1}\n'
             ":200002",
         ),
         ("a.csv", "a,b\nя,1\nя".encode("utf-16")[:-1], "damaged", ":3"),
-        ("a.xlsx", "", "no_table", ""),
+        ("a.xls", "", "no_table", ""),
         ("parquet.gz", "", "no_table", ""),
     ],
 )

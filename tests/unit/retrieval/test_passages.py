@@ -25,3 +25,24 @@ def test_documents_of_old_charsets_are_read_and_broken_ones_named(tmp_path: Path
     with pytest.raises(InputError) as caught:
         read_passages(tmp_path, 40)
     assert caught.value.key == "documents.damaged" and "a.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Дуб\t1902\n" * 30, 3),
+        ("Head\tYear\n" + "\n".join(f"Chest {n}\t{1700 + n}" for n in range(20)), 3),
+        ("word " * 95, 4),
+        ("One sentence. " * 12, 2),
+        ("Heading\nOne sentence of five words. " + "row\tcell\n" * 40, 4),
+        ("x" * 5000, 1),
+    ],
+)
+def test_what_is_no_sentence_is_cut_at_lines_and_then_at_words(
+    text: str, pieces: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text(text, "utf-8")
+    found = read_passages(tmp_path, longest=30)
+    assert len(found) == pieces and all(tokens(p.text) <= 30 for p in found)
+    assert " ".join(p.text for p in found) == " ".join(text.split())
+    assert all(" ".join(text[p.start : p.end].split()) == p.text for p in found)

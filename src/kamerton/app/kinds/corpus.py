@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kamerton.app.kinds.kind import DataKind, Figures, Named, Objective, no_adapter
+from kamerton.app.needs import Need, remote_source
 from kamerton.develop.settings import CorpusSettings
 from kamerton.formats.language import current, say
 from kamerton.formats.manifest import StageName
@@ -65,6 +66,15 @@ def _preview(data: CorpusSettings, home: Path) -> "list[Cost]":
     return preview(data, home)
 
 
+def _needs(data: CorpusSettings, _: Path, __: int) -> list[Need]:
+    from kamerton.develop.data.corpus.run import source_of
+    from kamerton.develop.data.sources.remote import STAND_IN
+
+    named = {"variable": STAND_IN, "folder": data.stand_in}
+    way = say("app.way_stand_in", **named) if data.stand_in else say("app.way_folder")
+    return remote_source(source_of(data), way)
+
+
 CORPUS = DataKind(
     stage=_stage,
     named=_named,
@@ -73,6 +83,7 @@ CORPUS = DataKind(
     lines=_lines,
     prepare=_prepare,
     compare=no_adapter,
+    needs=_needs,
     preview=_preview,
     shown=("card.html", "card.md", "card.json"),
 )

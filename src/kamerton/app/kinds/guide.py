@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kamerton.app.kinds.kind import DataKind, Figures, Folders, Named, Objective, no_adapter
+from kamerton.app.needs import Need, base_language, server
 from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import GuideSettings
 from kamerton.experiment.settings import ExperimentSettings
@@ -22,7 +23,7 @@ def _stage(name: StageName, data: GuideSettings, seed: int, home: Path, _: Objec
     from kamerton.develop.data.guide.run import sources
 
     chosen = {"data": data.model_dump(mode="json"), "seed": seed}
-    return Stage(name, (), chosen, tuple(sources(data, home)), version=4)
+    return Stage(name, (), chosen, tuple(sources(data, home)), version=5)
 
 
 def _named(data: GuideSettings) -> Iterator[Named]:
@@ -47,6 +48,7 @@ def _forecast(recipe: Recipe, name: str, part: Part, home: Path, leaks: bool) ->
         "answers": _answer_tokens(part.experiment, recipe.base, dataset.held_out),
         "design": asdict(design(part.experiment, dataset.held_out, name)),
         "training": asdict(training),
+        "language": base_language(recipe.base, (q.answer for q in dataset.held_out)),
     }
 
 
@@ -74,7 +76,7 @@ def _lines(counts: Figures) -> list[str]:
     if answers["longest"] >= answers["limit"]:
         raised = [say("app.check_cut", **answers)]
     claims = [claim(power) for power in counts["design"]["hypotheses"]]
-    return [say("app.check_rows", **counts["dataset"]), cost, *raised, *claims]
+    return [say("app.check_rows", **counts["dataset"]), *counts["language"], cost, *raised, *claims]
 
 
 def claim(power: Figures) -> str:
@@ -90,18 +92,28 @@ def _prepare(data: GuideSettings, home: Path, out: Path, seed: int, _: Objective
 
 
 def _compare(recipe: Recipe, name: str, part: Part, at: Folders, base_url: str) -> None:
+    from kamerton.develop import hub
     from kamerton.experiment.run import compare, read_questions
 
     fixed, slots = recipe.deterministic, recipe.slots
-    limit = _answer_tokens(part.experiment, recipe.base, read_questions(at.data))["limit"]
+    questions = read_questions(at.data)
+    limit = _answer_tokens(part.experiment, recipe.base, questions)["limit"]
+    unspoken = hub.unspoken(recipe.base, (question.answer for question in questions)) or ""
     compared = (part.experiment, name, at.data, base_url, at.compare)
-    compare(*compared, recipe.seed, fixed, slots, at.tune, limit)
+    compare(*compared, recipe.seed, fixed, slots, at.tune, limit, unspoken)
 
 
 def _examples(data: Path) -> list[str]:
     known = read_rows(data / "known.jsonl", Question)
     step = max(1, len(known) // _EXAMPLES)
     return [question.question for question in known[::step]][:_EXAMPLES]
+
+
+def _needs(data: GuideSettings, _: Path, __: int) -> list[Need]:
+    if data.embeddings is None:
+        return []
+    at = data.embeddings
+    return [server(at.base_url, at.model, at.api_key_env, "need_embeddings", {})]
 
 
 GUIDE = DataKind(
@@ -112,5 +124,6 @@ GUIDE = DataKind(
     lines=_lines,
     prepare=_prepare,
     compare=_compare,
+    needs=_needs,
     examples=_examples,
 )

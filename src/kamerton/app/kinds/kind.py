@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from kamerton.app.needs import Need
 from kamerton.app.recipe import Part, Recipe
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
@@ -56,6 +57,8 @@ class DataKind:
     """The work of the data stage: (settings, recipe's folder, outputs, seed, objective)."""
     compare: Callable[[Recipe, str, Part, Folders, str], None]
     """The work of the compare stage of an adapter, against the server at a base URL."""
+    needs: Callable[[Any, Path, int], list[Need]]
+    """What is needed from outside the recipe's folder: (settings, that folder, seed)."""
     shown: tuple[str, ...] = ()
     """Files of the data stage that the run's folder shows too."""
     preview: Callable[[Any, Path], "list[Cost]"] | None = None

@@ -1,5 +1,6 @@
 """Rows of any form: chats, prompts and completions, preferences; held out by chance or by file."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from kamerton.app.cost import cost
 from kamerton.app.kinds.kind import DataKind, Figures, Folders, Named, Objective
+from kamerton.app.needs import Need, rows_source, teacher
 from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import RowsSettings
+from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import current, say
 from kamerton.formats.manifest import StageName
 from kamerton.pipeline.graph import Stage
@@ -90,7 +93,7 @@ def _cost_lines(counts: Figures) -> list[str]:
     told = say("app.plan_training", **training, minutes=training["seconds"] / 60)
     sampled = training["sampled"] < training["read"]
     more = [say("app.plan_sampled", **training)] if sampled else []
-    return [told, say("app.plan_before_filters"), *more]
+    return [*counts["language"], told, say("app.plan_before_filters"), *more]
 
 
 def _prepare(data: RowsSettings, home: Path, out: Path, seed: int, objective: Objective) -> None:
@@ -100,10 +103,25 @@ def _prepare(data: RowsSettings, home: Path, out: Path, seed: int, objective: Ob
 
 
 def _compare(recipe: Recipe, name: str, part: Part, at: Folders, base_url: str) -> None:
+    from kamerton.develop import hub
     from kamerton.experiment.rows import compare_rows
 
+    unspoken = hub.unspoken(recipe.base, _held_out_answers(at.data)) or ""
     asked = (part.experiment, name, at.data, at.tune, base_url, at.compare)
-    compare_rows(*asked, recipe.seed, recipe.slots)
+    compare_rows(*asked, recipe.seed, recipe.slots, unspoken)
+
+
+def _held_out_answers(data: Path) -> Iterator[str]:
+    """Of chats and of rated rows alike, as the data stage wrote them."""
+    lines = read_text(data / "held_out.jsonl").split("\n")
+    for row in (json.loads(line) for line in lines if line):
+        said = row["messages"][-1]["content"] if "messages" in row else ""
+        yield said or row.get("chosen") or row.get("completion") or ""
+
+
+def _needs(data: RowsSettings, home: Path, seed: int) -> list[Need]:
+    needs = [need for source in data.sources for need in rows_source(source)]
+    return needs + (teacher(data.synth, home, seed) if data.synth else [])
 
 
 ROWS = DataKind(
@@ -114,5 +132,6 @@ ROWS = DataKind(
     lines=_lines,
     prepare=_prepare,
     compare=_compare,
+    needs=_needs,
     shown=("card.html", "card.md", "card.json"),
 )

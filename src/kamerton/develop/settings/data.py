@@ -62,9 +62,9 @@ class GuideSettings(Section):
     phrasings: Path | None = None
     """YAML file of question wordings for each kind of fact."""
     documents: Path | None = None
-    """Folder of .txt and .md files: the texts that retrieval searches."""
+    """Folder of texts that retrieval searches: .txt, .md, .html, .docx, .pdf, .xlsx."""
     questions: Path | None = None
-    """CSV or JSONL of questions with answers, where there is no catalogue."""
+    """Table of questions with answers (CSV, XLSX, JSONL), where there is no catalogue."""
     safety: Path | None = None
     """JSONL of questions that must be declined, with an example of a good refusal."""
     question_column: str = "question"
@@ -73,6 +73,10 @@ class GuideSettings(Section):
     """Column of the answer in `questions`."""
     group_column: str = "group"
     """Column that says what a question is about; absent: every row is its own group."""
+    key_column: str = "key"
+    """Column of what a right answer must contain; absent: taken from the answer."""
+    split_column: str = "split"
+    """Column that says train or test; absent: the last wordings of each fact are held out."""
     system: str = ""
     """System prompt of every chat, in training and in serving."""
     form: Literal["questions", "paragraphs"] = "questions"

@@ -38,7 +38,7 @@ def outcome(run: GuideRun) -> Outcome:
     """The verdict on the declared hypotheses."""
     return Outcome(
         headline=words.headline(run.summary),
-        verdict=words.verdict_sentence(run.summary),
+        verdict=" ".join([words.verdict_sentence(run.summary), *words.language(run.summary)]),
         harm=words.harm(run.summary),
         sets=held_out_sets(run),
         notes=notes(run),
@@ -63,7 +63,7 @@ def page(run: GuideRun) -> Page:
     return sections.compared_page(
         run,
         outcome(run),
-        leads=[" ".join(sentences)] if sentences else [],
+        leads=[*([" ".join(sentences)] if sentences else []), *words.language(run.summary)],
         evidence=[
             sections.compared(run, about, sets),
             *_hypotheses(run, declared),

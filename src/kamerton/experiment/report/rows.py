@@ -6,7 +6,7 @@ from typing import Any
 
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.metrics import RIGHT
-from kamerton.experiment.report import plot, rows_run, sections
+from kamerton.experiment.report import plot, rows_run, sections, words
 from kamerton.experiment.report.blocks import (
     Block,
     Claim,
@@ -30,7 +30,7 @@ def outcome(run: RowsRun) -> Outcome:
     """The verdict on what was declared, and on the form of the answers."""
     return Outcome(
         headline=rows_run.headline(run.summary),
-        verdict=rows_run.verdict_sentence(run),
+        verdict=" ".join([rows_run.verdict_sentence(run), *words.language(run.summary)]),
         harm=rows_run.harm(run.summary),
         sets=held_out_sets(run),
         notes=notes(run),
@@ -52,6 +52,7 @@ def page(run: RowsRun) -> Page:
         leads=[
             *(capital(figures_of(c, run.summary)) + "." for c in [*loss, *choices]),
             *(f"{sentence}." for sentence in rows_run.side_effects(run)),
+            *words.language(run.summary),
         ],
         evidence=[
             sections.compared(run, about, sets, whole),

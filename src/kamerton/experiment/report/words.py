@@ -105,6 +105,12 @@ def verdict_sentence(summary: Summary) -> str:
     return capital("; ".join(clauses) or text("nothing_compared")) + "."
 
 
+def language(summary: Summary) -> list[str]:
+    """That the base does not speak the language of the texts, where it does not."""
+    code = summary.unspoken
+    return [text("unspoken", language=text(f"language_{code}"))] if code else []
+
+
 def harm(summary: Summary) -> list[str]:
     """One sentence for everything that is proved worse, in either family."""
     worse = (c for c in summary.comparisons if c.verdict == "worse")

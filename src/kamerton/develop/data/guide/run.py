@@ -16,6 +16,7 @@ from kamerton.develop.data.guide.split import Plan, split
 from kamerton.develop.data.leaks.check import INDEX, Report, check, merged
 from kamerton.develop.settings import GuideSettings
 from kamerton.develop.settings.data import EmbeddingsSettings
+from kamerton.documents.files import visible
 from kamerton.formats.chat import ChatRow, chat
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import insist_unique, write_rows, write_text
@@ -31,8 +32,9 @@ def sources(settings: GuideSettings, folder: Path) -> list[Path]:
     named = [settings.catalogue, settings.phrasings, settings.questions, settings.safety]
     files = [folder / path for path in named if path]
     if settings.documents:
-        documents = (folder / settings.documents).rglob("*")
-        files += sorted(p for p in documents if p.suffix.lower() in index.SUFFIXES)
+        place = folder / settings.documents
+        names = visible(place) if place.is_dir() else []
+        files += [place / name for name in names] or [place]
     return files
 
 

@@ -42,7 +42,7 @@ def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
     said = any(line.split for line in lines)
     for line in lines:
         if said and line.split not in SPLITS:
-            values = {"column": "split", "value": line.split, "known": ", ".join(SPLITS)}
+            values = {"column": settings.split_column, "value": line.split, "known": ", ".join(SPLITS)}
             raise InputError("develop.bad_split", where=line.where, **values)
         facts[line.group, " ".join(words(line.answer))].append(line)
     return tuple(_fact(lines, settings.test_phrasings) for lines in facts.values())
@@ -99,16 +99,16 @@ def _lines(path: Path, settings: GuideSettings) -> Iterator[_Line]:
         question = _column(row, settings.question_column, where)
         answer = _column(row, settings.answer_column, where)
         group = _text(row, settings.group_column, where) or f"{path.stem}-{number}"
-        split = _text(row, "split", where)
+        split = _text(row, settings.split_column, where)
         split = split.casefold() if split.casefold() in SPLITS else split
-        yield _Line(question, answer, group, _keys(row, where), split, where)
+        yield _Line(question, answer, group, _keys(row, settings.key_column, where), split, where)
 
 
-def _keys(row: Row, where: str) -> tuple[str, ...]:
+def _keys(row: Row, name: str, where: str) -> tuple[str, ...]:
     """The items of a key: a list, or a text with semicolons between them."""
-    if isinstance(items := row.get("key"), list):
-        return tuple(whole_text(item, "key", where).strip() for item in items)
-    return tuple(item for item in re.split(r"\s*;\s*", _text(row, "key", where)) if item)
+    if isinstance(items := row.get(name), list):
+        return tuple(whole_text(item, name, where).strip() for item in items)
+    return tuple(item for item in re.split(r"\s*;\s*", _text(row, name, where)) if item)
 
 
 def _column(row: Row, name: str, where: str) -> str:

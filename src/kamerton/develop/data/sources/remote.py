@@ -153,6 +153,18 @@ def stand_in(name: str) -> str:
     return str(Path(folder) / name) if folder and name else ""
 
 
+def is_fetched(source: str, cache: Path) -> bool:
+    """Whether `fetch` would find the source in `cache`, as it was when it was fetched."""
+    return _cached(_place(source, cache)[0])
+
+
+def _place(source: str, cache: Path) -> tuple[Path, Commit | None]:
+    """Where a source lies in the cache, and of a repository the commit."""
+    commit = parse_git(source) if is_git(source) else None
+    key, name = (commit.key, commit.name) if commit else (source, _name(source))
+    return cache / hashed(key.encode()).hexdigest()[:16] / name, commit
+
+
 def fetch(source: str, cache: Path) -> Path:
     """The file of a URL, or the folder of `git+https://host/owner/name@commit#folder`.
 
@@ -160,18 +172,16 @@ def fetch(source: str, cache: Path) -> Path:
     its hash and needs no network; content that has changed is fetched again, and a note says so.
     InputError: no answer, an error of the host, a file over `SIZE_LIMIT`, a branch for a commit.
     """
-    commit = parse_git(source) if is_git(source) else None
-    key, name = (commit.key, commit.name) if commit else (source, _name(source))
-    place = cache / hashed(key.encode()).hexdigest()[:16] / name
+    place, commit = _place(source, cache)
     if not _cached(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".fetch-") as temporary:
-            fresh = Path(temporary) / name
+            fresh = Path(temporary) / place.name
             if commit:
                 checkout(commit, fresh)
             else:
                 _download(source, fresh)
-            _keep(fresh, place, key)
+            _keep(fresh, place, commit.key if commit else source)
     return _inside(commit, place) if commit else place
 
 
