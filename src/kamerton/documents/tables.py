@@ -107,10 +107,10 @@ def _piped(path: Path) -> Iterator[Placed]:
 
 
 def _kind_of(head: bytes) -> str:
-    """The suffix of a table that begins so: an object, a list, Parquet's mark, else CSV."""
-    kinds = {b"{": ".jsonl", b"[": ".json"}
+    """The suffix of a table that begins so: an object, a list, Parquet's or a zip's mark, else CSV."""
+    marks = {b"{": ".jsonl", b"[": ".json", b"PAR1": ".parquet", b"PK\3\4": ".xlsx"}
     first = head.removeprefix(codecs.BOM_UTF8).lstrip()
-    return ".parquet" if first.startswith(b"PAR1") else kinds.get(first[:1], ".csv")
+    return next((kind for mark, kind in marks.items() if first.startswith(mark)), ".csv")
 
 
 def kind(path: Path) -> str:

@@ -42,8 +42,9 @@ def read(path: Path, settings: GuideSettings) -> tuple[Fact, ...]:
     said = any(line.split for line in lines)
     for line in lines:
         if said and line.split not in SPLITS:
-            values = {"column": settings.split_column, "value": line.split, "known": ", ".join(SPLITS)}
-            raise InputError("develop.bad_split", where=line.where, **values)
+            values = {"column": settings.split_column, "value": line.split}
+            known = ", ".join(SPLITS)
+            raise InputError("develop.bad_split", where=line.where, known=known, **values)
         facts[line.group, " ".join(words(line.answer))].append(line)
     return tuple(_fact(lines, settings.test_phrasings) for lines in facts.values())
 
