@@ -107,7 +107,7 @@ def _piped(path: Path) -> Iterator[Placed]:
 
 
 def _kind_of(head: bytes) -> str:
-    """The suffix of a table that begins so: an object, a list, Parquet's or a zip's mark, else CSV."""
+    """The suffix of a table that begins so: by its first letter or mark, else CSV."""
     marks = {b"{": ".jsonl", b"[": ".json", b"PAR1": ".parquet", b"PK\3\4": ".xlsx"}
     first = head.removeprefix(codecs.BOM_UTF8).lstrip()
     return next((kind for mark, kind in marks.items() if first.startswith(mark)), ".csv")
