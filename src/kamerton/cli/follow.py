@@ -7,13 +7,12 @@ import time
 import typer
 
 from kamerton.app.follow import Condition, Update, Work, follow
-from kamerton.cli.words import print_json, table
+from kamerton.cli.words import print_json
 from kamerton.formats.events import Event, read_events
 from kamerton.formats.language import say
-from kamerton.pipeline.graph import state_of
-
-_PLAIN_SECONDS = 10.0
-"""Where nothing is redrawn, a line of progress comes at most this often."""
+from kamerton.formats.progress import LOG_SECONDS
+from kamerton.formats.table import aligned
+from kamerton.pipeline.graph import state_of, state_words
 
 
 def show_work(work: Work, as_json: bool) -> Condition:
@@ -35,7 +34,7 @@ def show_work(work: Work, as_json: bool) -> Condition:
 
 def print_states(work: Work, as_json: bool) -> None:
     """The stages of a run that is not finished: how far each has come."""
-    states = {str(name): str(state_of(folder)) for name, folder in work.stages.items()}
+    states = {str(name): state_of(folder) for name, folder in work.stages.items()}
     last = {str(name): _last_progress(read_events(f)[0]) for name, f in work.stages.items()}
     if as_json:
         progress = {name: event.tree() for name, event in last.items() if event}
@@ -46,8 +45,8 @@ def print_states(work: Work, as_json: bool) -> None:
     typer.echo(say("cli.work_begun", at=begun, base=work.base or "-"))
     if work.left is not None:
         typer.echo(say("cli.work_left_in_all", left=_clock(work.left)))
-    told = {name: progress_line(name, event) if event else "" for name, event in last.items()}
-    typer.echo(table([(name, state, told[name]) for name, state in states.items()]))
+    lines = {name: progress_line(name, event) if event else "" for name, event in last.items()}
+    typer.echo(aligned([(name, state_words(state), lines[name]) for name, state in states.items()]))
 
 
 def progress_line(stage: str, event: Event) -> str:
@@ -106,7 +105,7 @@ class _Lines:
             typer.echo("")
 
     def _progress(self, last: bool) -> None:
-        due = time.monotonic() - self._last >= _PLAIN_SECONDS
+        due = time.monotonic() - self._last >= LOG_SECONDS
         if self._waiting is None or not (self._redraws or due or last):
             return
         text = progress_line(self._waiting.stage, self._waiting.event)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.words import table
 from kamerton.formats.language import say
+from kamerton.formats.table import aligned
 
 if TYPE_CHECKING:
     from kamerton.develop.data.guide.catalogue import Fact
@@ -53,4 +53,4 @@ def _keys(derived: "Sequence[Fact]") -> list[str]:
     rows = [(fact.answer, "; ".join(fact.key) or say("cli.init_whole")) for fact in shown]
     more = len(derived) - len(shown)
     rest = [say("cli.init_more", count=more)] if more else []
-    return [say("cli.init_keys"), table([head, *rows]), *rest]
+    return [say("cli.init_keys"), aligned([head, *rows]), *rest]

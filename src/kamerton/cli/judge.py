@@ -35,11 +35,11 @@ def judge(
     given = _given(model, criterion, trust, leaves_machine)
     asked = judging(run, against, held_out or [], count, given, tuple(sets or ()))
     outlook = asked.outlook()
-    told = sentences(outlook, asked.settings)
+    plan = sentences(outlook, asked.settings)
     if dry_run:
-        print_json(vars(outlook)) if as_json else typer.echo("\n".join(told))
+        print_json(vars(outlook)) if as_json else typer.echo("\n".join(plan))
         return
-    note("\n".join(told))
+    note("\n".join(plan))
     why, report = asked.ask()
     tell_again(asked.place, why, report, of_judge(report), FILE, as_json)
 

@@ -1,7 +1,7 @@
 """The command `kamerton`: its commands, its language, and how errors end."""
 
 import sys
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -23,11 +23,31 @@ from kamerton.cli import (
     sandbox,
     serve,
 )
-from kamerton.cli.words import SUBCOMMANDS, language_of, translate, without_language
+from kamerton.cli.help import SUBCOMMANDS, complaint, translate
+from kamerton.cli.words import language_of, without_language
 from kamerton.formats.errors import InputError
 from kamerton.formats.language import choose, say
+from kamerton.formats.progress import calm_libraries
 
 INTERRUPTED = 130
+_COMMANDS: dict[str, dict[str, Any]] = {
+    "start": {"init": init.init, "doctor": doctor.doctor, "recipe": recipe.app, "data": data.app},
+    "run": {"run": run.run, "runs": runs.app, "serve": serve.serve, "push": push.push},
+    "verdict": {
+        "compare": board.compare,
+        "leaderboard": board.leaderboard,
+        "gate": gate.gate,
+        "judge": judge.judge,
+        "rating": rating.app,
+    },
+    "score": {
+        "eval": evaluate.evaluate,
+        "grade": grade.grade,
+        "sandbox": sandbox.app,
+        "selfcheck": doctor.selfcheck,
+    },
+}
+"""The commands, in the groups of the help."""
 
 
 def _show_version(value: bool) -> None:
@@ -50,24 +70,14 @@ def build() -> typer.Typer:
     """The Typer application with all commands; its helps are keys until `translate`."""
     app = typer.Typer(help="cli.help", no_args_is_help=True, **SUBCOMMANDS)
     app.callback()(_options)
-    app.command("run", help="cli.help_run")(run.run)
-    app.command("serve", help="cli.help_serve")(serve.serve)
-    app.command("push", help="cli.help_push")(push.push)
-    app.command("judge", help="cli.help_judge")(judge.judge)
-    app.command("gate", help="cli.help_gate")(gate.gate)
-    app.command("compare", help="cli.help_compare")(board.compare)
-    app.command("leaderboard", help="cli.help_leaderboard")(board.leaderboard)
-    app.command("eval", help="cli.help_eval")(evaluate.evaluate)
-    app.command("grade", help="cli.help_grade")(grade.grade)
-    app.command("selfcheck", help="cli.help_selfcheck")(doctor.selfcheck)
-    app.command("init", help="cli.help_init")(init.init)
-    app.command("doctor", help="cli.help_doctor")(doctor.doctor)
+    for group, commands in _COMMANDS.items():
+        panel: Any = {"rich_help_panel": f"cli.group_{group}"}
+        for name, does in commands.items():
+            if isinstance(does, typer.Typer):
+                app.add_typer(does, name=name, help=f"cli.help_{name}", **panel)
+            else:
+                app.command(name, help=f"cli.help_{name}", **panel)(does)
     app.command("stage", help="cli.help_stage", hidden=True)(run.stage)
-    app.add_typer(recipe.app, name="recipe", help="cli.help_recipe")
-    app.add_typer(runs.app, name="runs", help="cli.help_runs")
-    app.add_typer(data.app, name="data", help="cli.help_data")
-    app.add_typer(rating.app, name="rating", help="cli.help_rating")
-    app.add_typer(sandbox.app, name="sandbox", help="cli.help_sandbox")
     return app
 
 
@@ -81,6 +91,7 @@ def _guarded(arguments: list[str]) -> int:
     """The exit code: 2 for what the user can mend, 130 for Ctrl-C, a stage's own for a stage."""
     from kamerton.pipeline.child import StageFailed
 
+    calm_libraries()
     try:
         choose(language_of(arguments))
         return run_command(without_language(arguments))
@@ -121,7 +132,7 @@ def run_command(arguments: list[str]) -> int:
     try:
         return int(command.main(args=arguments, prog_name="kamerton", standalone_mode=False) or 0)
     except typer.TyperException as error:
-        cast(Any, error).show()
+        _complain(complaint(error))
         return int(getattr(error, "exit_code", 2))
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kamerton.cli.words import SUBCOMMANDS, print_json, tell_again
+from kamerton.cli.help import SUBCOMMANDS
+from kamerton.cli.words import print_json, tell_again
 from kamerton.formats.language import say
 from kamerton.formats.serving import BASE
 

@@ -2,13 +2,16 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kamerton.cli.words import SUBCOMMANDS, print_json, table
+from kamerton.cli.help import SUBCOMMANDS
+from kamerton.cli.words import print_json
 from kamerton.formats.errors import InputError
+from kamerton.formats.language import current
 from kamerton.formats.recipe import dump_yaml, read_yaml
+from kamerton.formats.table import aligned
 
 app = typer.Typer(no_args_is_help=True, **SUBCOMMANDS)
 
@@ -18,20 +21,24 @@ def ls(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = F
     """Print the shipped recipes and their presets."""
     from kamerton.app.recipe import shipped
 
-    found = [(path, read_yaml(path)) for path in shipped()]
-    rows = [
+    recipes = [(path, read_yaml(path)) for path in shipped()]
+    rows: list[dict[str, Any]] = [
         {
             "name": path.parent.name,
-            "about": tree.get("about", ""),
+            "about": _about(tree.get("about", "")),
             "presets": list(tree.get("presets") or {}),
             "file": str(path),
         }
-        for path, tree in found
+        for path, tree in recipes
     ]
     if as_json:
         print_json(rows)
     elif rows:
-        typer.echo(table([(r["name"], ", ".join(r["presets"]), r["about"]) for r in rows]))
+        typer.echo(aligned([(r["name"], ", ".join(r["presets"]), r["about"]) for r in rows]))
+
+
+def _about(text: str | dict[str, str]) -> str:
+    return text if isinstance(text, str) else text[current()]
 
 
 @app.command("show", help="cli.help_recipe_show")

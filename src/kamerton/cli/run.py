@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.words import print_json, table
+from kamerton.cli.words import print_json
 from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import say
 from kamerton.formats.pretraining import PRETRAINING
 from kamerton.formats.progress import note
 from kamerton.formats.scores import SUMMARY
+from kamerton.formats.table import aligned
 from kamerton.pipeline.folder import read_run
-from kamerton.pipeline.graph import select
+from kamerton.pipeline.graph import select, state_words
 
 if TYPE_CHECKING:
     from kamerton.app.run import Made, Plan
@@ -128,9 +129,15 @@ def _show_plan(planned: "Plan", as_json: bool) -> None:
     if as_json:
         print_json({"recipe": tree, "origins": origins, "stages": states} | counts)
         return
-    rows = [(name, str(value_at(tree, name)), origin) for name, origin in origins.items()]
-    typer.echo(table([row for row in rows if not row[0].startswith("presets")]))
+    rows = [(name, str(value_at(tree, name)), _origin(text)) for name, text in origins.items()]
+    typer.echo(aligned([row for row in rows if not row[0].startswith("presets")]))
     typer.echo("")
     of = planned.stages
-    typer.echo(table([(item.name, states[item.name], str(item.folder)) for item in of]))
+    typer.echo(aligned([(item.name, state_words(item.state), str(item.folder)) for item in of]))
     typer.echo("\n" + "\n".join(told))
+
+
+def _origin(text: str) -> str:
+    """Where a value comes from: the recipe, a preset of it, or `--set`."""
+    kind, _, name = text.partition(" ")
+    return text if kind == "--set" else say(f"cli.origin_{kind}", name=name)

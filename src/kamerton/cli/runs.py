@@ -10,12 +10,15 @@ import typer
 from kamerton.app.follow import find_work
 from kamerton.app.listing import Listed, finished, listed
 from kamerton.cli.follow import print_states, show_work
-from kamerton.cli.words import SUBCOMMANDS, print_json, table
+from kamerton.cli.help import SUBCOMMANDS
+from kamerton.cli.words import print_json
 from kamerton.formats import manifest
 from kamerton.formats.events import read_events
 from kamerton.formats.jsonl import read_text
-from kamerton.formats.language import say
+from kamerton.formats.language import label, say
 from kamerton.formats.progress import note
+from kamerton.formats.scores import verdict_code
+from kamerton.formats.table import aligned
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.working import forget_stopped
 
@@ -30,7 +33,7 @@ def ls(as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = F
         print_json([run.tree() for run in runs])
     elif runs:
         head = tuple(say("cli.runs_columns").split("|"))
-        typer.echo(table([head, *(_line(run) for run in runs)]))
+        typer.echo(aligned([head, *(_line(run) for run in runs)]))
 
 
 def _line(run: Listed) -> tuple[str, ...]:
@@ -50,7 +53,15 @@ def _outcome(run: Listed) -> str:
         return f"{state}: {begun[-1]}" if begun else state
     if not run.claims:
         return say("cli.claims_none")
-    return ", ".join(f"{name}: {verdict}" for name, verdict in run.verdicts.items()) or "-"
+    return _spoken(run.verdicts) or "-"
+
+
+def _spoken(verdicts: dict[str, str]) -> str:
+    """Hypotheses with their verdicts, in the language in force."""
+    return ", ".join(
+        f"{label('experiment', 'hypothesis', name)}: {say(f'experiment.verdict_{code}')}"
+        for name, code in ((name, verdict_code(verdict)) for name, verdict in verdicts.items())
+    )
 
 
 @app.command("show", help="cli.help_runs_show")
@@ -72,18 +83,22 @@ def show(
         return
     place = folders.resolve_run(run)
     record, about = folders.read_run(place), finished(place)
-    found = {name: manifest.read(record.stage(place, name)) for name in record.stages}
+    manifests = {name: manifest.read(record.stage(place, name)) for name in record.stages}
     if as_json:
-        trees = {name: m.model_dump() for name, m in found.items() if m}
+        trees = {name: m.model_dump() for name, m in manifests.items() if m}
         print_json(record.model_dump() | about.tree() | {"manifests": trees})
         return
     head = say("cli.runs_columns").split("|")
     made = shlex.join(["kamerton", "run", record.recipe_file, *record.options])
-    typer.echo(table([*zip(head, _line(about), strict=True), (say("cli.made_by"), made)]) + "\n")
-    rows = [(name, m.hash, f"{m.seconds:.0f} s") for name, m in found.items() if m]
-    typer.echo(table(rows))
+    typer.echo(aligned([*zip(head, _line(about), strict=True), (say("cli.made_by"), made)]) + "\n")
+    rows = [
+        (name, m.hash, say("cli.seconds", seconds=round(m.seconds)))
+        for name, m in manifests.items()
+        if m
+    ]
+    typer.echo(aligned(rows))
     for name, digest in sorted(
-        {k: v for m in found.values() if m for k, v in m.sources.items()}.items()
+        {k: v for m in manifests.values() if m for k, v in m.sources.items()}.items()
     ):
         typer.echo(f"{digest[:12]}  {name}")
 
@@ -95,7 +110,7 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="cli.opt_json")] = False,
 ) -> None:
     """Print what differs between two runs."""
-    sides = [_told(folders.resolve_run(name)) for name in (one, other)]
+    sides = [_figures(folders.resolve_run(name)) for name in (one, other)]
     names = dict.fromkeys(name for side in sides for name in side)
     rows = {name: [side.get(name) for side in sides] for name in names}
     different = {name: pair for name, pair in rows.items() if pair[0] != pair[1]}
@@ -103,20 +118,20 @@ def diff(
         print_json(different)
     elif different:
         lines = [(name, *("-" if v is None else v for v in of)) for name, of in different.items()]
-        typer.echo(table([("", one, other), *lines]))
+        typer.echo(aligned([("", one, other), *lines]))
     else:
         typer.echo(say("cli.runs_same"))
 
 
-def _told(place: Path) -> dict[str, str]:
+def _figures(place: Path) -> dict[str, str]:
     """Settings, last figures and stage hashes of a run, by name."""
     from kamerton.experiment.track import figures, leaves
 
     record = folders.read_run(place)
     stages = {name: record.stage(place, name) for name in record.stages}
-    found = {f"stage.{name}": folder.name for name, folder in stages.items()}
+    hashes = {f"stage.{name}": folder.name for name, folder in stages.items()}
     settings = json.loads(read_text(place / folders.RECIPE))
-    return dict(leaves(settings)) | {n: f"{value:.6g}" for n, value, _ in figures(stages)} | found
+    return dict(leaves(settings)) | {n: f"{value:.6g}" for n, value, _ in figures(stages)} | hashes
 
 
 @app.command("gc", help="cli.help_runs_gc")

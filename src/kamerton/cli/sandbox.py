@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kamerton.cli.words import SUBCOMMANDS, print_json, without_controls
+from kamerton.cli.help import SUBCOMMANDS
+from kamerton.cli.words import print_json, without_controls
 from kamerton.formats.language import say
 from kamerton.formats.progress import note
 

@@ -1,11 +1,7 @@
-"""What commands print: helps in the user's language, data, and what was found out about a run."""
+"""What commands share: `--lang`, JSON on stdout, and what was found out about a run."""
 
 import json
 import re
-from collections.abc import Sequence
-from itertools import zip_longest
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -20,15 +16,6 @@ if TYPE_CHECKING:
     from kamerton.app.runs import Place
     from kamerton.experiment.report.feedback import Feedback
 
-_NARROWEST = 8
-"""Characters that a column keeps, however narrow the terminal is."""
-SUBCOMMANDS: dict[str, Any] = {
-    "rich_markup_mode": None,
-    "pretty_exceptions_enable": False,
-    "add_completion": True,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
-}
-"""Plain help: it starts faster, and logs and pipes stay readable."""
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\r(?!\n)")
 
 
@@ -59,21 +46,6 @@ def _checked(language: str) -> str:
     return language
 
 
-def translate(command: Any) -> None:
-    """Put texts in the place of the `cli.…` keys of a command and all below it."""
-    command.help = _text(command.help)
-    command.short_help = _text(command.short_help)
-    for parameter in command.params:
-        if hasattr(parameter, "help"):
-            parameter.help = _text(parameter.help)
-    for below in getattr(command, "commands", {}).values():
-        translate(below)
-
-
-def _text(help_text: str | None) -> str | None:
-    return say(help_text) if help_text and help_text.startswith("cli.") else help_text
-
-
 def without_controls(text: str) -> str:
     r"""Text of an unknown program or model for a terminal: control characters come as `\u001b`.
 
@@ -87,23 +59,6 @@ def print_json(data: Any) -> None:
     """One JSON document on stdout."""
     text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
     typer.echo(without_controls(text))
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows as columns of plain text, the last one unpadded.
-
-    On a terminal, or where COLUMNS is set, the widest columns are wrapped until all fit.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    room = get_terminal_size((0, 0)).columns - 2 * (len(widths) - 1)
-    while 0 < room < sum(widths) and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
-    lines = []
-    for row in rows:
-        cells = [wrap(cell, max(width, 1)) for cell, width in zip(row, widths, strict=True)]
-        for parts in zip_longest(*cells, fillvalue=""):
-            lines.append("  ".join(p.ljust(w) for p, w in zip(parts, widths, strict=True)).rstrip())
-    return "\n".join(lines)
 
 
 def tell_again(

@@ -204,10 +204,10 @@ def comparisons(
     return measures.comparisons(there, settings, seed, claims_verdict, on)
 
 
-def interval_of(found: Sequence[Cell], arm: str, held_out: HeldOut, criterion: str) -> Interval:
+def interval_of(of: Sequence[Cell], arm: str, held_out: HeldOut, criterion: str) -> Interval:
     """Score of one arm on one criterion of one held-out set."""
     return next(
         cell.score
-        for cell in found
+        for cell in of
         if (cell.arm, cell.held_out, cell.criterion) == (arm, held_out, criterion)
     )

@@ -57,8 +57,8 @@ class Finished:
     def primary_sets(self) -> list[str]:
         """Held-out sets of the primary hypotheses about this arm, else of all of them."""
         declared = [c for c in self.summary.comparisons if c.family == "primary"]
-        own = [c for c in declared if c.arm == self.arm] or declared
-        sets: list[str] = list(dict.fromkeys(c.held_out for c in own))
+        of_arm = [c for c in declared if c.arm == self.arm] or declared
+        sets: list[str] = list(dict.fromkeys(c.held_out for c in of_arm))
         return sets or ["rows" if self.nats else "known"]
 
     def scores(self, criterion: str, held_out: str, arm: str = "") -> Scores:
@@ -75,8 +75,8 @@ class Finished:
         """The answers of one arm, this one's where none is named; InputError for an unknown one."""
         wanted = arm or self.arm
         if wanted not in self.summary.arms:
-            known = ", ".join(self.summary.arms)
-            raise InputError("experiment.run_lacks_arm", where=self.label, arm=wanted, known=known)
+            arms = ", ".join(self.summary.arms)
+            raise InputError("experiment.run_lacks_arm", where=self.label, arm=wanted, known=arms)
         return [sample for sample in self.samples if sample.arm == wanted]
 
 
@@ -94,17 +94,17 @@ def read_finished(
     leaks of the training set are found and read again. InputError where the run compared nothing,
     or has no such arm.
     """
-    summary, samples = folder / f"{prefix}{SUMMARY}", folder / f"{prefix}{SAMPLES}"
-    if not summary.is_file() or not samples.is_file():
+    figures, samples = folder / f"{prefix}{SUMMARY}", folder / f"{prefix}{SAMPLES}"
+    if not figures.is_file() or not samples.is_file():
         raise InputError("experiment.run_compared_nothing", where=label)
-    told = read_model(summary, Summary)
+    summary = read_model(figures, Summary)
     # A comparison of losses alone asked nothing.
     rows = read_rows(samples, Sample) if samples.stat().st_size else []
     insist_unique(((s.arm, s.question_id) for s in rows), str(samples))
     unfit = lineage.of_training(tune) if tune else ""
-    found = Finished(label, arm, rows, told, settings, told.seed, _nats(tune), unfit)
-    found.of()
-    return found
+    run = Finished(label, arm, rows, summary, settings, summary.seed, _nats(tune), unfit)
+    run.of()
+    return run
 
 
 def _nats(tune: Path | None) -> Nats | None:
@@ -159,18 +159,18 @@ def insist_same_questions(one: Finished, other: Finished, arm: str = "", against
 
 def asked_of(run: Finished) -> str:
     """A digest of all that was asked: the same for two runs whose scores are pairs."""
-    found = sorted((*key, *rest) for key, rest in _asked(run.of(), run.nats).items())
-    return digest(*(part for row in found for part in row))
+    asked = sorted((*key, *rest) for key, rest in _asked(run.of(), run.nats).items())
+    return digest(*(part for row in asked for part in row))
 
 
 def _asked(samples: Sequence[Sample], nats: Nats | None) -> dict[tuple[str, str], tuple[str, ...]]:
     """(held-out set, id) to what was asked; of likelihoods the group, as they keep no text."""
-    kept = nats.after if nats else {}
-    found: dict[tuple[str, str], tuple[str, ...]] = {
-        ("log-likelihood", key): (group,) for key, (_, group) in kept.items()
+    rows = nats.after if nats else {}
+    asked: dict[tuple[str, str], tuple[str, ...]] = {
+        ("log-likelihood", key): (group,) for key, (_, group) in rows.items()
     }
-    found |= {(s.held_out, s.question_id): (s.question, s.reference, s.group) for s in samples}
-    return found
+    asked |= {(s.held_out, s.question_id): (s.question, s.reference, s.group) for s in samples}
+    return asked
 
 
 def why_no_claim(runs: Sequence[Finished]) -> str:
@@ -179,7 +179,7 @@ def why_no_claim(runs: Sequence[Finished]) -> str:
     A leak in either of two runs makes their difference unfit for a verdict, whether its comparison
     found it or `leaks.json` tells of it now.
     """
-    found = (
+    reasons = (
         r.unfit or ("" if r.summary.claims_verdict else r.summary.why_no_verdict) for r in runs
     )
-    return next((why for why in found if why), "")
+    return next((why for why in reasons if why), "")

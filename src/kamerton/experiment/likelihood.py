@@ -119,7 +119,7 @@ def _of_nats(
         bounds=(-widest, 0.0),
         widest=widest,
         margin=settings.loss_margin,
-        known=by_definition,
+        exact=by_definition,
     )
 
 

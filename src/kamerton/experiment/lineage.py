@@ -2,7 +2,7 @@
 
 A training names its dataset (`parents` of its manifest), a dataset has `leaks.json`, and a training
 that continues from an adapter (`start_from`) has that adapter's dataset behind it as well. Without
-a leak report on the questions that were asked there is no verdict (issue 5, part 6).
+a leak report on the questions that were asked there is no verdict.
 """
 
 import json
@@ -71,8 +71,7 @@ def of_comparison(data: Path, tune: Path | None, arms: Sequence[str], name: str)
 
     `data` and `tune` are the outputs of the stages that made the adapter `name`.
     """
-    own = of_dataset(data) or (of_start(tune, data) if tune else "")
-    return of_others(arms, name) or own
+    return of_others(arms, name) or of_dataset(data) or (of_start(tune, data) if tune else "")
 
 
 def of_others(arms: Sequence[str], name: str) -> str:
@@ -88,9 +87,9 @@ def silenced(summary: Summary, why: str) -> Summary:
     """The summary without verdicts where there is a reason; figures stay. As it is without one."""
     if not why:
         return summary
-    kept = [one.model_copy(update={"verdict": UNPROVED}) for one in summary.comparisons]
-    told = {"claims_verdict": False, "why_no_verdict": why, "comparisons": kept}
-    return summary.model_copy(update=told)
+    unproved = [one.model_copy(update={"verdict": UNPROVED}) for one in summary.comparisons]
+    withheld = {"claims_verdict": False, "why_no_verdict": why, "comparisons": unproved}
+    return summary.model_copy(update=withheld)
 
 
 def _dataset_of(tune: Path) -> Path | None:

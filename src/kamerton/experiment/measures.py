@@ -46,7 +46,7 @@ class Measure:
     """Largest difference that is possible: what one group alone can show."""
     margin: float
     """Differences whose whole interval is below this are called equivalent."""
-    known: bool = False
+    exact: bool = False
     """Whether the scores before training are what they are by definition, and not measured."""
     right: float | None = None
     """Score from which an answer counts as right; None: any gain counts as better."""
@@ -184,7 +184,7 @@ def cells(
         )
         for measure in measures
         for name, scores, exact in (
-            (against, measure.against, measure.known),
+            (against, measure.against, measure.exact),
             (arm, measure.arm, False),
         )
     ]

@@ -50,8 +50,8 @@ def compare_rows(
     if settings.hypotheses:
         raise InputError("experiment.rows_hypotheses", where="experiment.hypotheses")
     asked = prompts(settings, data, seed)
-    known = likelihood.measures(likelihood.losses(tune), likelihood.choices(tune), settings)
-    if not asked and not known:
+    likelihoods = likelihood.measures(likelihood.losses(tune), likelihood.choices(tune), settings)
+    if not asked and not likelihoods:
         raise InputError("experiment.nothing_to_compare", where=str(data))
     arms = settings.arms or [BASE, name]
     criteria = settings.rows_criteria((*FORM, *ADVERT))
@@ -73,9 +73,9 @@ def compare_rows(
     questions = [prompt.question for prompt in asked]
     samples = scored(questions, replies, criteria=criteria, orders=orders)
     why = why_no_verdict(settings, data, tune, arms, name)
-    pairs = measures.of_rows(known, name, BASE, "secondary" if primary else "primary")
+    pairs = measures.of_rows(likelihoods, name, BASE, "secondary" if primary else "primary")
     left = measures.comparisons(pairs, settings, seed, not why)
-    of_rows = measures.cells(known, name, BASE, settings, seed)
+    of_rows = measures.cells(likelihoods, name, BASE, settings, seed)
     claimed = [
         Claim(
             "primary" if criterion == primary else "secondary",

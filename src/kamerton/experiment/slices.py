@@ -38,7 +38,7 @@ class Slice:
 class Slices:
     """All parts that are large enough, and how many are not."""
 
-    found: list[Slice]
+    tested: list[Slice]
     left_out: int
 
 

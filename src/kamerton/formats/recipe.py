@@ -83,6 +83,8 @@ def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
     seen: set[str] = set()
     for key_node, _ in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            continue  # refused below
         if key_node.value in seen:
             mark = key_node.start_mark
             where = f"{mark.name}:{mark.line + 1}"
@@ -126,17 +128,16 @@ def read_list(path: Path, model: type[Model]) -> list[Model]:
 
 def parse_yaml(text: str, name: str) -> Any:
     """The content of a YAML text that errors call `name`."""
-    loader = _Loader(text)
-    loader.name = name
     try:
+        loader = _Loader(text)
+        loader.name = name
         return loader.get_single_data()
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, IndexError) as error:  # the latter: dates, tagged numbers
         mark = getattr(error, "problem_mark", None)
-        where = f"{name}:{mark.line + 1}" if mark else name
-        why = getattr(error, "problem", None) or str(error)
-        raise InputError("formats.yaml_syntax", where=where, why=why) from error
-    finally:
-        loader.dispose()
+        before = text[: getattr(error, "position", 0)]  # of a character that YAML forbids
+        line = mark.line if mark else before.count("\n")
+        why = getattr(error, "problem", None) or getattr(error, "reason", None) or error
+        raise InputError("formats.yaml_syntax", where=f"{name}:{line + 1}", why=why) from error
 
 
 def dump_yaml(tree: Tree) -> str:
@@ -219,8 +220,10 @@ def _explain(error: Tree, location: list[str], model: type[BaseModel], where: st
             close = [inner.renamed[location[-1]]]
         hint = say("formats.did_you_mean", name=close[0]) if close else ""
         return InputError("formats.unknown_key", where=where, key=field, hint=hint)
-    value = error.get("input")
-    why = error["msg"]
+    value, why = error.get("input"), error["msg"]
+    if isinstance(value, dict):  # of a whole section, which nobody wants to read again
+        where = f"{where}: {field}" if field else where
+        return InputError("formats.wrong_section", where=where, why=why)
     return InputError("formats.wrong_value", where=where, field=field, why=why, value=repr(value))
 
 

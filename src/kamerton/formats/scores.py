@@ -11,6 +11,11 @@ Verdict = Literal["better", "worse", "equivalent", "not enough evidence"]
 SAMPLES, SUMMARY = "samples.jsonl", "summary.json"
 
 
+def verdict_code(verdict: str) -> str:
+    """One word for keys of texts and CSS classes."""
+    return "unclear" if verdict == "not enough evidence" else verdict
+
+
 class Sample(Record):
     """What one arm answered to one held-out question, and how it scored."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from kamerton.formats.errors import InputError
 from kamerton.formats.events import FILE as EVENTS
+from kamerton.formats.language import say
 from kamerton.formats.manifest import Manifest, StageName, digest, read, sha256, tree_sha256
 from kamerton.pipeline.folder import stage_folder
 
@@ -21,6 +22,11 @@ class State(StrEnum):
     PARTIAL = "partial"
     CORRUPT = "corrupt"
     TO_DO = "to do"
+
+
+def state_words(state: State) -> str:
+    """How far a stage has come, in the language in force."""
+    return say(f"pipeline.state_{state.replace(' ', '_')}")
 
 
 @dataclass(frozen=True)

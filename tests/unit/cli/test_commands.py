@@ -52,7 +52,7 @@ def test_errors_speak_russian(capsys: Capture) -> None:
 
 def test_help_speaks_russian(capsys: Capture) -> None:
     assert call("--lang", "ru", "run", "--help") == 0
-    assert "Пройти путь" in capsys.readouterr().out
+    assert "Выполнить рецепт" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_leak_blocks_with_exit_code_1(tmp_path: Path, train: Path, capsys: Cap
     assert told[0].split() == ["held", "out", "side", "level", "seen", "in", "similarity"]
     assert told[1].split() == ["blocks", "test.jsonl:2", "prompt", "exact", "train.jsonl:2", "1.00"]
     assert told[2].split() == ["told", "test.jsonl:1", "answer", "exact", "train.jsonl:1", "1.00"]
-    assert "train 2, held_out 2" in told[3]
+    assert "train 2, held out 2" in told[3]
     assert told[4:6] == ["blocking: 1 (exact/prompt 1)", "only told: 1 (exact/answer 1)"]
     assert told[6].startswith("Held-out rows seen in training: 1;") and len(told) == 7
 

@@ -36,21 +36,21 @@ def found(share: float) -> Slices:
 
 
 def test_a_loss_is_found_in_the_part_where_it_was_planted() -> None:
-    worse = [(s.dimension, s.value) for s in found(0.9).found if s.verdict == "worse"]
+    worse = [(s.dimension, s.value) for s in found(0.9).tested if s.verdict == "worse"]
     assert ("topic", "site") in worse
     assert not {("topic", "period"), ("topic", "material")} & set(worse)
 
 
 def test_no_loss_is_claimed_where_there_is_none() -> None:
     told = found(0.0)
-    assert {s.verdict for s in told.found} <= {"equivalent", "not enough evidence"}
-    assert len(told.found) == 6 and told.left_out == 0, "three topics, three lengths"
+    assert {s.verdict for s in told.tested} <= {"equivalent", "not enough evidence"}
+    assert len(told.tested) == 6 and told.left_out == 0, "three topics, three lengths"
 
 
 def test_p_is_corrected_over_all_parts() -> None:
     told = found(0.9)
-    (site,) = [s for s in told.found if s.value == "site"]
-    assert site.p_holm == pytest.approx(len(told.found) / (SETTINGS.resamples + 1), rel=1e-6)
+    (site,) = [s for s in told.tested if s.value == "site"]
+    assert site.p_holm == pytest.approx(len(told.tested) / (SETTINGS.resamples + 1), rel=1e-6)
 
 
 def test_parts_too_small_for_any_proof_are_left_out_and_counted() -> None:
@@ -59,14 +59,14 @@ def test_parts_too_small_for_any_proof_are_left_out_and_counted() -> None:
     told = summary(few, given, "museum", "", ["base", "museum"])
     runs = [Finished(name, "museum", given, told, SETTINGS, 3) for name in "ab"]
     parts = slices(runs, topics_of(few))
-    assert parts.found == [] and parts.left_out == 6
+    assert parts.tested == [] and parts.left_out == 6
 
 
 def test_a_silenced_run_claims_nothing() -> None:
     first = samples(ASKED, {"base": 0.1, "museum": 0.8}, 3)
     runs = [run("a", first), run("b", spoilt(first, "site", 0.9))]
     told = slices(runs, topics_of(ASKED), claims_verdict=False)
-    assert {s.verdict for s in told.found} == {"not enough evidence"}
+    assert {s.verdict for s in told.tested} == {"not enough evidence"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -74,5 +74,5 @@ def test_every_part_has_a_name(language: str, monkeypatch: pytest.MonkeyPatch) -
     from kamerton.experiment.slices import name_of
 
     monkeypatch.setenv("KAMERTON_LANG", language)
-    names = {name_of(one) for one in found(0.0).found}
+    names = {name_of(one) for one in found(0.0).tested}
     assert len(names) == 6 and not any("slice" in name for name in names)

@@ -9,7 +9,7 @@ GROUPS = [str(g) for g in range(60) for _ in range(3)]
 
 
 def differences(chance: np.random.Generator, truth: float, discordance: float) -> list[float]:
-    """Paired differences of 60 groups of 3; a third of the groups' answers hang together."""
+    """Paired differences of 60 groups of 3; the answers of a third of the groups are correlated."""
     shares = [(discordance + truth) / 2, 1 - discordance, (discordance - truth) / 2]
     own = chance.choice((1.0, 0.0, -1.0), 180, p=shares)
     shared = np.repeat(chance.choice((1.0, 0.0, -1.0), 60, p=shares), 3)

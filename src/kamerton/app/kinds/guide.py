@@ -10,7 +10,7 @@ from kamerton.app.recipe import Part, Recipe
 from kamerton.develop.settings import GuideSettings
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.formats.jsonl import read_rows
-from kamerton.formats.language import say
+from kamerton.formats.language import label, say
 from kamerton.formats.manifest import StageName
 from kamerton.formats.questions import Question
 from kamerton.pipeline.graph import Stage
@@ -71,7 +71,7 @@ def _answer_tokens(
 
 def _lines(counts: Figures) -> list[str]:
     training, answers = counts["training"], counts["answers"]
-    cost = say("app.plan_training", **training, minutes=training["seconds"] / 60)
+    cost = say("app.plan_training", **training, minutes=max(1, round(training["seconds"] / 60)))
     raised = [say("app.check_limit", **answers)] if answers["limit"] > answers["set"] else []
     if answers["longest"] >= answers["limit"]:
         raised = [say("app.check_cut", **answers)]
@@ -82,7 +82,8 @@ def _lines(counts: Figures) -> list[str]:
 def claim(power: Figures) -> str:
     """What one hypothesis can show, as a line to read; `power` are the fields of `Power`."""
     key = "check_too_few" if power["groups_needed"] else "check_claim"
-    return say(f"app.{key}", **power, points=100 * power["detectable"])
+    shown = {"name": label("experiment", "hypothesis", power["name"])}
+    return say(f"app.{key}", **power | shown, points=round(100 * power["detectable"]))
 
 
 def _prepare(data: GuideSettings, home: Path, out: Path, seed: int, _: Objective) -> None:

@@ -90,7 +90,7 @@ def _cost_lines(counts: Figures) -> list[str]:
     if "training" not in counts:
         return []
     training = counts["training"]
-    told = say("app.plan_training", **training, minutes=training["seconds"] / 60)
+    told = say("app.plan_training", **training, minutes=max(1, round(training["seconds"] / 60)))
     sampled = training["sampled"] < training["read"]
     more = [say("app.plan_sampled", **training)] if sampled else []
     return [*counts["language"], told, say("app.plan_before_filters"), *more]

@@ -77,27 +77,16 @@ class Figures(Block):
     look: str = "figures"
 
 
-Cell = str | Sequence[tuple[str, str]]
-"""A text, or texts each with a code."""
-
-
 @dataclass(frozen=True)
 class Table(Block):
     """Rows of one form; a row has a name (empty where it has none) and its cells."""
 
     columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
+    rows: Sequence[tuple[str, Sequence[str]]]
     caption: str = ""
     corner: str = ""
     """Heads the column of names."""
     look: str = ""
-
-
-@dataclass(frozen=True)
-class Tokens(Block):
-    """Short texts side by side."""
-
-    items: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -138,8 +127,6 @@ class PlotRow:
     verdict: str = ""
     """Code of the verdict that stands beside."""
     look: str = ""
-    arm: bool = False
-    """Whether the name is an arm's."""
 
 
 @dataclass(frozen=True)
@@ -225,13 +212,6 @@ class Answers(Block):
     sets: Sequence[str] = ()
     right: str = ""
     wrong: str = ""
-
-
-@dataclass(frozen=True)
-class Times(Block):
-    """How long the stages took: name, time, and its share of the whole in per cent."""
-
-    stages: Sequence[tuple[str, str, float]]
 
 
 @dataclass(frozen=True)

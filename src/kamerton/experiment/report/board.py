@@ -7,9 +7,9 @@ from kamerton.experiment.board import Board
 from kamerton.experiment.report.figures import in_points, text
 from kamerton.experiment.report.table import FORMS as TABLES
 from kamerton.experiment.report.table import comma_separated
-from kamerton.experiment.report.words import criterion, no_claims, verdict_code
+from kamerton.experiment.report.words import criterion, no_claims
 from kamerton.experiment.slices import Slices, name_of
-from kamerton.formats.scores import Cell, Comparison
+from kamerton.formats.scores import Cell, Comparison, verdict_code
 
 Form = Literal["text", "csv", "json", "latex", "markdown"]
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -41,7 +41,7 @@ def sentences(board: Board, parts: Slices) -> list[str]:
         if one.family == "primary" or one.verdict == "worse":
             lines.append(
                 text(
-                    f"board_{one.verdict.replace(' ', '_')}",
+                    f"board_{verdict_code(one.verdict)}",
                     arm=one.arm,
                     against=one.against,
                     held_out=text(f"set_{one.held_out}"),
@@ -57,10 +57,10 @@ def sentences(board: Board, parts: Slices) -> list[str]:
             questions=one.questions,
             **in_points(one.effect),
         )
-        for one in parts.found
+        for one in parts.tested
         if one.verdict == "worse"
     ]
-    counts = {"tested": len(parts.found), "left_out": parts.left_out, "worse": len(worse)}
+    counts = {"tested": len(parts.tested), "left_out": parts.left_out, "worse": len(worse)}
     return [*lines, *worse, text("slices_tested", **counts)]
 
 
@@ -98,7 +98,7 @@ def _json(board: Board, parts: Slices | None) -> str:
         "rows": [{name: _plain(value) for name, value in r.items()} for r in rows_of(board)],
     }
     if parts is not None:
-        slices = [vars(one) | {"effect": one.effect.model_dump()} for one in parts.found]
+        slices = [vars(one) | {"effect": one.effect.model_dump()} for one in parts.tested]
         tree |= {"slices": slices, "slices_left_out": parts.left_out}
     return json.dumps(tree, ensure_ascii=False, indent=2)
 

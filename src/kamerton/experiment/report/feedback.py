@@ -12,10 +12,10 @@ from kamerton.experiment.judge.decide import Decision
 from kamerton.experiment.judge.report import Judged, JudgeReport
 from kamerton.experiment.rating import verdict as rating
 from kamerton.experiment.rating.verdict import Rated, RatingReport
-from kamerton.experiment.report.figures import text
+from kamerton.experiment.report.figures import interval_legend, interval_marks, text
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text
-from kamerton.formats.scores import Interval
+from kamerton.formats.scores import Interval, verdict_code
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -88,14 +88,8 @@ def judge_sentences(one: Judged) -> list[str]:
     people, more = one.calibration, one.decision.more_questions
     kappa = people.kappa if people else None
     why = ", ".join(f"{text(f'judge_why_{code}')} ({n})" for code, n in one.unrated_why.items())
-    values: dict[str, object] = {
+    values: dict[str, object] = dict(one) | {
         "criterion": text(f"criterion_{one.criterion}"),
-        "pairs": one.pairs,
-        "tuned": one.tuned,
-        "base": one.base,
-        "ties": one.ties,
-        "identical": one.identical,
-        "unrated": one.unrated,
         "reasons": why or "-",
         "changed": one.flipped + one.changed,
         "flips": round(100 * one.flip_share),
@@ -127,18 +121,15 @@ def judge_sentences(one: Judged) -> list[str]:
     return [
         verdict,
         *(text(f"judge_note_{n}", **values) for n, applies in notes.items() if applies),
+        *_interval(one.decision),
     ]
 
 
 def people_sentences(one: Rated) -> list[str]:
     """The verdict in words, then every doubt about it, in the language in force."""
     alpha, more, rated = one.alpha, one.decision.more_questions, one.raters > 0
-    values: dict[str, object] = {
+    values: dict[str, object] = dict(one) | {
         "criterion": text(f"criterion_{one.criterion}"),
-        "raters": one.raters,
-        "questions": one.questions,
-        "unrated": one.unrated,
-        "identical": one.identical,
         "units": one.compared,
         "more": more,
         "p": f"{one.decision.p_holm:.3g}",
@@ -157,13 +148,20 @@ def people_sentences(one: Rated) -> list[str]:
         "judge_note_more": rated and more is not None,
         "rating_note_scope": rated,
     }
-    return [verdict, *(text(note, **values) for note, applies in notes.items() if applies)]
+    doubts = (text(note, **values) for note, applies in notes.items() if applies)
+    return [verdict, *doubts, *_interval(one.decision)]
 
 
 def _verdict(prefix: str, decision: Decision, values: dict[str, object]) -> str:
     assert decision.effect is not None, "a verdict without ratings is withheld"
     points = _ends("", decision.effect, lambda effect: f"{100 * effect:+.1f}")
-    return text(f"{prefix}_says_{decision.verdict.replace(' ', '_')}", **values, **points)
+    return text(f"{prefix}_says_{verdict_code(decision.verdict)}", **values, **points)
+
+
+def _interval(decision: Decision) -> list[str]:
+    """How the interval of a verdict was made; nothing where there is none."""
+    effect = decision.effect
+    return [interval_legend(interval_marks([effect]))] if effect and effect.kind else []
 
 
 def _ends(

@@ -1,6 +1,9 @@
 """How texts and figures are written."""
 
-from kamerton.formats.language import catalogue, current, say
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from kamerton.formats.language import current, say
 from kamerton.formats.scores import Interval
 
 
@@ -27,6 +30,18 @@ def in_points(effect: Interval) -> dict[str, str]:
         "low": points(effect.low),
         "high": points(effect.high),
     }
+
+
+def interval_marks(intervals: Iterable[Interval]) -> dict[str, str]:
+    """Every kind of interval here with the mark of its figures; the commonest bears none."""
+    kinds = Counter(interval.kind for interval in intervals if interval.kind)
+    return {"": ""} | {kind: "*" * place for place, (kind, _) in enumerate(kinds.most_common())}
+
+
+def interval_legend(marks: Mapping[str, str]) -> str:
+    """What the marks stand for, as a sentence; empty where no kind is known."""
+    kinds = [f"{mark} {text(f'interval_{kind}')}".strip() for kind, mark in marks.items() if kind]
+    return text("intervals", list="; ".join(kinds)) if kinds else ""
 
 
 def p_value(p: float) -> str:
@@ -71,8 +86,3 @@ def figure(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "—" if value is None else str(value)
     return count(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def label(key: str, kind: str) -> str:
-    """How a reader calls a key: by the text `<kind>_<key>`, else by itself."""
-    return catalogue("experiment", current()).get(f"{kind}_{key}", key.replace("_", " "))

@@ -1,19 +1,18 @@
 """The report of a guide: base against tuned, with and without retrieval, on held-out questions."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from kamerton.experiment.compare import SETS
 from kamerton.experiment.design import Design, design
 from kamerton.experiment.report import plot, sections, words
-from kamerton.experiment.report.blocks import Block, Heading, Page, PlotRow, Plots, Section, Text
+from kamerton.experiment.report.blocks import Page, Section, Text
 from kamerton.experiment.report.card import Card, card_data, compared_card
 from kamerton.experiment.report.figures import capital, p_value, percent, text
 from kamerton.experiment.report.material import ComparedRun, ReportInputs, read_compared
 from kamerton.experiment.report.sections import HeldOutSet, Outcome
 from kamerton.experiment.report.table import plain_table
 from kamerton.experiment.run import read_questions
-from kamerton.formats.language import language_of
+from kamerton.formats.language import label, language_of
 from kamerton.formats.questions import Question
 from kamerton.formats.scores import Comparison, Sample
 
@@ -43,7 +42,6 @@ def outcome(run: GuideRun) -> Outcome:
         sets=held_out_sets(run),
         notes=notes(run),
         table=plain_table(run.summary),
-        criteria=run.settings.guide_criteria,
     )
 
 
@@ -57,7 +55,6 @@ def page(run: GuideRun) -> Page:
         questions=len(run.questions),
         criterion=words.criterion(primary),
     )
-    scores = [Text(text("table_note"), "quiet"), sections.scores(run.summary, primary)]
     others = [c for c in run.summary.comparisons if c.family == "secondary"]
     title, margin = text("secondary_title", arm=run.name, against="base"), run.settings.margin
     return sections.compared_page(
@@ -67,8 +64,7 @@ def page(run: GuideRun) -> Page:
         evidence=[
             sections.compared(run, about, sets),
             *_hypotheses(run, declared),
-            Section(text("table_title"), scores),
-            _by_arm(run),
+            sections.scores(run.summary, text("table_title"), text("table_note"), primary),
             *([sections.secondary(others, title, "secondary_note", margin)] if others else []),
         ],
         answers=_answers(run),
@@ -123,20 +119,6 @@ def _test(comparison: Comparison) -> str:
     return f"{test} {planned}"
 
 
-def _by_arm(run: GuideRun) -> Section:
-    """Every arm on the primary criterion, a drawing for each held-out set."""
-    rows: dict[str, list[PlotRow]] = defaultdict(list)
-    for cell in run.summary.cells:
-        if cell.criterion == run.settings.primary:
-            look, mean = f"a{len(rows[cell.held_out])}", percent(cell.score.mean)
-            rows[cell.held_out].append(PlotRow(cell.score, cell.arm, mean, look=look, arm=True))
-    shown: list[Block] = [Text(text("plot_note"), "quiet")]
-    for held_out, of_arms in rows.items():
-        shown += [Heading(capital(text(f"set_{held_out}"))), Plots(of_arms, plot.SHARES)]
-    title = text("plot_title", criterion=words.criterion(run.settings.primary))
-    return Section(capital(title), shown)
-
-
 def _answers(run: GuideRun) -> list[Section]:
     """All questions with their answers; those on which the scores differ first."""
     places = {question.id: place for place, question in enumerate(run.questions)}
@@ -162,7 +144,7 @@ def notes(run: GuideRun) -> list[str]:
         text(
             "note_too_few_item" if power.groups_needed else "note_detectable_item",
             points=round(100 * power.detectable),
-            name=power.name,
+            name=label("experiment", "hypothesis", power.name),
             questions=power.questions,
             groups=power.groups,
             groups_needed=power.groups_needed,

@@ -8,7 +8,7 @@ from kamerton.experiment.report import blocks, card, material, plot, sections
 from kamerton.experiment.report.blocks import Block, Code, Section, Text
 from kamerton.experiment.report.figures import capital, count, duration, text
 from kamerton.experiment.report.material import ReportInputs, Run, read_json, scalars
-from kamerton.experiment.report.table import aligned, wrapped
+from kamerton.experiment.report.table import wrapped
 from kamerton.formats.jsonl import read_model, read_rows
 from kamerton.formats.pretraining import (
     CONTINUATIONS,
@@ -17,6 +17,7 @@ from kamerton.formats.pretraining import (
     Evaluation,
     Pretraining,
 )
+from kamerton.formats.table import aligned
 
 SAME = 0.01
 """Ratios of perplexities nearer to 1 than this are called about the same."""
@@ -65,6 +66,7 @@ def page(run: PretrainedRun) -> blocks.Page:
         headline=headline(run.figures) + ".",
         leads=[sentence(run.figures)],
         sections=[
+            sections.notes(notes(run.figures)),
             Section(
                 text("facts_title"),
                 [
@@ -78,7 +80,6 @@ def page(run: PretrainedRun) -> blocks.Page:
             *([Section(text("tokenizer_title"), tokenizer)] if tokenizer else []),
             *sections.lineage(run),
             sections.rerun(run, text("pretrained_rerun_note"), checks),
-            sections.notes(notes(run.figures)),
         ],
     )
 
@@ -279,4 +280,4 @@ def plain_table(figures: Pretraining) -> str:
     if ngram is not None:
         name = text("line_ngram", order=figures.ngram_order)
         rows.append((f"{column}, {name}", per_character(ngram)))
-    return aligned(rows)
+    return aligned(rows, head=True)

@@ -17,13 +17,14 @@ from kamerton.experiment.report.blocks import (
     Text,
 )
 from kamerton.experiment.report.card import Card, card_data, compared_card
-from kamerton.experiment.report.figures import capital, figure, label, p_value, short, signed, text
+from kamerton.experiment.report.figures import capital, figure, p_value, short, signed, text
 from kamerton.experiment.report.rows_run import NAMES, RowsRun, figures_of, perplexity
 from kamerton.experiment.report.sections import HeldOutSet, Outcome
-from kamerton.experiment.report.table import aligned, plain_table, share
+from kamerton.experiment.report.table import plain_table, share
 from kamerton.experiment.rows import SETS
-from kamerton.formats.language import language_of
+from kamerton.formats.language import label, language_of
 from kamerton.formats.scores import Cell, Comparison, Summary
+from kamerton.formats.table import aligned
 
 
 def outcome(run: RowsRun) -> Outcome:
@@ -35,7 +36,6 @@ def outcome(run: RowsRun) -> Outcome:
         sets=held_out_sets(run),
         notes=notes(run),
         table=tables(run.summary),
-        criteria=run.criteria,
     )
 
 
@@ -174,7 +174,7 @@ def _preferences(training: dict[str, Any]) -> list[Section]:
     if not (isinstance(before, dict) and isinstance(after, dict)):
         return []
     rows = [
-        (label(key, "preference"), [figure(value), figure(after.get(key))])
+        (label("experiment", "preference", key), [figure(value), figure(after.get(key))])
         for key, value in before.items()
     ]
     columns = [text("preferences_before"), text("preferences_after")]
@@ -187,8 +187,8 @@ def _form(run: RowsRun, kind: str) -> list[Section]:
     form, margin = rows_run.form_only(run.summary), run.settings.margin
     parts = []
     if form.cells:
-        scores = sections.scores(form, run.settings.primary)
-        parts.append(Section(text(f"{kind}_title"), [Text(text("form_note"), "quiet"), scores]))
+        title, note, primary = text(f"{kind}_title"), text("form_note"), run.settings.primary
+        parts.append(sections.scores(form, title, note, primary))
     if others := [c for c in form.comparisons if c.family == "secondary"]:
         title = text(f"{kind}_compared_title")
         parts.append(sections.secondary(others, title, "form_compared_note", margin))
@@ -236,7 +236,7 @@ def tables(summary: Summary) -> str:
                 rows.append([text("perplexity_row"), *(perplexity(-c.score.mean) for c in cells)])
             elif pairs:
                 rows.append([text("pairs_row"), *map(share, pairs)])
-            parts.append(aligned(rows))
+            parts.append(aligned(rows, head=True))
     form = rows_run.form_only(summary)
     return "\n\n".join([*parts, *([plain_table(form)] if form.cells else [])])
 

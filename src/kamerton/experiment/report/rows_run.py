@@ -13,14 +13,14 @@ from typing import Any
 
 from kamerton import stats
 from kamerton.experiment import likelihood
-from kamerton.experiment.criteria import ADVERT, FORM, TABLE
+from kamerton.experiment.criteria import ADVERT, FORM
 from kamerton.experiment.likelihood import CHOICE, LIKELIHOOD, PREFERRED
 from kamerton.experiment.prompts import prompts
 from kamerton.experiment.report import material, words
 from kamerton.experiment.report.figures import capital, in_points, percent, short, signed, text
 from kamerton.experiment.report.material import ComparedRun, ReportInputs
 from kamerton.formats.losses import ChoiceRow, LossRow
-from kamerton.formats.scores import Comparison, Interval, Summary
+from kamerton.formats.scores import Comparison, Interval, Summary, verdict_code
 from kamerton.formats.serving import BASE
 
 NAMES = {LIKELIHOOD: "loss", CHOICE: "choices", PREFERRED: "pairs"}
@@ -54,15 +54,9 @@ class RowsRun(ComparedRun):
         return str(self.training.get(key) or tune.get(key) or "")
 
     @property
-    def criteria(self) -> list[str]:
-        """What the answers were scored by: that of briefs only where there were some."""
-        scored = {name for sample in self.samples for name in sample.scores}
-        return [name for name in TABLE if name in scored]
-
-    @property
     def briefed(self) -> bool:
         """Whether answers were held against briefs."""
-        return any(name in ADVERT for name in self.criteria)
+        return any(name in ADVERT for sample in self.samples for name in sample.scores)
 
 
 def load(inputs: ReportInputs) -> RowsRun:
@@ -154,7 +148,7 @@ def headline(summary: Summary) -> str:
     if not summary.claims_verdict:
         return capital(words.no_claims(summary.why_no_verdict))
     findings = [
-        text(f"{NAMES[c.criterion]}_{words.verdict_code(c.verdict)}")
+        text(f"{NAMES[c.criterion]}_{verdict_code(c.verdict)}")
         if c.criterion in NAMES
         else words.finding(c)
         for c in words.primary(summary)

@@ -3,17 +3,27 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kamerton.experiment.metrics import RIGHT
 from kamerton.experiment.report import blocks, plot, words
 from kamerton.experiment.report.blocks import Block, Section, Text
-from kamerton.experiment.report.figures import capital, duration, figure, in_points, label, text
+from kamerton.experiment.report.figures import (
+    capital,
+    duration,
+    figure,
+    in_points,
+    interval_legend,
+    interval_marks,
+    text,
+)
 from kamerton.experiment.report.material import ComparedRun, Run, scalars
 from kamerton.experiment.report.table import grid, wrapped
+from kamerton.formats.language import label
 from kamerton.formats.manifest import StageName
 from kamerton.formats.recipe import dump_yaml
-from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Summary
+from kamerton.formats.scores import Cell, Comparison, Interval, Sample, Summary, verdict_code
 from kamerton.formats.serving import BASE, RAG
 
 HeldOutSet = tuple[str, str, str]
@@ -34,7 +44,6 @@ class Outcome:
     notes: Sequence[str]
     """What a reader should mind."""
     table: str
-    criteria: Sequence[str]
 
 
 def closing_words(outcome: Outcome) -> str:
@@ -65,12 +74,12 @@ def compared_page(
         warnings=outcome.harm,
         warnings_title=text("harm_title"),
         sections=[
+            notes(outcome.notes),
             *evidence,
             *feedback(run),
             *answers,
             *lineage(run),
             rerun(run, text("rerun_note"), [(text(key), shown) for key, shown in details]),
-            notes(outcome.notes, outcome.criteria),
         ],
     )
 
@@ -120,7 +129,8 @@ def claim(
     unit: str = "",
 ) -> blocks.Claim:
     """A declared hypothesis with its verdict; `shown` are the difference and its interval."""
-    code = words.verdict_code(comparison.verdict)
+    kind = interval_legend(interval_marks([comparison.effect]))
+    code = verdict_code(comparison.verdict)
     row = blocks.PlotRow(comparison.effect, mean=shown[0], interval=shown[1], look=code)
     return blocks.Claim(
         title=f"{comparison.arm} {text('against')} {comparison.against}",
@@ -128,7 +138,7 @@ def claim(
         plots=blocks.Plots([row], scale, unit, margin),
         sentence=capital(sentence) + ".",
         counts=counts,
-        test=test,
+        test=f"{test} {kind}".strip(),
     )
 
 
@@ -141,28 +151,25 @@ def shown_in_points(effect: Interval) -> tuple[str, str]:
 def secondary(comparisons: Sequence[Comparison], title: str, note: str, margin: float) -> Section:
     """The differences of a family on one scale, each with its verdict."""
     scale = plot.differences([c.effect for c in comparisons])
-    rows = [
-        blocks.PlotRow(
-            c.effect,
-            words.criterion(c.criterion),
-            *shown_in_points(c.effect),
-            verdict=words.verdict_code(c.verdict),
-        )
-        for c in comparisons
-    ]
-    quiet = Text(text(note, margin=round(100 * margin)), "quiet")
+    marks, rows = interval_marks(c.effect for c in comparisons), []
+    for c in comparisons:
+        mean, interval = shown_in_points(c.effect)
+        name, interval = words.criterion(c.criterion), interval + marks[c.effect.kind]
+        rows.append(blocks.PlotRow(c.effect, name, mean, interval, verdict=verdict_code(c.verdict)))
+    quiet = Text(f"{text(note, margin=round(100 * margin))} {interval_legend(marks)}", "quiet")
     return Section(title, [quiet, blocks.Plots(rows, scale, margin=margin)])
 
 
-def scores(summary: Summary, primary: str) -> blocks.Scores:
-    """The table of all cells: arms as columns, criteria of each held-out set as rows."""
+def scores(summary: Summary, title: str, note: str, primary: str) -> Section:
+    """All cells, arms as columns, criteria of each held-out set as rows; what each measures."""
+    marks = interval_marks(cell.score for cell in summary.cells)
     groups = [
         (
             text(f"set_{held_out}"),
             [
                 blocks.ScoreRow(
                     words.criterion(criterion),
-                    list(map(_score, cells)),
+                    [_score(cell, marks) if cell else None for cell in cells],
                     text("primary") if criterion == primary else "",
                 )
                 for criterion, cells in rows.items()
@@ -170,14 +177,20 @@ def scores(summary: Summary, primary: str) -> blocks.Scores:
         )
         for held_out, rows in grid(summary).items()
     ]
-    return blocks.Scores(text("column_criterion"), summary.arms, groups)
+    measured = dict.fromkeys(cell.criterion for cell in summary.cells)
+    rules = [blocks.Term(words.criterion(name), text(f"rule_{name}")) for name in measured]
+    shown: list[Block] = [
+        Text(f"{note} {interval_legend(marks)}", "quiet"),
+        blocks.Scores(text("column_criterion"), summary.arms, groups),
+        blocks.Details(text("rules_title"), [blocks.Terms(rules)]),
+    ]
+    return Section(title, shown)
 
 
-def _score(cell: Cell | None) -> blocks.Score | None:
-    if cell is None:
-        return None
+def _score(cell: Cell, marks: Mapping[str, str]) -> blocks.Score:
     low, mean, high = (round(100 * v) for v in (cell.score.low, cell.score.mean, cell.score.high))
-    return blocks.Score(str(mean), f"{low}–{high}", round(100 * cell.score.mean, 1))
+    interval = f"{low}–{high}{marks[cell.score.kind]}"
+    return blocks.Score(str(mean), interval, round(100 * cell.score.mean, 1))
 
 
 def feedback(run: ComparedRun) -> list[Section]:
@@ -238,26 +251,21 @@ def lineage(run: Run) -> list[Section]:
     """How long the stages took, and the way from the report back to the texts."""
     if not run.manifests:
         return []
-    whole = sum(m.seconds for m in run.manifests.values())
-    times, rows = [], []
+    rows = []
     for stage, manifest in run.manifests.items():
-        name, time = stage_name(stage), duration(manifest.seconds)
+        time = duration(manifest.seconds)
         time = text("time_resumed", time=time) if manifest.resumed else time
-        times.append((name, time, round(100 * manifest.seconds / (whole or 1.0), 2)))
-        parents = [(stage_name(parent), hash12) for parent, hash12 in manifest.parents.items()]
-        cells: list[blocks.Cell] = [[("", manifest.hash)], parents, str(len(manifest.outputs))]
-        rows.append((name, cells))
-    total = Text(text("times_total", total=duration(whole)), "quiet")
-    columns = [text(key) for key in ("hash", "made_from", "files")]
+        parents = ", ".join(f"{stage_name(parent)} {h}" for parent, h in manifest.parents.items())
+        cells = [time, manifest.hash, parents, str(len(manifest.outputs))]
+        rows.append((stage_name(stage), cells))
+    total = duration(sum(manifest.seconds for manifest in run.manifests.values()))
+    columns = [text(key) for key in ("time", "hash", "made_from", "files")]
     table = blocks.Table(columns, rows, corner=text("stage"))
-    shown: list[Block] = [Text(text("lineage_note"), "quiet"), table]
+    shown: list[Block] = [Text(text("lineage_note", total=total), "quiet"), table]
     if run.sources:
         terms = [blocks.Term(name, codes=[digest]) for name, digest in run.sources]
         shown.append(blocks.Details(text("sources_title"), [blocks.Terms(terms)]))
-    return [
-        Section(text("times_title"), [blocks.Times(times), total]),
-        Section(text("lineage_title"), shown),
-    ]
+    return [Section(text("lineage_title"), shown)]
 
 
 def rerun(run: Run, note: str, figures: Sequence[tuple[str, Sequence[Block]]]) -> Section:
@@ -272,11 +280,9 @@ def rerun(run: Run, note: str, figures: Sequence[tuple[str, Sequence[Block]]]) -
     return Section(text("rerun_title"), [blocks.Code(run.command), Text(note, "quiet"), *shown])
 
 
-def notes(sentences: Sequence[str], criteria: Sequence[str] = ()) -> Section:
-    """What a reader should mind, and what each criterion measures."""
-    rules = [blocks.Term(words.criterion(name), text(f"rule_{name}")) for name in criteria]
-    shown: list[Block] = [blocks.Bullets(sentences)]
-    return Section(text("notes_title"), [*shown, *([blocks.Terms(rules)] if rules else [])])
+def notes(sentences: Sequence[str]) -> Section:
+    """What a reader should mind."""
+    return Section(text("notes_title"), [blocks.Bullets(sentences, "notes")])
 
 
 def repeats(summary: Summary) -> str:
@@ -289,20 +295,20 @@ def repeats(summary: Summary) -> str:
 
 def figures_of(report: dict[str, Any]) -> list[Block]:
     """A stage's figures, as they stand in its file."""
-    pairs = [(key.replace("_", " "), value) for key, value in scalars(report)]
-    return [blocks.Figures(pairs)] if report else []
+    return [blocks.Figures(scalars(report))] if report else []
 
 
 def blocks_of(report: Mapping[str, Any], kind: str) -> list[Block]:
-    """Scalars as figures, lists of scalars as tokens, mappings or lists of one form as tables.
+    """Scalars as figures, lists of scalars as terms, mappings or lists of one form as tables.
 
     What has another form (deeper than two levels) is left out: it stands in the file.
     """
+    named = partial(label, "experiment", kind)
     pairs: list[tuple[str, str]] = []
     tables: list[Block] = []
-    lists: list[Block] = []
+    lists: list[blocks.Term] = []
     for key, value in report.items():
-        name = label(key, kind)
+        name = named(key)
         if _plain(value):
             pairs.append((name, figure(value)))
             continue
@@ -313,17 +319,18 @@ def blocks_of(report: Mapping[str, Any], kind: str) -> list[Block]:
         if all(isinstance(e, dict) and e.keys() == entries[0].keys() for e in entries):
             columns = [column for column, entry in entries[0].items() if _plain(entry)]
             rows = [
-                (label(row, kind) if row else "", [figure(entry[column]) for column in columns])
+                (named(row) if row else "", [figure(entry[column]) for column in columns])
                 for row, entry in zip(names, entries, strict=True)
             ]
-            heads = [label(column, kind) for column in columns]
+            heads = list(map(named, columns))
             tables += [blocks.Table(heads, rows, caption=name)] if columns else []
         elif isinstance(value, dict):
             of = ((k, v) for k, v in value.items() if _plain(v))
-            pairs += [(f"{name}: {label(k, kind)}", figure(v)) for k, v in of]
+            pairs += [(f"{name}: {named(k)}", figure(v)) for k, v in of]
         elif all(map(_plain, entries)):
-            lists += [blocks.Heading(name), blocks.Tokens([str(entry) for entry in entries])]
-    return [*([blocks.Figures(pairs)] if pairs else []), *tables, *lists]
+            lists.append(blocks.Term(name, codes=[str(entry) for entry in entries]))
+    listed = [blocks.Terms(lists)] if lists else []
+    return [*([blocks.Figures(pairs)] if pairs else []), *tables, *listed]
 
 
 def _plain(value: object) -> bool:

@@ -4,10 +4,12 @@ import csv
 import io
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from kamerton.experiment.report.figures import text
+from kamerton.experiment.report.figures import interval_legend, interval_marks, text
 from kamerton.experiment.report.words import criterion
 from kamerton.formats.scores import Cell, Summary
+from kamerton.formats.table import aligned
 
 Rows = Sequence[Sequence[str]]
 """The head, then the rows, all of one length."""
@@ -18,19 +20,6 @@ _ESCAPED = {
     "^": r"\textasciicircum{}",
     **{mark: "\\" + mark for mark in "&%$#_{}"},
 }
-
-
-def aligned(rows: Rows) -> str:
-    """A table in plain text: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
 def markdown(rows: Rows) -> str:
@@ -58,7 +47,7 @@ def comma_separated(rows: Sequence[Sequence[object]]) -> str:
 
 
 FORMS: dict[str, Callable[[Rows], str]] = {
-    "text": aligned,
+    "text": partial(aligned, head=True),
     "markdown": markdown,
     "latex": latex,
 }
@@ -75,16 +64,18 @@ def grid(summary: Summary) -> dict[str, dict[str, list[Cell | None]]]:
 
 
 def plain_table(summary: Summary) -> str:
-    """Arms as columns, criteria of each held-out set as rows; means with intervals."""
+    """Arms as columns, criteria of each held-out set as rows; means with intervals, named below."""
+    marks = interval_marks(cell.score for cell in summary.cells)
     rows = [
         [
             f"{text(f'set_{held_out}')}: {criterion(name)}",
-            *(share(cell) if cell else "" for cell in cells),
+            *(share(cell) + marks[cell.score.kind] if cell else "" for cell in cells),
         ]
         for held_out, criteria in grid(summary).items()
         for name, cells in criteria.items()
     ]
-    return aligned([[text("table_head"), *summary.arms], *rows])
+    table = aligned([[text("table_head"), *summary.arms], *rows], head=True)
+    return "\n\n".join(filter(None, [table, wrapped(interval_legend(marks))]))
 
 
 def share(cell: Cell) -> str:

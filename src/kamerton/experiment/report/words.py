@@ -2,13 +2,8 @@
 
 from kamerton.experiment.compare import interval_of
 from kamerton.experiment.report.figures import capital, in_points, percent, text
-from kamerton.formats.scores import Comparison, Summary
+from kamerton.formats.scores import Comparison, Summary, verdict_code
 from kamerton.formats.serving import RAG
-
-
-def verdict_code(verdict: str) -> str:
-    """One word for keys and CSS classes."""
-    return "unclear" if verdict == "not enough evidence" else verdict
 
 
 def criterion(name: str) -> str:

@@ -152,7 +152,7 @@ def _bounds(rate: float, runs: int) -> tuple[float, float]:
 
 
 def _experiments(seed: int, mean: float, runs: int) -> Iterator[list[float]]:
-    """Differences in -1, 0, 1 of GROUPS groups of EACH, moved; those of a group hang together."""
+    """Differences in -1, 0, 1 of GROUPS groups of EACH, moved; those of a group are correlated."""
     import numpy as np
 
     rng = np.random.default_rng(seed)

@@ -154,8 +154,8 @@ def grade_texts(task: Task, answers: Path, options: Options) -> Outcome:
     """Score texts by the chosen scorers against the references of --data, or of their own rows.
 
     Where the task has a published set, its references are taken if no others are given. Several
-    samples of a question all count, and hang together in the intervals; of several references the
-    best one counts. Raises InputError where an answer has no reference.
+    samples of a question all count, clustered in the intervals; of several references the best one
+    counts. Raises InputError where an answer has no reference.
     """
     scorers = choose(options.scorers or DEFAULT, options.encoder)
     if task.dataset:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from made_up import make_run
-from pages import alone
+from pages import alone, visible
 
 from kamerton.experiment.report import figures, guide, plot, words
 from kamerton.experiment.report.blocks import html
@@ -74,6 +74,29 @@ def test_harm_is_told_first_and_in_the_table() -> None:
     assert "museum is proved worse" in card(run)
 
 
+@pytest.mark.parametrize(
+    ("rate", "kinds"),
+    [(0.0, {"constant", "wilson"}), (0.5, {"bootstrap", "wilson", "constant"})],
+)
+def test_every_interval_says_how_it_was_made(rate: float, kinds: set[str]) -> None:
+    """0 % of 0 to 14 is no bootstrap, and a reader sees it beside the figure."""
+    run = make_run({"base": rate, "base+rag": 1.5, "museum": 1.5, "museum+rag": 1.5}, known=24)
+    marks = figures.interval_marks(cell.score for cell in run.summary.cells)
+    assert marks.keys() - {""} >= kinds
+    text, table = visible(page(run)), plain_table(run.summary)
+    for kind, mark in marks.items():
+        if kind:
+            assert f"{mark} {figures.text(f'interval_{kind}')}".strip() in text
+            assert f"]{mark}" in table
+    assert "BCa" in text or rate == 0.0, "the difference has a kind of its own"
+
+
+def test_what_to_mind_stands_beside_the_verdict() -> None:
+    text = page(make_run(known=24))
+    order = [text.index(part) for part in ("<h1>", "What to mind", "What was compared", "Scores<")]
+    assert order == sorted(order)
+
+
 def test_without_harm_nothing_is_said_of_it() -> None:
     assert "Something got worse" not in page(make_run(known=24))
 
@@ -133,8 +156,10 @@ def test_the_card_has_front_matter_with_the_same_figures() -> None:
 
 def test_the_table_is_aligned_and_whole() -> None:
     run = make_run()
-    lines = plain_table(run.summary).splitlines()
+    table, legend = plain_table(run.summary).split("\n\n")
+    lines = table.splitlines()
     assert len(lines) == 2 + 4 + 4 + 2
+    assert legend.startswith("How the interval is made: ")
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split()[-4:] == ["base", "base+rag", "museum", "museum+rag"]
 

@@ -129,7 +129,7 @@ def test_the_tokenizers_report_is_shown_in_the_readers_words(tmp_path: Path) -> 
     for part in (
         "tokens in all 3 000",
         "training 98 71 000 000 20 800 000 3.412",
-        "Longest tokens обстоятельства удовольствием",
+        "Longest tokens обстоятельства , удовольствием",
         "Bereg.txt 812",
     ):
         assert part in text

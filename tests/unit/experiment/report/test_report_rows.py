@@ -127,7 +127,7 @@ def test_very_many_losses_are_thinned_and_that_is_told() -> None:
 
 def test_stage_times_lineage_and_recipe_are_there(inputs: ReportInputs) -> None:
     text = page(load(inputs))
-    for part in ("8:11", "00000000000c", "ab" * 32, inputs.command, "last loss", "lora"):
+    for part in ("8:11", "00000000000c", "ab" * 32, inputs.command, "last_loss", "lora"):
         assert part in text
 
 

@@ -21,7 +21,7 @@ from kamerton.documents.tables import Placed, Row
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import read_text, write_text
 from kamerton.formats.language import say
-from kamerton.formats.progress import note
+from kamerton.formats.progress import note, progress
 
 SIZES = "sizes.json"
 SHARES = {"train": 0.9, "validation": 0.05, "test": 0.05}
@@ -119,10 +119,17 @@ def sampled(
     if kept.get(part, -1) < sizes[part]:
         note(say("develop.read_sampling", name=source.name))
         most = {name: max(size, kept.get(name, 0)) for name, size in sizes.items()}
-        _keep(draw(stream(source, columns), most, columns), most, place)
+        with progress(source.name, 0, say("develop.rows")) as bar:
+            _keep(draw(_counted(stream(source, columns), bar), most, columns), most, place)
     with (place / f"{part}.jsonl").open(encoding="utf-8") as lines:
         pairs = (json.loads(line) for line in islice(lines, sizes[part]))
         return [(origin, row) for origin, row in pairs]
+
+
+def _counted(rows: Iterable[Placed], bar: Any) -> Iterator[Placed]:
+    for row in rows:
+        bar.update(1)
+        yield row
 
 
 def _keep(drawn: Mapping[str, list[Placed]], sizes: Mapping[str, int], place: Path) -> None:

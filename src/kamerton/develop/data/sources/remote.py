@@ -257,7 +257,7 @@ def _write(response: "httpx.Response", target: Path, url: str) -> None:
     label = say("develop.read_downloading", name=target.name)
     size = 0
     _check_size(total, url)
-    with target.open("wb") as stream, progress(label, total, "B") as bar:
+    with target.open("wb") as stream, progress(label, total, say("formats.bytes")) as bar:
         for piece in response.iter_bytes():
             size += len(piece)
             _check_size(size, url)
