@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from hashlib import blake2b, sha256
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from kamerton.documents.tables import Placed, Row
 from kamerton.formats.errors import InputError
