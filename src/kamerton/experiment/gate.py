@@ -118,11 +118,12 @@ def _told(check: Check) -> list[str]:
     form = "+.3f" if check.nats else "+.1f"
     ends = check.claim.effect
     effect = {k: f"{scale * getattr(ends, k):{form}}" for k in ("mean", "low", "high")}
+    unit = f"experiment.gate_{'nats' if check.nats else 'points'}"
     values = effect | {
+        "mean": say(unit, value=effect["mean"]),
         "criterion": say(f"experiment.criterion_{check.criterion}"),
         "held_out": say(f"experiment.set_{check.held_out}"),
-        "unit": say("experiment.gate_nats" if check.nats else "experiment.gate_points"),
-        "margin": f"{scale * check.claim.margin:g}",
+        "margin": say(unit, value=f"{scale * check.claim.margin:g}"),
         "level": f"{100 * check.claim.level:g}",
         "questions": str(check.questions),
         "groups": str(check.groups),
