@@ -5,14 +5,13 @@ from pathlib import Path
 
 from kamerton import stats
 from kamerton.experiment.report.figures import p_value
-from kamerton.experiment.report.words import verdict_code
 from kamerton.experiment.scorers import SCORERS
 from kamerton.experiment.settings import ExperimentSettings
 from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import Record
 from kamerton.formats.language import say
-from kamerton.formats.scores import Interval, Verdict
+from kamerton.formats.scores import Interval, Verdict, verdict_code
 
 Key = tuple[str, int]
 """Id of a question, and the number of the answer."""
