@@ -10,8 +10,8 @@ from typing import Literal
 
 from kamerton.formats.events import Event, read_events
 from kamerton.formats.jsonl import read_text
-from kamerton.formats.manifest import FILE as MANIFEST
 from kamerton.formats.manifest import StageName
+from kamerton.formats.manifest import read as manifest
 from kamerton.pipeline.folder import ROOT, read_run, resolve_run
 from kamerton.pipeline.working import Working, begun, is_working
 
@@ -71,20 +71,23 @@ class Work:
 def seconds_left(stages: dict[StageName, Path], now: float | None = None) -> float | None:
     """About how many seconds the stages of a run still take; None where nobody has told.
 
-    Of a stage that works, by its progress where it shows one, else by what the check stage told.
+    Of a stage that works, by its progress where it shows one, else by what the check stage told,
+    times as much as the finished ones took longer: another machine, or a busy one.
     """
     checked = next((f / CHECKED for name, f in stages.items() if name.does == "check"), None)
     told = json.loads(read_text(checked)).get("seconds") if checked and checked.is_file() else None
     if not told:
         return None
     left, now = 0.0, now or time.time()
+    done = {n: m.seconds for n, folder in stages.items() if (m := manifest(folder))}
+    pace = max(1.0, sum(done.values()) / max(1.0, sum(told.get(name, 0) for name in done)))
     for name, folder in stages.items():
-        if (folder / MANIFEST).is_file():
+        if name in done:
             continue
         events = read_events(folder)[0]
         started = next((e.at for e in reversed(events) if e.kind == "started"), now)
         shown = next((e.left for e in reversed(events) if e.kind == "progress"), None)
-        expected = max(0.0, float(told.get(name, 0)) - (now - started))
+        expected = max(0.0, pace * told.get(name, 0) - (now - started))
         left += expected if shown is None else max(shown, expected)
     return left
 

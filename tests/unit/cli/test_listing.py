@@ -160,7 +160,7 @@ def test_a_preset_that_claims_none_is_to_be_left_out() -> None:
     record = folders.read_run(run).model_copy(update={"options": ["--preset", "smoke"]})
     record.write(run)
     (line,) = for_a_verdict(run)
-    assert "kamerton run recipe.yaml gives a verdict; the preset smoke claims none" in line
+    assert "kamerton run recipe.yaml can give a verdict; the preset smoke claims none" in line
 
 
 def test_a_run_that_compared_losses_alone_names_no_questions() -> None:
@@ -186,6 +186,9 @@ def test_what_is_left_counts_every_stage_that_is_not_done() -> None:
     for name in ("check", "data"):
         Manifest(stage=name, hash="x").write(Path(name))
     assert seconds_left(places) == 160
+    Manifest(stage="data", hash="x", seconds=26).write(Path("data"))
+    assert seconds_left(places) == 320
+    Manifest(stage="data", hash="x").write(Path("data"))
     now = time.time()
     emit(Event(kind="started", at=now - 30), Path("tune") / EVENTS)
     assert seconds_left(places, now) == pytest.approx(130)
