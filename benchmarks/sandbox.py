@@ -27,10 +27,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from kamerton.experiment.code.boxed import boxed  # noqa: E402
+from kamerton.experiment.code import judge as judging  # noqa: E402
 from kamerton.experiment.code.extract import program  # noqa: E402
 from kamerton.experiment.code.tasks import CodeTask, humaneval  # noqa: E402
-from kamerton.experiment.code.workers import judge_all  # noqa: E402
+from kamerton.experiment.code.workers import judge_all, solution  # noqa: E402
 from kamerton.formats.jsonl import write_text  # noqa: E402
 from kamerton.formats.progress import progress  # noqa: E402
 from kamerton.sandbox import Limits, require, run  # noqa: E402
@@ -77,7 +77,7 @@ def bare(chosen: list[CodeTask]) -> None:
 
 
 def in_boxes(chosen: list[CodeTask], workers: int) -> None:
-    judged = judge_all([(task, program(task)) for task in chosen], workers=workers)
+    judged = judge_all(map(solution, chosen), workers)
     if not all(one.passed for one in judged):
         raise SystemExit("a solution of HumanEval was not passed")
 
@@ -121,7 +121,7 @@ def ours(attack: Attack, folder: Path) -> bool:
     with host(folder) as found:
         text = attack.program(found.outside, found.port, found.victim.pid)
         if attack.forges:
-            return boxed(CodeTask("forged", "", ENTRY, TEST), text, HELD).passed
+            return judging.judge(CodeTask("forged", "", ENTRY, TEST), text, HELD).passed
         ended = run(interpreter().command(PROGRAM), HELD, {PROGRAM: text.encode()})
         time.sleep(1.0 if attack.name == "outlive" else 0.0)
         return found.lost(ended.stdout + ended.stderr)

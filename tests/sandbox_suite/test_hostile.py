@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kamerton.experiment.code.boxed import boxed
+from kamerton.experiment.code.judge import judge
 from kamerton.experiment.code.tasks import CodeTask
 from kamerton.sandbox import Limits, available, run
 from kamerton.sandbox.program import PROGRAM
@@ -39,7 +39,7 @@ def gets_through(attack: Attack, folder: Path) -> bool:
     with host(folder) as found:
         text = attack.program(found.outside, found.port, found.victim.pid)
         if attack.forges:
-            return boxed(FORGED, text, LIMITS).passed
+            return judge(FORGED, text, LIMITS).passed
         ended = run(interpreter().command(PROGRAM), LIMITS, {PROGRAM: text.encode()})
         assert "SyntaxError" not in ended.stderr
         if attack.name == "outlive":
@@ -73,7 +73,7 @@ def test_it_is_held(attack: Attack, trials: dict[str, Future[bool]]) -> None:
 @needs_box
 def test_a_solution_passes_the_test_of_the_forgers() -> None:
     """Else nothing could pass, and the suite would prove nothing."""
-    assert boxed(FORGED, SOLUTION, LIMITS).passed
+    assert judge(FORGED, SOLUTION, LIMITS).passed
 
 
 @needs_box

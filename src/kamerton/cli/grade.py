@@ -55,6 +55,7 @@ def grade(
             id=id_column, answer=answer_column, reference=reference_column, group=group_column
         ),
         workers=workers,
+        out=out,
     )
     if against is None:
         outcome = TASKS[task].grade(answers, options)

@@ -19,13 +19,15 @@ _SPARE = 4
 _SHOWN = 100
 
 
-def insist_right(questions: Sequence[Question], names: dict[str, str]) -> None:
+def insist_right(
+    questions: Sequence[Question], names: dict[str, str], criteria_of: Sequence[str] = MUST
+) -> None:
     """Raise InputError, naming the first row and its reason, unless every reference is right.
 
     Each is graded as an answer that ended by itself. `names`: group to name, as for `scored`.
     """
     context = context_of(questions, names, {})
-    rules = {name: criteria.load(name) for name in MUST}
+    rules = {name: criteria.load(name) for name in criteria_of}
     wrong = [
         (question, why)
         for question in questions

@@ -18,6 +18,7 @@ from kamerton.experiment.generate import TOO_LONG, GenerationConfig, Reply, ask_
 from kamerton.experiment.measures import Claim
 from kamerton.experiment.metrics import insist_ready
 from kamerton.experiment.prompts import Prompt, prompts
+from kamerton.experiment.references import insist_right
 from kamerton.experiment.run import insist, why_no_verdict, write
 from kamerton.experiment.settings import ExperimentSettings, Hypothesis
 from kamerton.formats.brief import BRIEFS, SYNTH, read_orders
@@ -59,6 +60,8 @@ def compare_rows(
     if primary and not any(prompt.question.held_out == "rows" for prompt in asked):
         raise InputError("experiment.primary_unasked", where="experiment.primary", name=primary)
     insist_ready(criteria)
+    if "pass@1" in criteria:
+        insist_right([prompt.question for prompt in asked], {}, ("pass@1",))
     config = GenerationConfig(
         base_url=base_url,
         max_tokens=settings.answer_tokens,

@@ -1,12 +1,12 @@
 """Runs untrusted code in boxes that are used once; where none can be put up, it refuses."""
 
+from kamerton.sandbox.held import CandidateError, Held
 from kamerton.sandbox.limits import Completed, Limit, Limits
 from kamerton.sandbox.program import available, require, run, run_file
 from kamerton.sandbox.session import (
     CODE,
     BoxEnded,
     BrokenAnswer,
-    CandidateError,
     Session,
     error_line,
 )
@@ -17,6 +17,7 @@ __all__ = [
     "BrokenAnswer",
     "CandidateError",
     "Completed",
+    "Held",
     "Limit",
     "Limits",
     "Session",

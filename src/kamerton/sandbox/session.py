@@ -1,5 +1,8 @@
 """Functions of untrusted code, called from outside its box: JSON requests in, JSON replies out.
 
+Functions that are given as arguments are called back on this side, with what the candidate gives
+them.
+
 The box holds the candidate and the arguments, nothing that is worth reading. Whatever it answers
 is data; a candidate that writes to the channel itself has only given another answer.
 """
@@ -10,7 +13,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.resources import files
 from types import TracebackType
@@ -18,48 +21,21 @@ from typing import Any
 
 from kamerton.formats.errors import InputError
 from kamerton.sandbox.box import Box, Usage
+from kamerton.sandbox.held import CandidateError, Held, error_type, hold, stand_in, update
 from kamerton.sandbox.limits import Limit, Limits
 from kamerton.sandbox.program import require
 from kamerton.sandbox.python import interpreter
-from kamerton.sandbox.wire import read, write
+from kamerton.sandbox.wire import NotWritable, read, write
 
 CODE = Limits(processes=4)
 """The limits of generated functions."""
 _PIECE = 65536
-_START = "import marshal, sys\nfor t in sys.argv[2:]: exec(marshal.loads(bytes.fromhex(t)))"
-# What a test may expect to be raised. StopIteration is none of them: it would end a loop of the
-# test in silence; nor is AssertionError, which is the test's own word.
-_RAISED: tuple[type[Exception], ...] = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    FileNotFoundError,
-    IndexError,
-    KeyError,
-    LookupError,
-    NameError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    PermissionError,
-    RecursionError,
-    RuntimeError,
-    SyntaxError,
-    TimeoutError,
-    TypeError,
-    UnicodeError,
-    ValueError,
-    ZeroDivisionError,
+_NO_ANSWER = (
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RecursionError, MemoryError),
 )
-
-
-class CandidateError(Exception):
-    """The candidate raised, or answered what is no builtin value."""
-
-    kind: str = ""
-    """The name of the error's type, as the candidate gave it."""
-    line: int = 0
-    """The candidate's line, from 1; 0 where it is not known."""
+"""What is raised where an answer is of another form."""
+_START = "import marshal, sys\nfor t in sys.argv[2:]: exec(marshal.loads(bytes.fromhex(t)))"
 
 
 class BoxEnded(BaseException):
@@ -73,10 +49,24 @@ class BrokenAnswer(BaseException):
 class Session:
     """A box with a candidate in it, whose functions can be called one after another."""
 
-    def __init__(self, limits: Limits = CODE) -> None:
-        """Put up a box. Raises InputError where there is no sandbox."""
+    def __init__(self, limits: Limits = CODE, changes_wanted: bool = False) -> None:
+        """Put up a box. Raises InputError where there is no sandbox.
+
+        `changes_wanted`: whether a function that changes its arguments changes them here too.
+        """
         require()
-        self.limits = limits
+        self.limits, self.changes_wanted = limits, changes_wanted
+        self.calls = 0
+        self.unsent = ""
+        """Why an argument could not go into the box."""
+        self.changed = False
+        """Whether any argument was changed."""
+        self.error: CandidateError | None = None
+        """What the last operation raised."""
+        self.declared: dict[str, type[CandidateError]] = {}
+        """Types of errors that the candidate defines, as a test names them."""
+        self._held: dict[tuple[str, Any], Any] = {}
+        self._given: list[Callable[..., Any]] = []
         arguments = interpreter().command("-c", _START, str(limits.output_bytes), *_worker())
         self.box = Box(arguments, limits, stdin=subprocess.PIPE)
         self._rest = b""
@@ -85,7 +75,7 @@ class Session:
         self._waited = 0.0
         self._settled = False
         try:
-            self._ask(["load", ""])  # its answer says that the box is up
+            self._send(b'["load",["",""],{"dict":[]},false]\n')  # its answer says that it is up
         except BoxEnded as error:
             raise InputError("sandbox.died", why=self._broken or "exit code") from error
 
@@ -102,15 +92,15 @@ class Session:
         """The box is gone."""
         self.close()
 
-    def load(self, source: str) -> None:
-        """Run the candidate's source. Raises CandidateError, BoxEnded or BrokenAnswer.
+    def load(self, source: str, name: str = "") -> None:
+        """Run the candidate's source, which has to define `name`.
 
-        The wall clock starts here, and goes on while the box is waited for.
+        Raises CandidateError, BoxEnded or BrokenAnswer. The wall clock starts here, and goes on
+        while the box is waited for.
         """
         self.settle()
         self._waited = 0.0
-        self._ask(["load", source])
-        self._answer()
+        self.ask("load", source, name)
 
     def settle(self) -> None:
         """Wait until the box is up.
@@ -128,12 +118,26 @@ class Session:
             raise InputError("sandbox.died", why=why) from error
         self._settled = True
 
-    def call(self, name: str, *positional: Any, **named: Any) -> Any:
-        """What the function `name` returns, of builtin types. Raises as `load` does."""
-        room = 64 * self.limits.output_bytes
-        texts = [write(part, json.dumps, room) for part in (list(positional), named)]
-        self._send(f'["call",{json.dumps(name)},{",".join(texts)}]\n'.encode())
-        return self._answer()
+    def function(self, name: str) -> Held:
+        """A stand-in for what the candidate calls `name`."""
+        return Held(self.ask, name)
+
+    def call(self, name: str, /, *positional: Any, **named: Any) -> Any:
+        """What the function `name` returns. Raises as `load` does."""
+        return self.function(name)(*positional, **named)
+
+    def ask(self, operation: str, /, *positional: Any, **named: Any) -> Any:
+        """The result of an operation in the box."""
+        self.calls += operation != "load"
+        self.error = None
+        try:
+            texts = ",".join(self._written(part) for part in (list(positional), named))
+        except NotWritable as why:
+            self.unsent = f"an argument: {why}"
+            raise
+        changes = json.dumps(self.changes_wanted)
+        self._send(f'["{operation}",{texts},{changes}]\n'.encode())
+        return self._answer(positional)
 
     def close(self) -> Usage:
         """End the box, and say what it has spent."""
@@ -148,9 +152,6 @@ class Session:
     def alive(self) -> bool:
         """Whether the box has neither ended nor been ended."""
         return not self._over
-
-    def _ask(self, request: list[Any]) -> None:
-        self._send(json.dumps(request).encode() + b"\n")
 
     def _send(self, data: bytes) -> None:
         """Write a request. The box reads while we write, so only a dead or stuck one stops us."""
@@ -167,21 +168,72 @@ class Session:
             except BrokenPipeError:
                 self._gone()
 
-    def _answer(self) -> Any:
-        """The value of the next answer."""
+    def _written(self, value: Any) -> str:
+        room = 64 * self.limits.output_bytes
+        return write(value, json.dumps, room, lambda one: hold(one, self._given))
+
+    def _taken(self, tag: str, place: Any) -> Any:
+        """What is held in the box, the same stand-in whenever it comes out."""
+        if (tag, place) not in self._held:
+            self._held[tag, place] = stand_in(self.ask, tag, place)
+        return self._held[tag, place]
+
+    def _answer(self, given: Sequence[Any] = ()) -> Any:
+        """The value of the next answer, when all calls back are done that come before it.
+
+        `given`: the arguments, which may have been changed, or be the answer.
+        """
+        while True:
+            try:
+                # float("NaN") is no JSON: such a text is a broken answer.
+                answer = json.loads(self._line(), parse_constant=int)
+                if "call" in answer:
+                    place, *arguments = answer["call"]
+                    function = self._given[place]
+                    positional, named = read(arguments, self._taken)
+                elif "error" in answer:
+                    self.error = self._raised(*answer["error"])
+                elif self.changes_wanted:
+                    return self._changed(answer, given)
+                else:
+                    return read(answer["value"], self._taken)
+            except _NO_ANSWER as why:
+                self._over = True
+                raise BrokenAnswer(str(why)) from why
+            if self.error is not None:
+                raise self.error
+            self._call_back(function, positional, named)
+
+    def _changed(self, answer: dict[str, Any], given: Sequence[Any]) -> Any:
+        """The value of an answer; what it has changed of the arguments is changed here too."""
+        if "changed" in answer:
+            self.changed = True
+            for old, new in zip(given, read(answer["changed"], self._taken), strict=True):
+                update(old, new)
+        if "argument" in answer:
+            return given[answer["argument"]]
+        return read(answer["value"], self._taken)
+
+    def _raised(
+        self, kinds: list[str], text: str, line: int, arguments: list[Any]
+    ) -> CandidateError:
+        """The candidate's error, of a type that a test may expect."""
+        made_of = error_type([str(kind) for kind in kinds], self.declared)
+        raised = made_of(*read(arguments))
+        raised.kind, raised.text, raised.line = str(kinds[0]), str(text), int(line)
+        return raised
+
+    def _call_back(self, function: Callable[..., Any], positional: Any, named: Any) -> None:
+        """Call a function of this side for the candidate, and hand it the result."""
         try:
-            # float("NaN") is no JSON: such a text is a broken answer.
-            answer = json.loads(self._line(), parse_constant=int)
-            if "value" in answer:
-                return read(answer["value"])
-            kind, text, line = answer["error"]
-            # Of the builtin type of that name too, where a test may expect it.
-            raised = _types().get(str(kind), CandidateError)(str(text))
-            raised.kind, raised.line = str(kind), int(line)
-        except (ValueError, TypeError, KeyError, RecursionError, OverflowError, MemoryError) as why:
-            self._over = True
-            raise BrokenAnswer(str(why)) from why
-        raise raised
+            result = f'["result",{self._written(function(*positional, **named))}]\n'
+        except Exception as error:
+            try:
+                arguments = self._written(list(error.args))
+            except NotWritable:
+                arguments = json.dumps([str(error)])
+            result = f'["raise","{type(error).__name__}",{arguments}]\n'
+        self._send(result.encode())
 
     def _line(self) -> bytes:
         stream = self.box.process.stdout
@@ -238,14 +290,6 @@ def error_line(error: CandidateError) -> str:
     """An error of the candidate's in one line."""
     where = f" (line {error.line})" if error.line else ""
     return f"{error.kind}: {error}{where}"
-
-
-@cache
-def _types() -> Mapping[str, type[CandidateError]]:
-    return {
-        kind.__name__: type(kind.__name__, (CandidateError, kind), {"__str__": Exception.__str__})
-        for kind in _RAISED
-    }
 
 
 @cache

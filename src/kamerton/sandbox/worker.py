@@ -1,8 +1,10 @@
 """The worker inside a box; nothing it says is trusted once a candidate has been loaded.
 
 `wire.py` and this file are run one after the other as one program. Requests come in line by line
-on stdin, as JSON; one line of JSON goes back for each: `{"value": ...}` or
-`{"error": [type, message, line]}`.
+on stdin, as JSON: an operation, its arguments, and whether changes of them are wanted. One line of
+JSON goes back for each: `{"value": ...}` or `{"error": [types, message, line, arguments]}`; before
+it may come `{"call": [place, arguments, named]}`, for a function that was given, whose result is
+then the next line that comes in.
 The candidate may read and write that channel too: it can only give answers, and an answer is data
 that the judge outside compares.
 """
@@ -14,9 +16,10 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from typing import Any
 
-    from kamerton.sandbox.wire import NotWritable, read, write
+    from kamerton.sandbox.wire import read, write
 
 
 def _parser() -> tuple[Any, Any]:
@@ -38,46 +41,144 @@ def _parser() -> tuple[Any, Any]:
     return lambda text: scan(text, 0)[0], encode_basestring_ascii
 
 
-def serve(requests: Any, answers: int, room: int) -> None:
-    """Answer requests until there are no more."""
-    parse, quote = _parser()
-    module = type(sys)("candidate")
-    sys.modules["candidate"] = module
-    for line in requests:
+class Worker:
+    """The candidate, what is held of it, and the channel."""
+
+    def __init__(self, requests: Iterator[bytes], answers: int, room: int) -> None:
+        self.parse, self.quote = _parser()
+        self.requests, self.answers, self.room = requests, answers, room
+        module = type(sys)("candidate")
+        sys.modules["candidate"] = module
+        self.names = module.__dict__
+        self.held: list[Any] = []
+        self.places: dict[int, int] = {}
+
+    def serve(self, request: Any) -> None:
+        """Answer one request."""
         try:
-            value = _execute(parse(line.decode()), module.__dict__)
-            answer = '{"value":' + write(value, quote, room) + "}"
+            answer = self.answer(*request)
         except BaseException as error:
-            answer = _error_reply(error, quote)
-        _send(answers, answer.encode() + b"\n")
+            answer = self.error(error)
+        self.send(answer)
+
+    def answer(self, operation: str, positional: Any, named: Any, changes: bool) -> str:
+        """Do what is asked. With `changes`, arguments that are other values now come back."""
+        given = read(positional, self.take)
+        before = self.write(given) if changes else ""
+        value = _OPERATIONS[operation](self, *given, **read(named, self.take))
+        if not changes:
+            return f'{{"value":{self.write(value)}}}'
+        places = [n for n, one in enumerate(given) if one is value and type(one) in _CHANGEABLE]
+        text = f'{{"argument":{places[0]}}}' if places else f'{{"value":{self.write(value)}}}'
+        after = self.write(given)
+        return text if after == before else f'{text[:-1]},"changed":{after}}}'
+
+    def load(self, source: str, name: str) -> None:
+        """Run the candidate's source, and see that it defines `name`."""
+        exec(compile(source, "<candidate>", "exec"), self.names)
+        if name and name not in self.names:
+            raise NameError(f"the program defines no {name}")
+
+    def write(self, value: Any) -> str:
+        """A value as JSON."""
+        return write(value, self.quote, self.room, self.hold)
+
+    def hold(self, value: Any) -> str:
+        """The place of an object that stays here, the same whenever it is met."""
+        place = self.places.get(id(value))
+        if place is None:
+            place = self.places[id(value)] = len(self.held)
+            self.held.append(value)
+        tag = "coroutine" if type(value).__name__ == "coroutine" else "held"
+        return f'{{"{"lazy" if hasattr(type(value), "__next__") else tag}":{place}}}'
+
+    def take(self, tag: str, held: Any) -> Any:
+        """What is held here, what the candidate calls so, or a function that was given."""
+        if tag == "given":
+            return self.given(held)
+        if tag == "named":
+            found = __import__(held[0], fromlist=["*"])
+            for part in held[1].split("."):
+                found = getattr(found, part)
+            return found
+        return self.names[held] if isinstance(held, str) else self.held[held]
+
+    def given(self, place: int) -> Callable[..., Any]:
+        """A function of the other side."""
+
+        def function(*positional: Any, **named: Any) -> Any:
+            arguments = ",".join(self.write(part) for part in (list(positional), named))
+            self.send(f'{{"call":[{place},{arguments}]}}')
+            for line in self.requests:
+                request = self.parse(line.decode())
+                if request[0] == "result":
+                    return read(request[1], self.take)
+                if request[0] == "raise":
+                    kind = getattr(sys.modules["builtins"], request[1], Exception)
+                    raise kind(*read(request[2], self.take))
+                self.serve(request)
+
+        return function
+
+    def error(self, error: BaseException) -> str:
+        """The types of an error, its text and the candidate's line, all of it only to be shown."""
+        line, trace = 0, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == "<candidate>":
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        try:
+            text = arguments = ""
+            text = str(error)[:500]
+            arguments = write(list(error.args), self.quote, 2000)
+        except BaseException:
+            arguments = f"[{self.quote(text)}]"
+        kinds = ",".join(self.quote(kind.__name__[:100]) for kind in type(error).__mro__[:-1])
+        return f'{{"error":[[{kinds}],{self.quote(text)},{line},{arguments}]}}'
+
+    def send(self, text: str) -> None:
+        """Put a line on the channel."""
+        data = text.encode() + b"\n"
+        while data:
+            data = data[os.write(self.answers, data) :]
 
 
-def _execute(request: Any, names: dict[str, Any]) -> Any:
-    if request[0] == "load":
-        exec(compile(request[1], "<candidate>", "exec"), names)
-        return None
-    _, name, positional, named = request
-    return names[name](*read(positional), **read(named))
-
-
-def _error_reply(error: BaseException, quote: Any) -> str:
-    """The type of an error, its text and the candidate's line, all of it only to be shown."""
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<candidate>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
+def _next(worker: Worker, iterator: Any, sent: Any) -> list[Any]:
+    """Whether there is a further item, and it; else what a generator returned."""
     try:
-        text = str(error)[:500]
-    except BaseException:
-        text = ""
-    kind = "NotWritable" if isinstance(error, NotWritable) else type(error).__name__[:100]
-    return f'{{"error":[{quote(kind)},{quote(text)},{line}]}}'
+        return [True, next(iterator) if sent is None else iterator.send(sent)]
+    except StopIteration as end:
+        return [False, end.value]
 
 
-def _send(answers: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(answers, data) :]
+def _awaited(worker: Worker, coroutine: Any) -> Any:
+    import asyncio
+
+    return asyncio.run(coroutine)
+
+
+def _set_item(worker: Worker, held: Any, key: Any, value: Any) -> None:
+    held[key] = value
+
+
+_CHANGEABLE = (list, dict, set, bytearray)
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "load": Worker.load,
+    "call": lambda worker, function, *given, **named: function(*given, **named),
+    "next": _next,
+    "await": _awaited,
+    "get": lambda worker, held, name: getattr(held, name),
+    "set": lambda worker, held, name, value: setattr(held, name, value),
+    "item": lambda worker, held, key: held[key],
+    "set item": _set_item,
+    "length": lambda worker, held: len(held),
+    "iterator": lambda worker, held: iter(held),
+    "truth": lambda worker, held: bool(held),
+    "text": lambda worker, held: str(held),
+    "code": lambda worker, held: repr(held),
+    "enter": lambda worker, held: type(held).__enter__(held),
+    "exit": lambda worker, held: type(held).__exit__(held, None, None, None),
+}
 
 
 def main() -> None:
@@ -86,7 +187,9 @@ def main() -> None:
     nothing = os.open("/dev/null", os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
-    serve(requests, answers, int(sys.argv[1]))
+    worker = Worker(requests, answers, int(sys.argv[1]))
+    for line in worker.requests:
+        worker.serve(worker.parse(line.decode()))
     # Threads and exit handlers of the candidate have no more to say.
     os._exit(0)
 

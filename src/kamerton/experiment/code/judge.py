@@ -1,46 +1,43 @@
-"""Whether a program passes a task's check, with the judge outside of the box.
+"""Whether a program passes a task's check, with the judge outside of the program's box.
 
-The program runs elsewhere (`call`); here only its results arrive, and only as values of Python's
-own plain types, so that no `__eq__` of a candidate decides. The check is trusted and runs in this
-process with a stand-in for the function. A check that never calls it passes nobody.
+The program runs in a box of its own (`kamerton.sandbox`); here only its results arrive, as values
+of Python's own types or as stand-ins that are equal to nothing, so that no `__eq__` of a candidate
+decides. The check is trusted and runs in this process with a stand-in for the function. A check
+that never calls it passes nobody. Time is counted in CPU seconds, since wall clocks change scores
+on slow machines (evalplus#5).
 """
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from kamerton.experiment.code.extract import preamble, program
-from kamerton.experiment.code.tasks import CodeTask, called
+from kamerton.experiment.code.tasks import CodeTask, called, caught
 from kamerton.formats.errors import InputError
+from kamerton.sandbox import (
+    CODE,
+    BoxEnded,
+    BrokenAnswer,
+    CandidateError,
+    Limits,
+    Session,
+    error_line,
+)
+from kamerton.sandbox.limits import MIB
 
-Fault = Literal["error", "timeout", "limit"]
-"""Its own exception; out of CPU time; out of memory, output or processes, or the box died."""
+PROGRAMS = replace(CODE, output_bytes=16 * MIB)
+"""Limits of a candidate: HumanEval+ has right answers of 7 MB (HumanEval/15)."""
 Status = Literal["passed", "failed", "error", "timeout", "limit"]
-"""`failed`: the results are wrong; the others say what kept it from giving results."""
+"""`failed`: the results are wrong; `error`: its own exception; `timeout`: out of CPU time; `limit`:
+out of memory, output or processes, or the box died."""
 FIND_ZERO = "find_zero"
 """HumanEval/32: any root is right, so its polynomial is computed instead of comparing roots."""
 FLOATS = 1e-6
 """Tolerance where results are floats and the task names none, as in evalplus."""
 _RELATIVE = 1e-7
-_SHOWN = 200
+SHOWN = 200
 """Characters of a detail that are kept."""
-_DEEPEST = 100
-"""Levels of nesting of a result that are looked into."""
-
-
-@dataclass(frozen=True)
-class Called:
-    """What came back from one call of the candidate."""
-
-    value: Any = None
-    fault: Fault | None = None
-    detail: str = ""
-    """The exception's type and text, or which limit."""
-
-
-Call = Callable[[str, str, Sequence[Any]], Called]
-"""Source, function and arguments to a result; never raises for what the candidate does."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +46,11 @@ class Judged:
 
     status: Status
     detail: str = ""
+    """The exception's type and text, which limit, or which test."""
     calls: int = 0
     """How often the candidate was called."""
+    changes: bool = False
+    """Whether it changes its arguments, where that was looked at."""
     cpu_seconds: float = 0.0
     """Processor time of its box."""
 
@@ -60,86 +60,82 @@ class Judged:
         return self.status == "passed"
 
 
-class _Stopped(BaseException):
-    """The candidate gave no result. Not an Exception, so that no check takes it for a result."""
+def judge(
+    task: CodeTask,
+    source: str,
+    limits: Limits = PROGRAMS,
+    expected: Sequence[Any] | None = None,
+    in_place: bool = False,
+) -> Judged:
+    """Judge one program in a box.
 
-
-@dataclass
-class _Trial:
-    """One program before its check."""
-
-    source: str
-    call: Call
-    calls: int = 0
-    fault: Called | None = None
-    broken: Exception | None = None
-
-    def stand_in(self, name: str) -> Callable[..., Any]:
-        """What a check calls in place of the program's function."""
-
-        def run(*args: Any) -> Any:
-            if self.fault is not None or self.broken is not None:
-                raise _Stopped
-            self.calls += 1
-            try:
-                # A copy: what the candidate does to its arguments cannot reach the check.
-                result = self.call(self.source, name, copy.deepcopy(args))
-            except Exception as error:  # of ours or of the check: no check may swallow it
-                self.broken = error
-                raise _Stopped from error
-            if result.fault is None and not plain(result.value):
-                result = Called(fault="error", detail="the result is not of a plain type")
-            if result.fault is not None:
-                self.fault = result
-                raise _Stopped
-            return result.value
-
-        return run
-
-
-def judge(task: CodeTask, source: str, call: Call, expected: Sequence[Any] | None = None) -> Judged:
-    """Run the check of `task` on the program `source`, which is only ever run by `call`.
-
-    `expected` are the known solution's results on the inputs of HumanEval+ (`expected_results`),
-    for many programs of one task; without it they are computed here. Raises InputError where the
-    task itself is broken: a check that does not run, or calls nothing.
+    `expected`: the known solution's results on the inputs of HumanEval+ (`expected_results`), for
+    many programs of one task; without it they are computed here. `in_place`: whether the check sees
+    what the program does to its arguments. A program that passes but has used up its CPU seconds is
+    a timeout. Raises InputError where there is no sandbox, with the command that installs it, or
+    where the task is broken: a check that does not run, or calls nothing.
     """
     if not source.strip():
         return Judged("failed", "no program")
-    judged = _checked(task, source, call) if task.check else Judged("passed")
-    if not judged.passed or not task.inputs:
-        return judged
-    return _compared(task, source, call, expected or expected_results(task), judged.calls)
+    if task.inputs and expected is None:
+        expected = expected_results(task)
+    with Session(limits, in_place) as session:
+        status, detail = _outcome(task, source, session, expected or ())
+        spent = session.close().cpu_seconds
+    if status == "passed" and spent >= limits.cpu_seconds:
+        status, detail = "timeout", "cpu"
+    return Judged(status, detail[:SHOWN], session.calls, session.changed, spent)
 
 
-def _checked(task: CodeTask, source: str, call: Call) -> Judged:
-    trial = _Trial(source, call)
-    check = _check(task, trial)
-    status: Status = "failed"
-    detail = ""
+def _outcome(
+    task: CodeTask, source: str, session: Session, expected: Sequence[Any]
+) -> tuple[Status, str]:
     try:
-        check(trial.stand_in(task.entry_point))
-        status = "passed"
-    except _Stopped:
-        status = "error"
-    except AssertionError as error:
-        detail = str(error) or "a test does not hold"
+        session.load(source, task.entry_point)
+        outcome = _checked(task, session) if task.check else ("passed", "")
+        if outcome[0] == "passed":
+            outcome = _compared(task, session, expected)
+        if session.alive:  # else the check has swallowed its end
+            return outcome
+    except CandidateError as error:
+        return _raised(error)
+    except BrokenAnswer as error:
+        return "error", f"no answer but {error}"
+    except BoxEnded:
+        pass
+    limit = session.limit
+    if limit is None:
+        return "error", "the program has ended"
+    return "timeout" if limit in {"cpu", "wall"} else "limit", limit
+
+
+def _raised(error: CandidateError) -> tuple[Status, str]:
+    return "limit" if error.kind == "MemoryError" else "error", error_line(error)
+
+
+def _checked(task: CodeTask, session: Session) -> tuple[Status, str]:
+    check = _check(task, session)
+    try:
+        check(session.function(task.entry_point))
+    except CandidateError:
+        raise
     except MemoryError:
-        status, detail = "limit", "memory"
-    except Exception as error:  # the check could not use the results: a wrong type, mostly
-        detail = f"{type(error).__name__}: {error}"
-    if trial.broken is not None:
-        why = f"{type(trial.broken).__name__}: {trial.broken}"
-        raise InputError("experiment.code_bad_check", where=task.id, why=why) from trial.broken
-    if trial.fault is not None and trial.fault.fault is not None:
-        # A fault goes before whatever the check made of it.
-        return Judged(trial.fault.fault, trial.fault.detail[:_SHOWN], trial.calls)
-    if not trial.calls:
+        return "limit", "memory"
+    except Exception as error:
+        if session.error is not None:  # a fault goes before whatever the check made of it
+            return _raised(session.error)
+        if isinstance(error, AssertionError):
+            return "failed", str(error) or "a test does not hold"
+        # The check could not use the results: a wrong type, mostly.
+        return "failed", f"{type(error).__name__}: {error}"
+    if session.unsent:
+        return "failed", session.unsent
+    if not session.calls:
         raise InputError("experiment.code_no_tests", where=task.id)
-    return Judged(status, detail[:_SHOWN], trial.calls)
+    return "passed", ""
 
 
-def _check(task: CodeTask, trial: _Trial) -> Callable[[Any], object]:
+def _check(task: CodeTask, session: Session) -> Callable[[Any], object]:
     """The check with everything that it names: the prompt's helpers, and the stand-ins."""
     space: dict[str, Any] = {"__name__": "check"}
     try:
@@ -153,7 +149,9 @@ def _check(task: CodeTask, trial: _Trial) -> Callable[[Any], object]:
     # After the check is taken: a solution may be named `check` as well.
     solution = program(task) if task.solution else task.prompt
     names = {task.entry_point, *called(task.check, solution, helpers)} - helpers
-    space.update({name: trial.stand_in(name) for name in names})
+    space.update({name: session.function(name) for name in names})
+    for name in caught(task.check) - space.keys():
+        space[name] = session.declared[name] = type(name, (CandidateError,), {})
     return check
 
 
@@ -164,31 +162,17 @@ def expected_results(task: CodeTask) -> list[Any]:
     return [space[task.entry_point](*copy.deepcopy(one)) for one in task.inputs]
 
 
-def _compared(
-    task: CodeTask, source: str, call: Call, expected: Sequence[Any], calls: int
-) -> Judged:
+def _compared(task: CodeTask, session: Session, expected: Sequence[Any]) -> tuple[Status, str]:
     """Results on all inputs against those of the known solution; the first that differs ends it."""
     for number, (arguments, right) in enumerate(zip(task.inputs, expected, strict=True)):
-        result = call(source, task.entry_point, copy.deepcopy(arguments))
-        calls += 1
-        if result.fault is not None:
-            return Judged(result.fault, f"input {number}: {result.detail}"[:_SHOWN], calls)
-        if not plain(result.value) or not _right(task, arguments, result.value, right):
-            return Judged("failed", f"input {number}: another result", calls)
-    return Judged("passed", "", calls)
-
-
-def plain(value: Any, depth: int = 0) -> bool:
-    """Whether a value and all in it are exactly of Python's own plain types, no subclasses."""
-    if value is None or type(value) in {bool, int, float, complex, str, bytes}:
-        return True
-    if depth > _DEEPEST:
-        return False
-    if type(value) in {list, tuple, set, frozenset}:
-        return all(plain(one, depth + 1) for one in value)
-    if type(value) is dict:
-        return all(plain(k, depth + 1) and plain(v, depth + 1) for k, v in value.items())
-    return False
+        try:
+            result = session.call(task.entry_point, *copy.deepcopy(arguments))
+        except CandidateError as error:
+            status, detail = _raised(error)
+            return status, f"input {number}: {detail}"
+        if not _right(task, arguments, result, right):
+            return "failed", f"input {number}: another result"
+    return "passed", ""
 
 
 def _right(task: CodeTask, arguments: Sequence[Any], result: Any, expected: Any) -> bool:

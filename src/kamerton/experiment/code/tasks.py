@@ -27,7 +27,9 @@ MBPP_PROMPT = (
     "Your code should pass these tests:\n\n{tests}\n"
 )
 """The prompt of Austin et al. 2021 (arXiv 2108.07732), section 3.2, for files that bring none."""
-_ONE_AT_A_TIME = RLock()
+ONE_AT_A_TIME = RLock()
+_PYTHON = frozenset(vars(builtins))
+_BINDING = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.ExceptHandler
 
 
 @dataclass(frozen=True)
@@ -85,15 +87,17 @@ class _MbppRow(BaseModel):
     test_setup_code: str = ""
 
 
-def parse(code: str) -> ast.Module:
-    """The tree of a program; what `ast.parse` raises where it is none.
+def parse(code: str, flags: int = 0) -> ast.Module:
+    """The tree of a program; what `ast.parse` raises where it is none. `flags`: of `compile`.
 
     One thread at a time: before Python 3.11.5 all threads count the depth of the trees they build
     in one place, and when the garbage collector lets another thread in, they end with SystemError
     (python/cpython#106905).
     """
-    with _ONE_AT_A_TIME:
-        return ast.parse(code)
+    with ONE_AT_A_TIME:
+        tree = compile(code, "<program>", "exec", flags | ast.PyCF_ONLY_AST)
+    assert isinstance(tree, ast.Module)
+    return tree
 
 
 def humaneval(path: Path) -> list[CodeTask]:
@@ -120,31 +124,41 @@ def mbpp(path: Path) -> list[CodeTask]:
 
 
 def called(check: str, solution: str, helpers: frozenset[str] = frozenset()) -> list[str]:
-    """Names that a check calls and that a solution must define, in order of appearance.
+    """Names that a check takes from a solution: those that it calls first, in their order.
 
     That is, what neither the check, nor `helpers`, nor Python defines, and what `solution` defines
     even so: there are solutions named `sum`, and one named `check` as the check itself.
     """
-    own = set(re.findall(r"^\s*def (\w+)", solution, re.M))
-    tree = parse(check)
-    names_in = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    bound = {node.id for node in names_in if isinstance(node.ctx, ast.Store)}
-    bound |= {arg.arg for arg in ast.walk(tree) if isinstance(arg, ast.arg)}
+    own = set(re.findall(r"^\s*(?:def|class) (\w+)", solution, re.M))
+    nodes = list(ast.walk(parse(check)))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    bound |= {node.name for node in nodes if isinstance(node, _BINDING) and node.name}
     bound |= {
         (alias.asname or alias.name).split(".")[0]
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    names = sorted((c.lineno, c.col_offset, c.id) for c in calls if isinstance(c, ast.Name))
-    strange = (
-        n for *_, n in names if n in own or not (n in bound | helpers or hasattr(builtins, n))
-    )
-    return list(dict.fromkeys(strange))
+    calls = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    names.sort(key=lambda node: (id(node) not in calls, node.lineno, node.col_offset))
+    known = (bound | helpers | _PYTHON) - own | caught(check)
+    return list(dict.fromkeys(node.id for node in names if node.id not in known))
 
 
-def _imports(check: str) -> str:
+def caught(check: str) -> set[str]:
+    """Names of errors that a check expects and that Python does not know."""
+    nodes = list(ast.walk(parse(check)))
+    types = [node.type for node in nodes if isinstance(node, ast.ExceptHandler) and node.type]
+    for node in nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func).lower().endswith("raises"):
+            types += node.args[:1]
+    names = (one for type in types for one in ast.walk(type) if isinstance(one, ast.Name))
+    return {one.id for one in names} - _PYTHON
+
+
+def imports(check: str) -> str:
     """Imports of the modules of Python that a check takes for granted (`math.isclose`)."""
     nodes = [node.value for node in ast.walk(parse(check)) if isinstance(node, ast.Attribute)]
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -178,7 +192,7 @@ def _from_mbpp(row: dict[str, object], where: str) -> CodeTask:
         return _from_google(row, where)
     one = check_row(row, _Row, where)
     _compiles(one.test, where)
-    check = _imports(one.test) + one.test
+    check = imports(one.test) + one.test
     tested = _tested(check, one.prompt + one.canonical_solution, where)
     name = one.entry_point if one.entry_point in tested else tested[-1]
     named = f"def {name}" in one.prompt or name in one.prompt.split()

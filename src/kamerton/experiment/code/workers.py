@@ -14,22 +14,21 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from kamerton.experiment.code.boxed import PROGRAMS, boxed
 from kamerton.experiment.code.extract import program
-from kamerton.experiment.code.judge import Judged, expected_results
+from kamerton.experiment.code.judge import PROGRAMS, SHOWN, Judged, expected_results, judge
 from kamerton.experiment.code.tasks import CodeTask
 from kamerton.formats.errors import InputError
 from kamerton.sandbox import Limits
 
-Trial = tuple[CodeTask, str]
-"""A task and a whole program, untrusted."""
 JUDGE_SECONDS = 60.0
 """Processor seconds for the known solution and the comparison of all results of one program."""
 JUDGE_MEMORY = 2 * 2**30
@@ -41,6 +40,19 @@ _AHEAD = 32
 _LOOK = 0.5
 """Seconds between two looks at what the workers have used."""
 _TASKS_KEPT = 8
+_NAMED = 5
+"""Tasks that a complaint names."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A whole program, untrusted, before the check of a task."""
+
+    task: CodeTask
+    source: str
+    limits: Limits = PROGRAMS
+    in_place: bool = False
+    """Whether the check sees what the program does to its arguments."""
 
 
 @dataclass
@@ -54,9 +66,9 @@ class _Worker:
     used: float = 0.0
     """Its processor seconds before that program."""
 
-    def judge(self, place: int, trial: Trial, limits: Limits) -> None:
+    def judge(self, place: int, trial: Trial) -> None:
         self.place, self.used = place, self.cpu_seconds()
-        self.connection.send((*trial, limits))
+        self.connection.send(trial)
 
     def cpu_seconds(self) -> float:
         """Of the worker itself, its boxes left out."""
@@ -75,9 +87,37 @@ class _Worker:
         self.connection.close()
 
 
-def judge_all(
-    trials: Iterable[Trial], limits: Limits = PROGRAMS, workers: int = 0
-) -> Iterator[Judged]:
+def solution(task: CodeTask, limits: Limits = PROGRAMS) -> Trial:
+    """The known solution before its check, with the most time that a judge has."""
+    return Trial(task, program(task), replace(limits, cpu_seconds=int(JUDGE_SECONDS)), True)
+
+
+def solved(
+    tasks: Sequence[CodeTask], limits: Limits = PROGRAMS, workers: int = 0
+) -> Iterator[Trial]:
+    """Each task's trial of an empty program, as its known solution shows that it must be judged.
+
+    A program has four times the processor time that the known solution takes in a box, as in
+    evalplus (Liu et al. 2023), where that is more than `limits` allow; and where the known solution
+    changes its arguments, the check sees what is changed. Behind the last task InputError names
+    those whose known solution does not pass: that is a fault of their checks.
+    """
+    unsolved: list[tuple[str, Judged]] = []
+    for task, judged in zip(
+        tasks, judge_all([solution(one) for one in tasks], workers), strict=True
+    ):
+        if not judged.passed and task.solution.strip():
+            unsolved.append((task.id, judged))
+        seconds = max(limits.cpu_seconds, math.ceil(SLOWER * judged.cpu_seconds))
+        yield Trial(task, "", replace(limits, cpu_seconds=seconds), judged.changes)
+    if unsolved:
+        names = ", ".join(name for name, _ in unsolved[:_NAMED])
+        more = "" if len(unsolved) <= _NAMED else f" + {len(unsolved) - _NAMED}"
+        why = unsolved[0][1].detail or unsolved[0][1].status
+        raise InputError("experiment.code_unsolved", where=names + more, why=why)
+
+
+def judge_all(trials: Iterable[Trial], workers: int = 0) -> Iterator[Judged]:
     """Judge programs, in their order, `workers` at a time; 0 means one for each core.
 
     A few trials are taken ahead of what is yielded, so there may be any number of them. Raises
@@ -97,7 +137,7 @@ def judge_all(
                     more = False
                     break
                 worker = idle.pop() if idle else _started()
-                worker.judge(place, trial, limits)
+                worker.judge(place, trial)
                 busy.append(worker)
             for worker, judged in _ended(busy):
                 busy.remove(worker)
@@ -110,6 +150,22 @@ def judge_all(
     finally:
         for worker in (*idle, *busy):
             worker.end()
+
+
+_WAITING: deque[Trial] = deque()
+_LOCK = Lock()
+
+
+def judge_one(trial: Trial) -> Judged:
+    """Judge one program; its worker stays for the next."""
+    with _LOCK:
+        _WAITING.append(trial)
+        return next(_kept())
+
+
+@cache
+def _kept() -> Iterator[Judged]:
+    return judge_all(iter(_WAITING.popleft, None), 1)
 
 
 def _started() -> _Worker:
@@ -147,39 +203,29 @@ def _reply(worker: _Worker) -> Judged:
     raise InputError(key, where=where, **values)
 
 
-def _solved(task: CodeTask, limits: Limits) -> tuple[list[Any], Limits]:
-    """The known solution's results on the inputs of HumanEval+, and what a program may use there.
-
-    A program has four times the processor time that the known solution takes in a box, as in
-    evalplus (Liu et al. 2023), where that is more than `limits` allow.
-    """
-    if not task.inputs:
-        return [], limits
-    expected = expected_results(task)
-    roomy = replace(limits, cpu_seconds=int(JUDGE_SECONDS))
-    seconds = math.ceil(SLOWER * boxed(task, program(task), roomy, expected).cpu_seconds)
-    return expected, replace(limits, cpu_seconds=max(limits.cpu_seconds, seconds))
-
-
 def _work(connection: "Connection[Any, Any]") -> None:
     """Judge what comes, until nothing more comes."""
-    solved: OrderedDict[str, tuple[list[Any], Limits]] = OrderedDict()
+    expected: OrderedDict[str, list[Any]] = OrderedDict()
     while True:
         try:
-            task, source, limits = connection.recv()
+            trial = connection.recv()
         except EOFError:
             return
+        task = trial.task
         try:
-            if task.id not in solved:  # once for the many samples of a task
-                solved[task.id] = _solved(task, limits)
-                while len(solved) > _TASKS_KEPT:
-                    solved.popitem(last=False)
-            expected, limits = solved[task.id]
-            reply: object = boxed(task, source, limits, expected)
+            if task.id not in expected:  # once for the many samples of a task
+                expected[task.id] = expected_results(task) if task.inputs else []
+                while len(expected) > _TASKS_KEPT:
+                    expected.popitem(last=False)
+            reply: object = judge(
+                task, trial.source, trial.limits, expected[task.id], trial.in_place
+            )
         except InputError as error:
             reply = (error.key, error.where, {n: str(v) for n, v in error.values.items()})
         except MemoryError:
             reply = Judged("limit", "memory")
+        except Exception as error:  # of values that only this program has given
+            reply = Judged("failed", f"{type(error).__name__}: {error}"[:SHOWN])
         connection.send(reply)
 
 

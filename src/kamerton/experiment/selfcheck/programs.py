@@ -5,9 +5,8 @@ from itertools import combinations
 from math import prod
 from pathlib import Path
 
-from kamerton.experiment.code.extract import program
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus
-from kamerton.experiment.code.workers import judge_all
+from kamerton.experiment.code.workers import Trial, judge_all, solution
 from kamerton.experiment.scorers.pass_at_k import pass_at_k
 from kamerton.experiment.selfcheck.comparison import (
     Comparison,
@@ -76,29 +75,23 @@ def _both(
             yield skipped(what, wanted, source, why)
         return
     tasks = read(path)[::every]
-    solutions = [program(one) for one in tasks]
-    bodies = [f"{one.prompt}    pass\n" for one in tasks]
-    for (what, wanted), programs in zip(expected.items(), (solutions, bodies), strict=True):
-        yield _passed(what, tasks, programs, wanted, source, tell)
+    solutions = [solution(one) for one in tasks]
+    bodies = [Trial(one, f"{one.prompt}    pass\n") for one in tasks]
+    for (what, wanted), trials in zip(expected.items(), (solutions, bodies), strict=True):
+        yield _passed(what, trials, wanted, source, tell)
 
 
 def _passed(
-    what: str,
-    tasks: Sequence[CodeTask],
-    programs: Sequence[str],
-    expected: str,
-    source: str,
-    tell: Tell,
+    what: str, trials: Sequence[Trial], expected: str, source: str, tell: Tell
 ) -> Comparison:
     odd: list[str] = []
     passed = 0
-    trials = list(zip(tasks, programs, strict=True))
-    for task, judged in zip(tasks, judge_all(trials), strict=True):
+    for trial, judged in zip(trials, judge_all(trials), strict=True):
         passed += judged.passed
         if judged.passed is what.endswith("_empty"):
-            odd.append(f"{task.id}: {judged.status} {judged.detail}".strip())
+            odd.append(f"{trial.task.id}: {judged.status} {judged.detail}".strip())
         tell(1)
-    return equal(what, f"{passed}/{len(tasks)}", expected, source, "; ".join(odd[:3]))
+    return equal(what, f"{passed}/{len(trials)}", expected, source, "; ".join(odd[:3]))
 
 
 def _missing(path: Path, published: str, setting: Setting) -> str:

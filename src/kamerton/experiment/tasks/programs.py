@@ -5,18 +5,17 @@ HumanEval (Chen et al. 2021), HumanEval+ (Liu et al. 2023) and MBPP (Austin et a
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from kamerton.experiment.code.boxed import PROGRAMS
 from kamerton.experiment.code.extract import Extracted, How, extract, program
-from kamerton.experiment.code.judge import Status
+from kamerton.experiment.code.judge import PROGRAMS, Status
 from kamerton.experiment.code.tasks import CodeTask, humaneval, humaneval_plus, mbpp
-from kamerton.experiment.code.workers import judge_all
+from kamerton.experiment.code.workers import Trial, judge_all, solved
 from kamerton.experiment.scorers.pass_at_k import (
     KS,
     insist_on_samples,
@@ -27,6 +26,7 @@ from kamerton.experiment.tasks.tables import Answered, read_answers
 from kamerton.experiment.tasks.task import Options, Outcome, Task
 from kamerton.experiment.tasks.texts import Score, Texts, choose, score_all, score_lines
 from kamerton.formats.errors import InputError
+from kamerton.formats.jsonl import append_row, write_rows
 from kamerton.formats.language import say
 from kamerton.formats.progress import progress
 from kamerton.formats.scores import Interval
@@ -81,22 +81,14 @@ class CodeGrading(BaseModel):
     """Scorers of texts, on whole programs against the known solutions, prompts included."""
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """One answer with its task and the program in it."""
-
-    task: CodeTask
-    sample: int
-    extracted: Extracted
-
-
 def grade_programs(
     read: Callable[[Path], list[CodeTask]], task: Task, answers: Path, options: Options
 ) -> Outcome:
     """Judge every program of a file of answers; `read` gives the tasks of a data file.
 
-    Raises InputError where there is no sandbox (with the command that installs it), for an answer
-    to no task of these, for a k above the samples, for a broken task.
+    The known solutions are tried before. Raises InputError where there is no sandbox (with the
+    command that installs it), for an answer to no task of these, for a k above the samples, and for
+    a check that does not run or that the known solution does not pass.
     """
     tasks = read(task.data(options))
     scorers = choose(options.scorers, options.encoder) if options.scorers else []
@@ -105,12 +97,17 @@ def grade_programs(
     fewest = min(len(row.answers) for row in rows)
     ks = insist_on_samples(options.ks, fewest) or tuple(k for k in KS if k <= fewest)
     require()
+    with progress(say("experiment.grade_solving"), len(asked)) as bar:
+        solutions = []
+        for trial in solved(asked, workers=options.workers):
+            solutions.append(trial)
+            bar.update(1)
     given = [
-        _Answer(one, sample, extract(one, text))
-        for row, one in zip(rows, asked, strict=True)
+        (trial, sample, text)
+        for row, trial in zip(rows, solutions, strict=True)
         for sample, text in enumerate(row.answers)
     ]
-    items = _judged(given, options.workers)
+    items, found = _judged(given, options)
     passed: dict[str, list[bool]] = {}
     for one in items:
         passed.setdefault(one.id, []).append(one.status == "passed")
@@ -120,9 +117,9 @@ def grade_programs(
     errors = Counter(name[1] if name else "?" for name in raised)
     # Whole programs against the known solutions; both begin with the prompt, which all have.
     texts = Texts(
-        [one.extracted.source for one in given],
-        [[program(one.task)] for one in given],
-        [one.task.id for one in given],
+        [one.source for one in found],
+        [[program(trial.task)] for trial, *_ in given],
+        [trial.task.id for trial, *_ in given],
     )
     grading = CodeGrading(
         task=task.name,
@@ -171,27 +168,36 @@ def _key(id: str, bare: bool = False) -> tuple[str, str]:
     return ("" if bare else name.casefold()[:_SAME_SET], end)
 
 
-def _judged(given: Sequence[_Answer], workers: int) -> list[CodeGraded]:
-    """Every program judged, in order, with the share that passed so far."""
+def _judged(
+    given: Sequence[tuple[Trial, int, str]], options: Options
+) -> tuple[list[CodeGraded], list[Extracted]]:
+    """Every answer judged, in order, with its program; each is written as soon as it is there."""
     items: list[CodeGraded] = []
+    found: list[Extracted] = []
     passed = 0
-    trials = ((one.task, one.extracted.source) for one in given)
+
+    def trials() -> Iterator[Trial]:
+        for trial, _, text in given:
+            found.append(extract(trial.task, text))
+            yield replace(trial, source=found[-1].source)
+
+    if options.out is not None:
+        write_rows(options.out, [])
     with progress(say("experiment.grade_running"), len(given)) as bar:
-        for one, judged in zip(given, judge_all(trials, PROGRAMS, workers), strict=True):
-            items.append(
-                CodeGraded(
-                    id=one.task.id,
-                    sample=one.sample,
-                    status=judged.status,
-                    detail=judged.detail,
-                    how=one.extracted.how,
-                )
+        for place, judged in enumerate(judge_all(trials(), options.workers)):
+            trial, sample, _ = given[place]
+            detail, how = judged.detail, found[place].how
+            item = CodeGraded(
+                id=trial.task.id, sample=sample, status=judged.status, detail=detail, how=how
             )
+            items.append(item)
+            if options.out is not None:
+                append_row(options.out, item)
             passed += judged.passed
             share = f"{100 * passed / len(items):.1f}"
             bar.set_postfix_str(say("experiment.grade_so_far", share=share), refresh=False)
             bar.update(1)
-    return items
+    return items, found
 
 
 def _lines(grading: CodeGrading, limits: Limits) -> list[str]:

@@ -37,6 +37,8 @@ class Options:
     """Encoder of BERTScore; empty: the packaged one."""
     workers: int = 0
     """Boxes at a time; 0: one for each core."""
+    out: Path | None = None
+    """Where a long grading writes each answer as soon as it is judged."""
 
     title: str = ""
     """Asking. The model as a reader calls it."""
