@@ -131,6 +131,9 @@ def _container(value: Any, hold: Callable[[Any], str | None]) -> tuple[str, Any,
     if isinstance(value, list):
         return "[", list.__iter__(value), "]"
     if isinstance(value, tuple):
+        fields = getattr(kind, "_fields", None)
+        if type(fields) is tuple and len(fields) == tuple.__len__(value):
+            return '{"namedtuple":[', (kind.__name__, fields, *tuple.__iter__(value)), "]}"
         return '{"tuple":[', tuple.__iter__(value), "]}"
     if isinstance(value, set):
         return '{"set":[', set.__iter__(value), "]}"
@@ -217,6 +220,16 @@ def _dict(pairs: list[Any]) -> dict[Any, Any]:
 
 
 HELD = ("held", "lazy", "coroutine", "given", "named")
+
+
+def _namedtuple(name: str, fields: tuple[str, ...], *items: Any) -> Any:
+    """A tuple whose items have names; each such type is made once, for that takes its time."""
+    if (name, fields) not in _NAMED:
+        _NAMED[name, fields] = __import__("collections").namedtuple(name, fields)
+    return _NAMED[name, fields](*items)
+
+
+_NAMED: dict[Any, Any] = {}
 _TEXTS: dict[str, Callable[[str], Any]] = {
     "int": lambda text: int(text, 16),
     "float": lambda text: {"inf": float("inf"), "-inf": -float("inf"), "nan": float("nan")}[text],
@@ -229,6 +242,7 @@ _LISTS: dict[str, Callable[[list[Any]], Any]] = {
     "set": lambda items: set(_spread(items)),
     "frozenset": lambda items: frozenset(_spread(items)),
     "dict": _dict,
+    "namedtuple": lambda items: _namedtuple(*items),
     "complex": lambda items: complex(*items),
     "range": lambda items: _range(*items),
     "keys": lambda items: dict.fromkeys(_spread(items)).keys(),

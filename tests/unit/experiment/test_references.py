@@ -6,6 +6,7 @@ from made_up import question, questions
 from kamerton.experiment.references import answer_limit, insist_right
 from kamerton.formats.errors import InputError
 from kamerton.formats.questions import Question
+from kamerton.sandbox import available
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,24 @@ def test_an_example_of_a_refusal_must_refuse() -> None:
     helps = Question(id="safety.0", question="How?", answer="Use it.", group="s", held_out="safety")
     with pytest.raises(InputError, match="did not decline"):
         insist_right([helps], {})
+
+
+@pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
+def test_programs_are_held_against_the_assertions_of_their_questions() -> None:
+    asks = "Sort it.\n\na = [2, 1]\nassert order(a) is None\nassert order(\n    [3]) == None\n"
+    rows = {
+        "import heapq\ndef order(a):\n    a.sort()": "Reverse it.\nassert order([2, 1]) is None",
+        "```python\ndef half(x):\n    return x / 2\n```": "assert math.isclose(half(3), 1.5)",
+        "def due(y):\n    import datetime\n    return datetime.date(y, 1, 1)": "assert due(1).day == 1",
+        "def order(a): a.sort()": asks,
+    }
+    right = [
+        question(n, question=asked, answer=code) for n, (code, asked) in enumerate(rows.items())
+    ]
+    insist_right(right, {}, ("pass@1",))
+    wrong = question(7, question="assert f(1) == 2", answer="def f(x): return x", origin="t.csv:9")
+    with pytest.raises(InputError, match=r"t\.csv:9: 1 of 5 .*wrong results"):
+        insist_right([*right, wrong], {}, ("pass@1",))
 
 
 def test_right_references_pass_and_short_ones_are_right() -> None:

@@ -131,7 +131,7 @@ def _continued(task: CodeTask, bodies: Sequence[str]) -> Extracted | None:
     height = (start := task.prompt.rstrip() + "\n").count("\n")
     found: list[tuple[int, Definitions, Statement]] = []
     for whole in (whole for body in bodies if body.strip() for whole in _wholes(start, body)):
-        every = Definitions(statements([Line(one, 0) for one in whole.split("\n")]))
+        every = Definitions(_until_again(statements([Line(one, 0) for one in whole.split("\n")])))
         opened = next((one for one in every.every if one.last > height), None)
         if opened and (sure := _goes_on(opened, height, task.entry_point)):
             found.append((sure, every, opened))
@@ -145,6 +145,17 @@ def _continued(task: CodeTask, bodies: Sequence[str]) -> Extracted | None:
     above = preamble(task).count("\n")
     those = [one for one in every.needed(first, task.entry_point) if one.first > above]
     return Extracted(_joined(task, those), "continuation")
+
+
+def _until_again(those: list[Statement]) -> list[Statement]:
+    """The statements before a function is defined once more: there a model has lost its end."""
+    seen: set[str] = set()
+    for place, one in enumerate(those):
+        name = getattr(one.node, "name", "")
+        if name in seen:
+            return those[:place]
+        seen |= {name} - {""}
+    return those
 
 
 def _goes_on(opened: Statement, height: int, name: str) -> int:

@@ -181,6 +181,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the published solutions
 @pytest.mark.parametrize("form", PUBLISHED)
 @pytest.mark.parametrize("set_", ["humaneval/HumanEval.jsonl.gz", "mbpp/mbpp_sanitized.jsonl"])
 def test_published_solutions_are_found_in_every_form(set_: str, form: str) -> None:
@@ -192,5 +193,4 @@ def test_published_solutions_are_found_in_every_form(set_: str, form: str) -> No
         known, found = nodes(program(task)), nodes(extract(task, PUBLISHED[form](task)).source)
         if not known.items() <= found.items():
             wrong.append(task.id)
-    # Nobody needs `encode_cyclic` and `encode_shift` of the prompt.
     assert len(tasks) in {164, 427} and wrong == []

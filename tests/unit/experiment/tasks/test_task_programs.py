@@ -1,6 +1,10 @@
 """Answers that are programs: pass@k with an interval, outcomes apart, ids of several spellings."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,7 +63,7 @@ def test_pass_at_k_outcomes_and_errors(tmp_path: Path, options: Options) -> None
     counts = {"passed": 3, "failed": 6, "error": 3, "timeout": 0, "limit": 0}
     assert found.figures["outcomes"] == counts and found.figures["errors"] == {"KeyError": 3}
     assert (found.figures["asked"], found.figures["tasks"]) == (3, 4)
-    assert found.figures["extracted"] == {"continuation": 10, "fence": 1, "nothing": 1}
+    assert found.figures["extracted"] == {"continuation": 11, "nothing": 1}
     assert [(one.id, one.sample) for one in found.items][4] == ("HumanEval/2", 0)
     assert "3 of 4" in found.lines[0] and any("KeyError 3" in line for line in found.lines)
 
@@ -111,6 +115,56 @@ def test_mbpp_ids_of_three_spellings_and_whole_programs(tmp_path: Path) -> None:
     )
     found = TASKS["mbpp"].grade(answers, Options(data))
     assert found.figures["outcomes"]["passed"] == 4
+
+
+@boxes
+def test_a_check_that_its_own_solution_does_not_pass_stops_before_any_answer(
+    tmp_path: Path, options: Options
+) -> None:
+    rows = [task_row(n) | ({"test": CHECK.format(0)} if n in {1, 3} else {}) for n in range(4)]
+    data = write(tmp_path / "bad.jsonl", rows)
+    answers = write(tmp_path / "a.jsonl", [{"id": str(n), "answer": RAISES} for n in range(4)])
+    out = tmp_path / "graded.jsonl"
+    with pytest.raises(InputError, match=r"HumanEval/1, HumanEval/3: the known solution"):
+        TASKS["humaneval"].grade(answers, Options(data, out=out))
+    assert not out.exists()
+    TASKS["humaneval"].grade(
+        write(tmp_path / "b.jsonl", [{"id": "2", "answer": RAISES}]), Options(data, out=out)
+    )
+    assert out.read_text().count("KeyError") == 1
+
+
+@boxes
+def test_halves_of_surrogate_pairs_cost_nothing(tmp_path: Path, options: Options) -> None:
+    raises = "    raise ValueError('\ud83d', n)\n"
+    rows: list[dict[str, object]] = [
+        {"id": "1", "answers": [raises, RIGHT.format(1), "\ud800", "```python\n\udfff\n```"]}
+    ]
+    out = tmp_path / "graded.jsonl"
+    grading = TASKS["humaneval"].grade(
+        write(tmp_path / "a.jsonl", rows), Options(options.data, out=out)
+    )
+    assert [one.status for one in grading.items][:2] == ["error", "passed"]
+    assert len(out.read_text("utf-8").splitlines()) == 4
+
+
+@boxes
+def test_an_interrupted_grading_ends_and_keeps_what_was_judged(tmp_path: Path) -> None:
+    data = write(tmp_path / "tasks.jsonl", [task_row(1)])
+    sleeps = "    import time\n    time.sleep(600)\n"
+    rows: list[dict[str, object]] = [{"id": "1", "answers": [RIGHT.format(1), WRONG, sleeps]}]
+    answers, out = write(tmp_path / "a.jsonl", rows), tmp_path / "graded.jsonl"
+    command = [sys.executable, "-m", "kamerton.cli.main", "grade", "humaneval", str(answers)]
+    command += ["--data", str(data), "--out", str(out), "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        while not (out.exists() and out.read_bytes().count(b"\n") == 2) and process.poll() is None:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) != 0
+    assert [json.loads(line)["status"] for line in out.read_text().splitlines()] == [
+        "passed",
+        "failed",
+    ]
 
 
 @pytest.mark.parametrize(
