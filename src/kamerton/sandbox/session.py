@@ -184,6 +184,7 @@ class Session:
         `given`: the arguments, which may have been changed, or be the answer.
         """
         while True:
+            raised: CandidateError | None = None
             try:
                 # float("NaN") is no JSON: such a text is a broken answer.
                 answer = json.loads(self._line(), parse_constant=int)
@@ -192,7 +193,7 @@ class Session:
                     function = self._given[place]
                     positional, named = read(arguments, self._taken)
                 elif "error" in answer:
-                    self.error = self._raised(*answer["error"])
+                    raised = self.error = self._raised(*answer["error"])
                 elif self.changes_wanted:
                     return self._changed(answer, given)
                 else:
@@ -200,8 +201,8 @@ class Session:
             except _NO_ANSWER as why:
                 self._over = True
                 raise BrokenAnswer(str(why)) from why
-            if self.error is not None:
-                raise self.error
+            if raised is not None:
+                raise raised
             self._call_back(function, positional, named)
 
     def _changed(self, answer: dict[str, Any], given: Sequence[Any]) -> Any:

@@ -38,11 +38,11 @@ def test_an_example_of_a_refusal_must_refuse() -> None:
 
 @pytest.mark.skipif(not available(), reason="no sandbox: apt-get install bubblewrap")
 def test_programs_are_held_against_the_assertions_of_their_questions() -> None:
-    asks = "Sort it.\n\na = [2, 1]\nassert order(a) is None\nassert order(\n    [3]) == None\n"
+    asks = "Sort it.\n\na = [2, 1]\norder(a)\nassert a == [1, 2]\nassert order(\n    [3]) == None\n"
     rows = {
         "import heapq\ndef order(a):\n    a.sort()": "Reverse it.\nassert order([2, 1]) is None",
         "```python\ndef half(x):\n    return x / 2\n```": "assert math.isclose(half(3), 1.5)",
-        "def due(y):\n    import datetime\n    return datetime.date(y, 1, 1)": "assert due(1).day == 1",
+        "def due(y):\n    import datetime\n    return datetime.date(y, 1, 1)": "assert due(1).day",
         "def order(a): a.sort()": asks,
     }
     right = [

@@ -256,7 +256,9 @@ def _compiles(code: str) -> bool:
 
 def final(answer: str) -> str:
     """An answer without thoughts, channels before the last, and what follows the end of a turn."""
-    text = re.sub(r"\r\n?", "\n", answer[:_READ]).removeprefix("\ufeff")
+    # Halves of surrogate pairs stand in no program: a model was stopped within a letter.
+    text = answer[:_READ].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = re.sub(r"\r\n?", "\n", text).removeprefix("\ufeff")
     if "<|channel|>" in text:
         text = "\n".join(_FINAL.findall(text)) or text.partition("<|channel|>")[0]
     text = _THOUGHT.sub("", _UNMARKED_FINAL.sub("", text))

@@ -144,7 +144,7 @@ class _Reader:
         return parse(text, codeop.PyCF_ALLOW_INCOMPLETE_INPUT)  # type: ignore[attr-defined]
 
     def _made(self, place: int, end: int, tree: ast.Module, whole: bool) -> Iterator[Statement]:
-        rows = self._text(place, end).encode("utf-8", "surrogatepass").split(b"\n")
+        rows = self._text(place, end).encode().split(b"\n")
         for node in tree.body:
             first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
             assert node.end_lineno is not None
@@ -152,7 +152,7 @@ class _Reader:
             piece[-1] = piece[-1][: node.end_col_offset]
             if first == node.lineno:
                 piece[0] = piece[0][node.col_offset :]
-            source = b"\n".join(piece).decode("utf-8", "surrogatepass")
+            source = b"\n".join(piece).decode()
             names = _names(node, source)
             if names is not None:
                 ends, line = (

@@ -16,6 +16,7 @@ from kamerton.experiment.metrics.context import Context, Score
 from kamerton.formats.questions import Question
 
 if TYPE_CHECKING:
+    from kamerton.experiment.code.statements import Statement
     from kamerton.experiment.code.workers import Trial
 
 
@@ -31,6 +32,19 @@ def passes(question: Question, answer: str, finish_reason: str, context: Context
     return (1.0, "") if judged.passed else (0.0, f"program_{judged.status}")
 
 
+def _tests(those: "list[Statement]") -> list[str]:
+    """Assertions, what stands among them, and what stands right above the first."""
+    asserted = [n for n, one in enumerate(those) if isinstance(one.node, ast.Assert)]
+    if not asserted:
+        return []
+    first = asserted[0]
+    while first and those[first].first - those[first - 1].last <= 1:
+        first -= 1
+    functions = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    chosen = those[first : asserted[-1] + 1]
+    return [one.source for one in chosen if not isinstance(one.node, functions)]
+
+
 @lru_cache(maxsize=4096)
 def _reference(id: str, question: str, answer: str) -> "Trial | None":
     """The trial of a question's reference; None where the question states no assertion."""
@@ -40,7 +54,7 @@ def _reference(id: str, question: str, answer: str) -> "Trial | None":
     from kamerton.experiment.code.workers import Trial, judge_one
 
     lines = [Line(line, 0) for line in question.split("\n")]
-    tests = [one.source for one in statements(lines) if isinstance(one.node, ast.Assert)]
+    tests = _tests(statements(lines))
     if not tests:
         return None
     body = indent("\n".join(tests), "    ")

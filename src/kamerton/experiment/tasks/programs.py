@@ -181,8 +181,11 @@ def _judged(
             found.append(extract(trial.task, text))
             yield replace(trial, source=found[-1].source)
 
-    if options.out is not None:
-        write_rows(options.out, [])
+    kept = (
+        options.out if options.out and (options.out.is_file() or not options.out.exists()) else None
+    )
+    if kept is not None:
+        write_rows(kept, [])
     with progress(say("experiment.grade_running"), len(given)) as bar:
         for place, judged in enumerate(judge_all(trials(), options.workers)):
             trial, sample, _ = given[place]
@@ -191,8 +194,8 @@ def _judged(
                 id=trial.task.id, sample=sample, status=judged.status, detail=detail, how=how
             )
             items.append(item)
-            if options.out is not None:
-                append_row(options.out, item)
+            if kept is not None:
+                append_row(kept, item)
             passed += judged.passed
             share = f"{100 * passed / len(items):.1f}"
             bar.set_postfix_str(say("experiment.grade_so_far", share=share), refresh=False)

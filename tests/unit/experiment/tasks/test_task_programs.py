@@ -136,7 +136,7 @@ def test_a_check_that_its_own_solution_does_not_pass_stops_before_any_answer(
 
 @boxes
 def test_halves_of_surrogate_pairs_cost_nothing(tmp_path: Path, options: Options) -> None:
-    raises = "    raise ValueError('\ud83d', n)\n"
+    raises = "    raise ValueError('\\ud83d', n)  # \ud83d\n"
     rows: list[dict[str, object]] = [
         {"id": "1", "answers": [raises, RIGHT.format(1), "\ud800", "```python\n\udfff\n```"]}
     ]
