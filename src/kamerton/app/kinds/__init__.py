@@ -1,4 +1,4 @@
-"""What each kind of data means to the stages: the one place that tells them apart."""
+"""What each kind of data means to the stages."""
 
 from kamerton.app.kinds.corpus import CORPUS
 from kamerton.app.kinds.guide import GUIDE
