@@ -21,13 +21,8 @@ from typing import Literal
 
 from kamerton.experiment.tasks.maths import text as texts
 from kamerton.experiment.tasks.maths.numbers import Context, context_of, numbers
-from kamerton.experiment.tasks.maths.reading import (
-    agreement,
-    in_scope,
-    is_direct,
-    read,
-    says_number,
-)
+from kamerton.experiment.tasks.maths.reading import is_direct, read, says_number
+from kamerton.experiment.tasks.maths.scope import agreement, in_scope
 from kamerton.experiment.tasks.maths.text import sentences
 
 How = Literal["stated", "opening", "bold", "concluded", "last_sentence", "last_number", "none"]
