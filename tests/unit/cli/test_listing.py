@@ -13,10 +13,10 @@ from command_line import call
 from finished_answers import questions
 from kamerton.app.follow import CHECKED, find_work, seconds_left
 from kamerton.app.next_step import for_a_verdict
-from kamerton.cli.words import table
 from kamerton.formats.events import FILE as EVENTS
 from kamerton.formats.events import Event, emit
 from kamerton.formats.manifest import Manifest, StageName
+from kamerton.formats.table import aligned
 from kamerton.pipeline import folder as folders
 from kamerton.pipeline.working import Working, working
 
@@ -210,9 +210,9 @@ ROWS = [("museum/1", "2026-01-02 10:00", "tuning: better, retrieval: not enough 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
 def test_a_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = table(ROWS)
+    whole = aligned(ROWS)
     monkeypatch.setenv("COLUMNS", str(columns))
-    fitted = table(ROWS)
+    fitted = aligned(ROWS)
     assert max(map(len, fitted.splitlines())) <= max(columns, 38)
     assert sorted("".join(fitted.split())) == sorted("".join(whole.split()))
     assert (fitted == whole) == (columns >= len(whole))
@@ -220,5 +220,5 @@ def test_a_table_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch
 
 def test_a_table_in_a_pipe_keeps_its_lines() -> None:
     assert "COLUMNS" not in os.environ
-    assert len(table(ROWS * 3).splitlines()) == 3
-    assert table([]) == ""
+    assert len(aligned(ROWS * 3).splitlines()) == 3
+    assert aligned([]) == ""
