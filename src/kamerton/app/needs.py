@@ -97,7 +97,7 @@ def server(base_url: str, model: str, key_env: str, key: str, values: dict[str, 
         at = Endpoint(base_url, api_key(key_env), timeout=_SECONDS)
         offered = [one.id for one in models(at)]
     except InputError as error:
-        why = str(error).removeprefix(f"{base_url}: ")
+        why = error.values.get("why") or str(error)
         return Need(say(f"app.{key}_missing", **of, why=why), missing=True)
     if model not in offered:
         known = ", ".join(offered) or "-"

@@ -5,7 +5,7 @@ from pathlib import Path
 from kamerton import stats
 from kamerton.app.runs import Place, place_of, read
 from kamerton.experiment.finished import Finished
-from kamerton.formats.language import say
+from kamerton.formats.language import label, say
 from kamerton.formats.scores import Comparison
 
 
@@ -42,7 +42,8 @@ def _unclaimed(place: Place, why: str) -> str:
 
 def _for_hypothesis(finished: Finished, claim: Comparison) -> str:
     """As many groups as the differences that were seen would take; else what the design tells."""
-    values = claim.model_dump() | {"points": round(100 * claim.detectable)}
+    named = {"name": label("experiment", "hypothesis", claim.name)}
+    values = claim.model_dump() | named | {"points": round(100 * claim.detectable)}
     if claim.groups_needed:
         return say("app.next_groups", **values)
     ours = finished.scores(claim.criterion, claim.held_out, claim.arm)

@@ -12,7 +12,7 @@ from kamerton.formats.events import Event, read_events
 from kamerton.formats.language import say
 from kamerton.formats.progress import LOG_SECONDS
 from kamerton.formats.table import aligned
-from kamerton.pipeline.graph import state_of, state_words
+from kamerton.pipeline.graph import State, state_of, state_words
 
 
 def show_work(work: Work, as_json: bool) -> Condition:
@@ -46,7 +46,11 @@ def print_states(work: Work, as_json: bool) -> None:
     if work.left is not None:
         typer.echo(say("cli.work_left_in_all", left=_clock(work.left)))
     lines = {name: progress_line(name, event) if event else "" for name, event in last.items()}
-    typer.echo(aligned([(name, state_words(state), lines[name]) for name, state in states.items()]))
+    words = {name: state_words(state) for name, state in states.items()}
+    at_work = [n for n, folder in work.stages.items() if read_events(folder)[0]][-1:]
+    if at_work and states[at_work[0]] is not State.DONE:
+        words[at_work[0]] = say(f"cli.state_{work.condition}")
+    typer.echo(aligned([(name, words[name], lines[name]) for name in states]))
 
 
 def progress_line(stage: str, event: Event) -> str:

@@ -101,6 +101,7 @@ def test_a_run_that_was_stopped_is_shown_beside_finished_ones(capsys: Capture) -
     assert call("--lang", "ru", "runs", "show", "museum") == 0
     told = capsys.readouterr()
     assert "база embedded" in told.out and "tune" in told.out and "прерван" in told.err
+    assert re.search(r"data +прерван", told.out)
 
 
 @pytest.mark.parametrize(
