@@ -1,5 +1,6 @@
 """What many tests share: a tiny model, the museum recipe, and one language."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 # Two workers share two processors, and products of tiny models are too short for several threads,
 # which would wait for each other and spin. What sets its threads itself is not changed by this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A library's handler writes to the stream of the test that imported it first, which is closed later.
+logging.raiseExceptions = False
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = shutil.which("chromium")
