@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Two workers share two processors, and products of tiny models are too short for several threads,
 # which would wait for each other and spin. What sets its threads itself is not changed by this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A library's handler writes to the stream of the test that imported it first, which is closed later.
+# A library's handler keeps the stream of the test that imported it first, which is closed later.
 logging.raiseExceptions = False
 
 ROOT = Path(__file__).resolve().parents[1]
