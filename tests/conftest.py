@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Two workers share two processors, and products of tiny models are too short for several threads,
 # which would wait for each other and spin. What sets its threads itself is not changed by this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Workers are told a width of 80, to which tables would be wrapped: tests have no terminal.
+os.environ.pop("COLUMNS", None)
 # A library's handler keeps the stream of the test that imported it first, which is closed later.
 logging.raiseExceptions = False
 

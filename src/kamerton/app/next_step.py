@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kamerton import stats
-from kamerton.app.runs import Place, place_of, read
+from kamerton.app.runs import Place, place_of, read, recipe_of
 from kamerton.experiment.finished import Finished
 from kamerton.formats.language import label, say
 from kamerton.formats.scores import Comparison
@@ -14,10 +14,8 @@ def for_a_verdict(run: Path) -> list[str]:
 
     `run` is the folder of a run that compared something.
     """
-    place = place_of(str(run))
-    adapters = place.recipe.get("adapters") or {}
-    places = [place_of(f"{run}#{name}") for name in adapters] or [place]
-    return [line for one in places for line in _of_adapter(one)]
+    names = [f"{run}#{adapter}" for adapter in recipe_of(run).adapters or ()] or [str(run)]
+    return [line for name in names for line in _of_adapter(place_of(name))]
 
 
 def _of_adapter(place: Place) -> list[str]:

@@ -148,6 +148,11 @@ def test_halves_of_surrogate_pairs_cost_nothing(tmp_path: Path, options: Options
     assert len(out.read_text("utf-8").splitlines()) == 4
 
 
+def heed_ctrl_c() -> None:
+    """In the child: a shell that starts us in the background would have it ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @boxes
 def test_an_interrupted_grading_ends_and_keeps_what_was_judged(tmp_path: Path) -> None:
     data = write(tmp_path / "tasks.jsonl", [task_row(1)])
@@ -156,7 +161,7 @@ def test_an_interrupted_grading_ends_and_keeps_what_was_judged(tmp_path: Path) -
     answers, out = write(tmp_path / "a.jsonl", rows), tmp_path / "graded.jsonl"
     command = [sys.executable, "-m", "kamerton.cli.main", "grade", "humaneval", str(answers)]
     command += ["--data", str(data), "--out", str(out), "--workers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=heed_ctrl_c) as process:
         while not (out.exists() and out.read_bytes().count(b"\n") == 2) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
