@@ -1,12 +1,15 @@
 """What would give a verdict where a run gave none: the line that follows its report."""
 
+import json
 from pathlib import Path
 
 from kamerton import stats
-from kamerton.app.runs import Place, place_of, read, recipe_of
+from kamerton.app.runs import Place, place_of, read
 from kamerton.experiment.finished import Finished
+from kamerton.formats.jsonl import read_text
 from kamerton.formats.language import label, say
 from kamerton.formats.scores import Comparison
+from kamerton.pipeline.folder import RECIPE
 
 
 def for_a_verdict(run: Path) -> list[str]:
@@ -14,7 +17,8 @@ def for_a_verdict(run: Path) -> list[str]:
 
     `run` is the folder of a run that compared something.
     """
-    names = [f"{run}#{adapter}" for adapter in recipe_of(run).adapters or ()] or [str(run)]
+    adapters = json.loads(read_text(run / RECIPE)).get("adapters") or ()
+    names = [f"{run}#{adapter}" for adapter in adapters] or [str(run)]
     return [line for name in names for line in _of_adapter(place_of(name))]
 
 
