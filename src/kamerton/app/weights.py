@@ -64,6 +64,9 @@ def _trained(run: Path, name: str) -> Path:
 def _fetched(hub_id: str) -> str:
     from huggingface_hub import snapshot_download
 
+    from kamerton.develop.hub import insist_reachable
+
+    insist_reachable(hub_id)
     try:
         return snapshot_download(hub_id, allow_patterns=["*.json", "*.safetensors", "*.model"])
     except (OSError, ValueError) as error:

@@ -24,6 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from kamerton.client.hosts import unreachable
 from kamerton.formats import templates
 from kamerton.formats.errors import InputError
 from kamerton.formats.jsonl import write_text
@@ -40,6 +41,8 @@ _PIECE = 1.7
 """Characters of a token. In the museum's catalogues SmolLM2's have 1.32 (ru) and 4.09 (en)."""
 _SAMPLED = 200
 """Texts that are looked at for their language."""
+_SECONDS = 3.0
+"""How long the hub may take to answer at all."""
 
 
 def cache() -> Path:
@@ -50,8 +53,32 @@ def cache() -> Path:
 
 
 def folder(base: str) -> str:
-    """A folder or hub id that `from_pretrained` takes; converts `embedded` on first use."""
-    return str(_embedded()) if base == EMBEDDED else base
+    """A folder or hub id that `from_pretrained` takes; converts `embedded` on first use.
+
+    InputError for a hub id that can only be had from a hub that does not answer.
+    """
+    if base == EMBEDDED:
+        return str(_embedded())
+    if base.count("/") == 1 and not Path(base).exists():
+        insist_reachable(base)
+    return base
+
+
+def insist_reachable(hub_id: str) -> None:
+    """InputError where a model is not in the cache and the hub does not answer.
+
+    Its own client would try for half a minute.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        cached = try_to_load_from_cache(hub_id, "config.json")
+    except HFValidationError as error:
+        raise _unknown(hub_id, error) from error
+    asked = not constants.HF_HUB_OFFLINE and not isinstance(cached, str)
+    if asked and (why := unreachable(constants.ENDPOINT, _SECONDS)):
+        raise InputError("develop.unknown_model", model=hub_id, why=why)
 
 
 def title(base: str) -> str:

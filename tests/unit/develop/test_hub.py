@@ -1,10 +1,13 @@
 """A base's licence, as far as its maker states it on this machine, and its tokens counted."""
 
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 from tokenizers import Tokenizer
+from transformers import AutoTokenizer
 
 from kamerton.develop import hub
 from kamerton.develop.hub import licence_of
@@ -67,3 +70,18 @@ def test_a_broken_tokenizer_is_an_error_that_names_the_base(tiny: Path, tmp_path
     (base / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match=str(base)):
         hub.token_counts(str(base), ["a"])
+
+
+def test_a_hub_that_does_not_answer_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", pytest.fail)
+    with pytest.raises(InputError, match=r"owner/no-such-model.*refused"):
+        hub.load_tokenizer("owner/no-such-model")
+    with pytest.raises(InputError, match="bad name"):
+        hub.load_tokenizer("owner/bad name")
